@@ -1,0 +1,574 @@
+//! Whose tokens are accepted: which issuers an authority may produce, and where its discovery
+//! document lies.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use http::Uri;
+
+use crate::{error::ConfigError, ids::TenantId, tenants::TenantPolicy};
+
+/// The Entra cloud, or the look-alike of one, whose tokens are accepted.
+///
+/// An authority issues `{authority}/{tid}/v2.0` in version 2.0 tokens. Version 1.0 tokens have
+/// another issuer, which each of Microsoft's clouds fixes. Nothing else is ever accepted as `iss`,
+/// aliases of the host included.
+///
+/// The default is [`Authority::public`].
+///
+/// See [National clouds](https://learn.microsoft.com/en-us/entra/identity-platform/authentication-national-cloud).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    url: Cow<'static, str>,
+    v1_issuer: Option<Cow<'static, str>>,
+    loopback: bool,
+}
+
+impl Authority {
+    /// The public cloud: `https://login.microsoftonline.com`, in version 1.0
+    /// `https://sts.windows.net/{tid}/`.
+    #[must_use]
+    pub const fn public() -> Self {
+        Self::preset(
+            "https://login.microsoftonline.com",
+            "https://sts.windows.net/{tid}/",
+        )
+    }
+
+    /// The US Government cloud: `https://login.microsoftonline.us`, in version 1.0
+    /// `https://sts.windows.net/{tid}/`, the same as the public cloud's.
+    ///
+    /// That the two clouds share a version 1.0 issuer is why the key's own issuer is checked too.
+    #[must_use]
+    pub const fn us_government() -> Self {
+        Self::preset(
+            "https://login.microsoftonline.us",
+            "https://sts.windows.net/{tid}/",
+        )
+    }
+
+    /// The cloud operated by 21Vianet in China: `https://login.partner.microsoftonline.cn`, in
+    /// version 1.0 `https://sts.chinacloudapi.cn/{tid}/`.
+    #[must_use]
+    pub const fn china() -> Self {
+        Self::preset(
+            "https://login.partner.microsoftonline.cn",
+            "https://sts.chinacloudapi.cn/{tid}/",
+        )
+    }
+
+    /// Another authority by its `https` URL: scheme and host, perhaps a port, no path.
+    ///
+    /// For Entra External ID, whose host name is the tenant's GUID, write
+    /// `custom("https://{tid}.ciamlogin.com")` with the GUID in its place, or just so: with
+    /// [`Tenants::single`](crate::Tenants::single), `{tid}` stands for that tenant.
+    ///
+    /// Version 1.0 tokens are refused unless [`with_v1_issuer`](Self::with_v1_issuer) names their
+    /// issuer. A URL that is not fit is reported by
+    /// [`ValidatorBuilder::build`](crate::ValidatorBuilder::build).
+    #[must_use]
+    pub fn custom(url: impl Into<String>) -> Self {
+        Self {
+            url: Cow::Owned(url.into()),
+            v1_issuer: None,
+            loopback: false,
+        }
+    }
+
+    /// An authority on this machine, the only kind that may be spoken to over plain `http`: for
+    /// tests and for trying things out.
+    ///
+    /// The host must be a loopback *address*, such as `http://127.0.0.1:4000` or
+    /// `http://[::1]:4000`; names, `localhost` included, are refused when the validator is built.
+    #[must_use]
+    pub fn insecure_loopback(url: impl Into<String>) -> Self {
+        Self {
+            url: Cow::Owned(url.into()),
+            v1_issuer: None,
+            loopback: true,
+        }
+    }
+
+    /// Sets the issuer of version 1.0 tokens, with `{tid}` where the tenant's GUID stands.
+    ///
+    /// The default is the cloud's own for the presets, and none otherwise: version 1.0 tokens are
+    /// then refused.
+    #[must_use]
+    pub fn with_v1_issuer(self, template: impl Into<String>) -> Self {
+        Self {
+            v1_issuer: Some(Cow::Owned(template.into())),
+            ..self
+        }
+    }
+
+    const fn preset(url: &'static str, v1_issuer: &'static str) -> Self {
+        Self {
+            url: Cow::Borrowed(url),
+            v1_issuer: Some(Cow::Borrowed(v1_issuer)),
+            loopback: false,
+        }
+    }
+
+    pub(crate) fn resolve(&self, tenants: &TenantPolicy) -> Result<Issuers, ConfigError> {
+        let origin =
+            Origin::parse(&self.url_for(tenants)?).map_err(|problem| self.error(problem))?;
+        match (
+            origin.is_https(),
+            self.loopback,
+            origin.is_loopback_address(),
+        ) {
+            (_, true, true) | (true, false, _) => {}
+            (_, true, false) => {
+                return Err(self.error("is not a loopback address such as http://127.0.0.1:4000"));
+            }
+            (false, false, _) => return Err(self.error("must be https")),
+        }
+        let v1 = match &self.v1_issuer {
+            None => None,
+            Some(template) => Some(IssuerTemplate::parse(template).ok_or_else(|| {
+                ConfigError::new(
+                    "authority",
+                    format!("version 1.0 issuer {template:?} must contain {{tid}} once"),
+                )
+            })?),
+        };
+        Ok(Issuers {
+            v2: IssuerTemplate {
+                prefix: format!("{}/", origin.as_str()),
+                suffix: "/v2.0".to_owned(),
+            },
+            v1,
+            tenant: tenants.one_tenant(),
+            discovery: format!(
+                "{}/{}/v2.0/.well-known/openid-configuration",
+                origin.as_str(),
+                tenants.discovery_segment(),
+            ),
+            origin,
+        })
+    }
+
+    fn url_for(&self, tenants: &TenantPolicy) -> Result<String, ConfigError> {
+        if !self.url.contains(PLACEHOLDER) {
+            return Ok(self.url.clone().into_owned());
+        }
+        match tenants.one_tenant() {
+            Some(tenant) => Ok(self.url.replace(PLACEHOLDER, tenant.as_str())),
+            None => Err(self.error("names {tid}, which needs a single tenant")),
+        }
+    }
+
+    fn error(&self, problem: &str) -> ConfigError {
+        ConfigError::new("authority", format!("{:?} {problem}", self.url))
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::public()
+    }
+}
+
+/// What an [`Authority`] comes to for the tenants of one validator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Issuers {
+    pub(crate) v1: Option<IssuerTemplate>,
+    pub(crate) v2: IssuerTemplate,
+    tenant: Option<TenantId>,
+    discovery: String,
+    origin: Origin,
+}
+
+impl Issuers {
+    /// Where the discovery document lies.
+    pub(crate) fn discovery_url(&self) -> &str {
+        &self.discovery
+    }
+
+    /// Whether keys are only ever spoken of over loopback.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.origin.is_loopback_address()
+    }
+
+    /// Whether a discovery document with this `issuer` is the authority's for these tenants.
+    pub(crate) fn promises(&self, issuer: &str) -> bool {
+        match &self.tenant {
+            Some(tenant) => self.v2.is(issuer, tenant.as_str()),
+            None => KeyIssuer::parse(issuer) == KeyIssuer::of(&self.v2),
+        }
+    }
+
+    /// Whether `url` has the authority's scheme, host and port, and hides nothing.
+    pub(crate) fn owns(&self, url: &str) -> bool {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\@#\"<>^`{|}".contains(&byte);
+        url.len() <= MAX_URL
+            && url.bytes().all(plain)
+            && Origin::of(url).is_some_and(|origin| origin == self.origin)
+    }
+}
+
+/// An issuer with one place for the tenant's GUID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IssuerTemplate {
+    prefix: String,
+    suffix: String,
+}
+
+impl IssuerTemplate {
+    fn parse(template: &str) -> Option<Self> {
+        let (prefix, suffix) = template.split_once(PLACEHOLDER)?;
+        (!suffix.contains(PLACEHOLDER)).then(|| Self {
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+        })
+    }
+
+    /// Whether `issuer` is this template with `tid` filled in, byte for byte.
+    pub(crate) fn is(&self, issuer: &str, tid: &str) -> bool {
+        issuer
+            .strip_prefix(self.prefix.as_str())
+            .and_then(|rest| rest.strip_prefix(tid))
+            .is_some_and(|rest| rest == self.suffix)
+    }
+
+    pub(crate) fn fill(&self, tid: &str) -> String {
+        [self.prefix.as_str(), tid, self.suffix.as_str()].concat()
+    }
+}
+
+/// The `issuer` of a signing key, in which `{tenantid}` in any letter case stands for the tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyIssuer {
+    /// The text between the placeholders; one part is an issuer without any.
+    parts: Vec<String>,
+}
+
+impl KeyIssuer {
+    pub(crate) fn parse(text: &str) -> Self {
+        const TENANT: &str = "{tenantid}";
+        let lower = text.to_ascii_lowercase();
+        let mut parts = Vec::new();
+        let mut from = 0;
+        for (at, _) in lower.match_indices(TENANT) {
+            // ASCII lower-casing keeps every byte in its place.
+            parts.push(text.get(from..at).unwrap_or_default().to_owned());
+            from = at + TENANT.len();
+        }
+        parts.push(text.get(from..).unwrap_or_default().to_owned());
+        Self { parts }
+    }
+
+    fn of(template: &IssuerTemplate) -> Self {
+        Self {
+            parts: vec![template.prefix.clone(), template.suffix.clone()],
+        }
+    }
+
+    /// Whether this issuer with `tid` filled in is `issuer`, byte for byte.
+    pub(crate) fn is(&self, issuer: &str, tid: &str) -> bool {
+        let mut rest = issuer;
+        for (at, part) in self.parts.iter().enumerate() {
+            if at > 0 {
+                let Some(after) = rest.strip_prefix(tid) else {
+                    return false;
+                };
+                rest = after;
+            }
+            let Some(after) = rest.strip_prefix(part.as_str()) else {
+                return false;
+            };
+            rest = after;
+        }
+        rest.is_empty()
+    }
+}
+
+/// Scheme, host and port, with the scheme's own port left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin(String);
+
+impl Origin {
+    /// Reads a URL that must be an origin alone; one trailing slash makes no difference.
+    fn parse(url: &str) -> Result<Self, &'static str> {
+        let url = url.strip_suffix('/').unwrap_or(url);
+        let uri: Uri = url.parse().map_err(|_| "is not a URL")?;
+        let origin = Self::of(url).ok_or("is not an http or https URL with a host")?;
+        if uri.path() != "/" || uri.query().is_some() || url.ends_with('/') || url.contains('#') {
+            return Err("must be scheme and host only, without a path");
+        }
+        Ok(origin)
+    }
+
+    fn of(url: &str) -> Option<Self> {
+        let uri: Uri = url.parse().ok()?;
+        let scheme = uri
+            .scheme_str()
+            .filter(|scheme| matches!(*scheme, "http" | "https"))?;
+        let authority = uri
+            .authority()
+            .filter(|authority| !authority.as_str().contains('@'))?;
+        let host = authority.host().to_ascii_lowercase();
+        if host.is_empty() {
+            return None;
+        }
+        match (scheme, authority.port_u16()) {
+            // A port that is no number is no port at all.
+            (_, None) if authority.as_str().len() != host.len() => None,
+            (_, None) | ("http", Some(80)) | ("https", Some(443)) => {
+                Some(Self(format!("{scheme}://{host}")))
+            }
+            (_, Some(port)) => Some(Self(format!("{scheme}://{host}:{port}"))),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
+    fn is_loopback_address(&self) -> bool {
+        let uri: Option<Uri> = self.0.parse().ok();
+        uri.as_ref()
+            .and_then(Uri::host)
+            .and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok())
+            .is_some_and(|address| address.is_loopback())
+    }
+}
+
+const PLACEHOLDER: &str = "{tid}";
+const MAX_URL: usize = 2_048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tenants;
+
+    const TID: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
+    const OTHER: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
+
+    #[track_caller]
+    fn resolve(authority: &Authority) -> Issuers {
+        resolve_for(authority, &Tenants::single(TID)).expect("a good authority")
+    }
+
+    fn resolve_for(authority: &Authority, tenants: &Tenants) -> Result<Issuers, ConfigError> {
+        authority.resolve(&tenants.resolve()?)
+    }
+
+    #[test]
+    fn each_cloud_issues_its_own() {
+        let cases = [
+            (
+                Authority::public(),
+                "https://login.microsoftonline.com",
+                "https://sts.windows.net",
+            ),
+            (
+                Authority::us_government(),
+                "https://login.microsoftonline.us",
+                "https://sts.windows.net",
+            ),
+            (
+                Authority::china(),
+                "https://login.partner.microsoftonline.cn",
+                "https://sts.chinacloudapi.cn",
+            ),
+        ];
+        for (authority, v2, v1) in cases {
+            let issuers = resolve(&authority);
+            assert_eq!(issuers.v2.fill(TID), format!("{v2}/{TID}/v2.0"));
+            assert_eq!(
+                issuers.v1.as_ref().map(|v1| v1.fill(TID)),
+                Some(format!("{v1}/{TID}/"))
+            );
+            assert_eq!(
+                issuers.discovery_url(),
+                format!("{v2}/{TID}/v2.0/.well-known/openid-configuration")
+            );
+        }
+    }
+
+    #[test]
+    fn an_issuer_that_differs_in_one_byte_is_another() {
+        let v2 = resolve(&Authority::public()).v2;
+        let good = format!("https://login.microsoftonline.com/{TID}/v2.0");
+        assert!(v2.is(&good, TID));
+        for bad in [
+            format!("{good}/"),
+            good.to_uppercase(),
+            good.replace("https", "http"),
+            good.replace("v2.0", "v1.1"),
+            good.replace(TID, OTHER),
+            good.replace("login.microsoftonline.com", "login.windows.net"),
+            format!(" {good}"),
+            format!("https://login.microsoftonline.com/{TID}/{TID}/v2.0"),
+            String::new(),
+        ] {
+            assert!(!v2.is(&bad, TID), "{bad}");
+        }
+    }
+
+    #[test]
+    fn discovery_is_under_the_tenant_or_the_group_of_tenants() {
+        let cases = [
+            (Tenants::single(TID), TID),
+            (Tenants::list([TID]), TID),
+            (Tenants::list([TID, OTHER]), "organizations"),
+            (
+                Tenants::list([TID, "9188040d-6c67-4c5b-b112-36a304b66dad"]),
+                "common",
+            ),
+            (Tenants::any_organization(), "organizations"),
+            (Tenants::any(), "common"),
+        ];
+        for (tenants, segment) in cases {
+            let issuers = resolve_for(&Authority::public(), &tenants).expect("good tenants");
+            assert_eq!(
+                issuers.discovery_url(),
+                format!(
+                    "https://login.microsoftonline.com/{segment}/v2.0/.well-known/openid-configuration"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_discovery_issuer_is_the_tenants_own_or_the_template() {
+        let concrete = format!("https://login.microsoftonline.com/{TID}/v2.0");
+        let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
+        let one = resolve(&Authority::public());
+        assert!(one.promises(&concrete));
+        assert!(!one.promises(template));
+        assert!(!one.promises(&concrete.replace(TID, OTHER)));
+
+        let many = resolve_for(&Authority::public(), &Tenants::any()).expect("good tenants");
+        assert!(many.promises(template));
+        assert!(many.promises("https://login.microsoftonline.com/{TenantId}/v2.0"));
+        assert!(!many.promises(&concrete));
+        assert!(!many.promises("https://login.microsoftonline.us/{tenantid}/v2.0"));
+    }
+
+    #[test]
+    fn an_external_id_host_may_name_its_single_tenant() {
+        let authority = Authority::custom("https://{tid}.ciamlogin.com");
+        assert_eq!(
+            resolve(&authority).v2.fill(TID),
+            format!("https://{TID}.ciamlogin.com/{TID}/v2.0")
+        );
+        let error = resolve_for(&authority, &Tenants::any()).expect_err("no single tenant");
+        assert_eq!(
+            error.to_string(),
+            "authority: \"https://{tid}.ciamlogin.com\" names {tid}, which needs a single tenant"
+        );
+    }
+
+    #[test]
+    fn a_trailing_slash_letter_case_and_the_default_port_make_no_difference() {
+        for url in ["https://LOGIN.example/", "https://login.example:443"] {
+            let issuers = resolve(&Authority::custom(url));
+            assert_eq!(
+                issuers.v2.fill(TID),
+                format!("https://login.example/{TID}/v2.0")
+            );
+        }
+    }
+
+    #[test]
+    fn an_unfit_authority_is_refused() {
+        for url in [
+            "",
+            "login.example",
+            "ftp://login.example",
+            "http://login.example",
+            "http://127.0.0.1:4000",
+            "https://",
+            "https://login.example//",
+            "https://login.example/tenant",
+            "https://login.example?x=1",
+            "https://login.example#x",
+            "https://user@login.example",
+            "https://login.example:port",
+            "https://login example",
+        ] {
+            let error = resolve_for(&Authority::custom(url), &Tenants::single(TID));
+            let error = error.expect_err(url);
+            assert_eq!(error.setting(), "authority");
+            assert!(error.problem().starts_with(&format!("{url:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_addresses_alone() {
+        for url in [
+            "http://127.0.0.1:4000",
+            "http://127.1.2.3",
+            "http://[::1]:4000",
+        ] {
+            assert!(
+                resolve(&Authority::insecure_loopback(url)).is_loopback(),
+                "{url}"
+            );
+        }
+        for url in [
+            "http://localhost:4000",
+            "http://127.0.0.1.example:80",
+            "http://10.0.0.1",
+            "http://0.0.0.0:1",
+            "https://login.example",
+        ] {
+            let authority = Authority::insecure_loopback(url);
+            assert!(
+                resolve_for(&authority, &Tenants::single(TID)).is_err(),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_urls_of_the_same_origin_are_owned() {
+        let issuers = resolve(&Authority::public());
+        assert!(issuers.owns("https://login.microsoftonline.com/common/discovery/v2.0/keys"));
+        assert!(issuers.owns("https://LOGIN.microsoftonline.com:443/keys?appid=1"));
+        for url in [
+            "http://login.microsoftonline.com/keys",
+            "https://login.microsoftonline.com:444/keys",
+            "https://login.microsoftonline.com.evil.example/keys",
+            "https://login.microsoftonline.com@evil.example/keys",
+            "https://login.microsoftonline.com\\@evil.example/keys",
+            "https://evil.example/login.microsoftonline.com",
+            "//login.microsoftonline.com/keys",
+            "/keys",
+            "file:///etc/passwd",
+            "https://169.254.169.254/keys",
+            "https://login.microsoftonline.com/keys\n",
+            "",
+        ] {
+            assert!(!issuers.owns(url), "{url}");
+        }
+        let long = format!("https://login.microsoftonline.com/{}", "k".repeat(MAX_URL));
+        assert!(!issuers.owns(&long));
+    }
+
+    #[test]
+    fn a_key_issuer_fills_its_template_in_any_letter_case() {
+        let issuer = format!("https://{TID}.ciamlogin.com/{TID}/v2.0");
+        for template in [
+            "https://{tenantid}.ciamlogin.com/{tenantid}/v2.0",
+            "https://{tenantId}.ciamlogin.com/{TENANTID}/v2.0",
+            &issuer,
+        ] {
+            assert!(KeyIssuer::parse(template).is(&issuer, TID), "{template}");
+        }
+        for template in [
+            "",
+            "{tenantid}",
+            "https://{tenantid}.ciamlogin.com/{tenantid}/v2.0/",
+            "https://{tenantid}.ciamlogin.com/{tid}/v2.0",
+            &issuer.replace(TID, OTHER),
+        ] {
+            assert!(!KeyIssuer::parse(template).is(&issuer, TID), "{template}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The configuration of a validator, and everything that can be wrong with it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    authority::{Authority, Issuers},
+    error::ConfigError,
+    ids::{AppId, TenantId},
+    keys::{FetchRules, Fetcher, HttpClient, KeySettings, KeySource},
+    policy::Policy,
+    tenants::{TenantPolicy, Tenants},
+    token::{SignatureAlgorithm, TokenRules},
+    validator::{Shared, Validator},
+};
+
+/// The settings of a [`Validator`]. Begin with [`Validator::builder`].
+///
+/// Each setting has a safe default, and [`build`](Self::build) refuses what would not work.
+#[must_use = "nothing happens before `build`"]
+pub struct ValidatorBuilder {
+    tenants: Tenants,
+    audiences: Vec<String>,
+    authority: Authority,
+    app_id: Option<AppId>,
+    known_agents: Vec<(String, String)>,
+    clock_skew: Duration,
+    max_token_size: usize,
+    algorithms: Vec<SignatureAlgorithm>,
+    accepts_keys_of_other_clouds: bool,
+    authorization_by_acl: bool,
+    key_settings: KeySettings,
+    http_client: Option<Arc<dyn HttpClient>>,
+}
+
+impl ValidatorBuilder {
+    pub(crate) fn new(tenants: Tenants, audiences: Vec<String>) -> Self {
+        Self {
+            tenants,
+            audiences,
+            authority: Authority::public(),
+            app_id: None,
+            known_agents: Vec::new(),
+            clock_skew: Duration::from_secs(60),
+            max_token_size: 16 * 1024,
+            algorithms: vec![SignatureAlgorithm::Rs256],
+            accepts_keys_of_other_clouds: false,
+            authorization_by_acl: false,
+            key_settings: KeySettings::default(),
+            http_client: None,
+        }
+    }
+
+    /// Whose tokens are accepted. Default [`Authority::public`].
+    pub fn authority(self, authority: Authority) -> Self {
+        Self { authority, ..self }
+    }
+
+    /// Asks the authority for the keys of one application, by its client id, in the query
+    /// `?appid=`. Needed only by an API whose registration has signing keys of its own, as with a
+    /// claims-mapping policy. Default: the keys that all applications share.
+    ///
+    /// See [signing key rollover](https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens#validate-the-signature).
+    pub fn app_id(self, app_id: AppId) -> Self {
+        Self {
+            app_id: Some(app_id),
+            ..self
+        }
+    }
+
+    /// Lists agents by tenant and client id, for tokens that carry no facets: their callers are
+    /// then [`AgentStatus::Declared`](crate::AgentStatus::Declared). Default: none.
+    pub fn known_agents<I, T, A>(self, agents: I) -> Self
+    where
+        I: IntoIterator<Item = (T, A)>,
+        T: AsRef<str>,
+        A: AsRef<str>,
+    {
+        let known_agents = agents
+            .into_iter()
+            .map(|(tenant, client)| (tenant.as_ref().to_owned(), client.as_ref().to_owned()))
+            .collect();
+        Self {
+            known_agents,
+            ..self
+        }
+    }
+
+    /// How far the clocks of this machine and of Entra may differ. Default 60 s; up to 300 s.
+    pub fn clock_skew(self, clock_skew: Duration) -> Self {
+        Self { clock_skew, ..self }
+    }
+
+    /// The longest token that is read, in bytes. Default 16 KiB; from 1 KiB to 1 MiB.
+    pub fn max_token_size(self, max_token_size: usize) -> Self {
+        Self {
+            max_token_size,
+            ..self
+        }
+    }
+
+    /// The algorithms that a token may be signed with. Default RS256 alone, which is what Entra
+    /// uses. An empty list is refused.
+    pub fn algorithms(self, algorithms: impl IntoIterator<Item = SignatureAlgorithm>) -> Self {
+        Self {
+            algorithms: algorithms.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// Admits tokens that grant neither a scope nor a role. See
+    /// [`Validator::with_authorization_by_acl`], which does this for one of two validators.
+    pub fn authorization_by_acl(self) -> Self {
+        Self {
+            authorization_by_acl: true,
+            ..self
+        }
+    }
+
+    /// Lets a key sign whose `cloud_instance_name` differs from the discovery document's.
+    ///
+    /// Entra's own key documents list keys of several clouds under one issuer, and this is what
+    /// tells them apart: turn it off only for an authority whose documents are wrong. The key's
+    /// `issuer` is checked all the same.
+    pub fn danger_accept_keys_of_other_clouds(self) -> Self {
+        Self {
+            accepts_keys_of_other_clouds: true,
+            ..self
+        }
+    }
+
+    /// How keys are fetched, kept and fetched again.
+    pub fn key_settings(self, key_settings: KeySettings) -> Self {
+        Self {
+            key_settings,
+            ..self
+        }
+    }
+
+    /// Fetches with this client instead of the default one.
+    pub fn http_client(self, client: impl HttpClient) -> Self {
+        Self {
+            http_client: Some(Arc::new(client)),
+            ..self
+        }
+    }
+
+    /// Checks the configuration and makes the validator. Sends nothing and needs no runtime.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a setting is out of its range or does not fit the others; the error names the
+    /// setting and the value. Fails also if the HTTP client cannot be built, as on a machine
+    /// without a certificate store.
+    pub fn build(self) -> Result<Validator, ConfigError> {
+        self.check_numbers()?;
+        let tenants = self.tenants.resolve()?;
+        let audiences = self.checked_audiences()?;
+        let known_agents = self.checked_agents()?;
+        let issuers = self.authority.resolve(&tenants)?;
+        let fetcher = self.fetcher(&tenants, &issuers)?;
+        let policy = Policy {
+            issuers,
+            tenants,
+            audiences,
+            skew: self.clock_skew.as_secs(),
+            known_agents,
+            accepts_keys_of_other_clouds: self.accepts_keys_of_other_clouds,
+        };
+        let shared = Shared {
+            rules: TokenRules {
+                max_len: self.max_token_size,
+                algorithms: self.algorithms,
+            },
+            policy,
+            keys: Arc::new(KeySource::new(fetcher, self.key_settings)),
+        };
+        Ok(Validator::from_shared(shared, self.authorization_by_acl))
+    }
+
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        if self.clock_skew > MAX_SKEW {
+            let problem = format!("{:?} is more than {MAX_SKEW:?}", self.clock_skew);
+            return Err(ConfigError::new("clock_skew", problem));
+        }
+        if !(1024..=1024 * 1024).contains(&self.max_token_size) {
+            let problem = format!("{} is not between 1024 and 1048576", self.max_token_size);
+            return Err(ConfigError::new("max_token_size", problem));
+        }
+        if self.algorithms.is_empty() {
+            return Err(ConfigError::new("algorithms", "the list is empty"));
+        }
+        self.key_settings.check()
+    }
+
+    /// An audience is a GUID or a URI, and both are visible ASCII without quotes. What is not would
+    /// match no token, and could not stand in a challenge.
+    fn checked_audiences(&self) -> Result<Vec<String>, ConfigError> {
+        if self.audiences.is_empty() {
+            return Err(ConfigError::new("audiences", "the list is empty"));
+        }
+        let mut audiences: Vec<String> = Vec::with_capacity(self.audiences.len());
+        for audience in &self.audiences {
+            let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+            if audience.is_empty() || !audience.bytes().all(fits) {
+                let problem = format!("{audience:?} is not a client id or an App ID URI");
+                return Err(ConfigError::new("audiences", problem));
+            }
+            if !audiences.contains(audience) {
+                audiences.push(audience.clone());
+            }
+        }
+        Ok(audiences)
+    }
+
+    fn checked_agents(&self) -> Result<Vec<(TenantId, AppId)>, ConfigError> {
+        let guid = |text: &str, what: &str| {
+            ConfigError::new("known_agents", format!("{text:?} is not a {what} GUID"))
+        };
+        let mut agents = Vec::with_capacity(self.known_agents.len());
+        for (tenant, client) in &self.known_agents {
+            agents.push((
+                tenant.parse().map_err(|_| guid(tenant, "tenant"))?,
+                client.parse().map_err(|_| guid(client, "client id"))?,
+            ));
+        }
+        agents.sort_unstable();
+        agents.dedup();
+        Ok(agents)
+    }
+
+    fn fetcher(&self, tenants: &TenantPolicy, issuers: &Issuers) -> Result<Fetcher, ConfigError> {
+        let query = self
+            .app_id
+            .map(|app_id| format!("?appid={app_id}"))
+            .unwrap_or_default();
+        let rules = FetchRules {
+            discovery_url: format!("{}{query}", issuers.discovery_url()),
+            algorithms: self.algorithms.clone(),
+            max_body: self.key_settings.max_body,
+            max_keys: self.key_settings.max_keys,
+            max_retry_after: self.key_settings.max_retry_after,
+            names_one_tenant: tenants.one_tenant().is_some(),
+        };
+        Ok(Fetcher {
+            client: self.client(issuers)?,
+            issuers: Arc::new(issuers.clone()),
+            rules: Arc::new(rules),
+        })
+    }
+
+    fn client(&self, issuers: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {
+        if let Some(client) = &self.http_client {
+            return Ok(Arc::clone(client));
+        }
+        #[cfg(feature = "http-client")]
+        return Ok(Arc::new(crate::keys::ReqwestClient::new(
+            &self.key_settings,
+            issuers.is_loopback(),
+        )?));
+        #[cfg(not(feature = "http-client"))]
+        Err(ConfigError::new(
+            "http_client",
+            "must be given, because the feature `http-client` is off",
+        ))
+    }
+}
+
+impl fmt::Debug for ValidatorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValidatorBuilder")
+            .field("tenants", &self.tenants)
+            .field("audiences", &self.audiences)
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
+    }
+}
+
+const MAX_SKEW: Duration = Duration::from_secs(300);

@@ -1,0 +1,80 @@
+//! The default HTTP client.
+
+use std::{error::Error as StdError, pin::Pin};
+
+use http::{HeaderValue, Response, Uri, header};
+
+use super::{HttpClient, KeySettings};
+use crate::error::ConfigError;
+
+/// reqwest, told to do nothing on its own: no redirects, no retries, no decompression even if
+/// another crate has turned that feature on.
+#[derive(Debug)]
+pub(crate) struct ReqwestClient(reqwest::Client);
+
+impl ReqwestClient {
+    pub(crate) fn new(settings: &KeySettings, is_loopback: bool) -> Result<Self, ConfigError> {
+        let accept = HeaderValue::from_static("application/json, application/jwk-set+json");
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("tower-entra/", env!("CARGO_PKG_VERSION")))
+            .default_headers([(header::ACCEPT, accept)].into_iter().collect())
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.total_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate();
+        // On loopback neither a proxy nor a certificate store of the machine has a say.
+        let builder = if is_loopback {
+            builder.no_proxy().tls_certs_only([])
+        } else {
+            builder.https_only(true)
+        };
+        let client = builder.build().map_err(|error| {
+            ConfigError::new(
+                "http client",
+                format!("cannot be built: {}", with_causes(&error)),
+            )
+        })?;
+        Ok(Self(client))
+    }
+}
+
+impl HttpClient for ReqwestClient {
+    fn get(
+        &self,
+        uri: Uri,
+        max_body: usize,
+    ) -> Pin<
+        Box<dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn StdError + Send + Sync>>> + Send>,
+    > {
+        let request = self.0.get(uri.to_string());
+        Box::pin(async move {
+            let mut answer = request.send().await?;
+            let mut body = Vec::new();
+            while let Some(chunk) = answer.chunk().await? {
+                body.extend_from_slice(&chunk);
+                if body.len() > max_body {
+                    break;
+                }
+            }
+            let mut response = Response::new(body);
+            *response.status_mut() = answer.status();
+            *response.headers_mut() = std::mem::take(answer.headers_mut());
+            Ok(response)
+        })
+    }
+}
+
+fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,30 @@
+//! The keys: where they come from, which of them are usable, and when they are fetched again.
+//!
+//! One background task per [`KeySource`] does all fetching. It publishes immutable snapshots; a
+//! request loads one and stays with it.
+
+mod settings;
+
+mod discovery;
+
+mod fetch;
+
+mod jwk;
+
+mod set;
+
+mod schedule;
+
+mod source;
+
+#[cfg(feature = "http-client")]
+mod client;
+
+#[cfg(feature = "http-client")]
+pub(crate) use self::client::ReqwestClient;
+pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};
+pub(crate) use self::{
+    fetch::{FetchRules, Fetcher},
+    set::PublishedKey,
+    source::{KeySource, MissingKey, Snapshot, Ticket},
+};

@@ -1,0 +1,240 @@
+//! The numbers by which keys are fetched, each with its default and its range.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+
+/// How keys are fetched, kept and fetched again.
+///
+/// The defaults suit production; each setting names its own and the range outside of which
+/// [`ValidatorBuilder::build`](crate::ValidatorBuilder::build) refuses it.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_entra::KeySettings;
+///
+/// let settings = KeySettings::default().with_refresh_interval(Duration::from_secs(30 * 60));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySettings {
+    pub(crate) refresh_interval: Duration,
+    pub(crate) stale_limit: Duration,
+    pub(crate) first_retry: Duration,
+    pub(crate) last_retry: Duration,
+    pub(crate) max_retry_after: Duration,
+    pub(crate) cool_down: Duration,
+    pub(crate) wait: Duration,
+    pub(crate) max_waiters: usize,
+    pub(crate) max_absent: usize,
+    pub(crate) signature_interval: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) total_timeout: Duration,
+    pub(crate) max_body: usize,
+    pub(crate) max_keys: usize,
+}
+
+impl Default for KeySettings {
+    fn default() -> Self {
+        Self {
+            refresh_interval: Duration::from_secs(60 * 60),
+            stale_limit: Duration::from_secs(24 * 60 * 60),
+            first_retry: Duration::from_secs(1),
+            last_retry: Duration::from_secs(60),
+            max_retry_after: Duration::from_secs(5 * 60),
+            cool_down: Duration::from_secs(30),
+            wait: Duration::from_secs(2),
+            max_waiters: 1_024,
+            max_absent: 128,
+            signature_interval: Duration::from_secs(5 * 60),
+            connect_timeout: Duration::from_secs(2),
+            total_timeout: Duration::from_secs(5),
+            max_body: 256 * 1024,
+            max_keys: 100,
+        }
+    }
+}
+
+macro_rules! settings {
+    ($($(#[$doc:meta])* $setter:ident, $field:ident: $type:ty;)*) => {
+        impl KeySettings {
+            $(
+                $(#[$doc])*
+                #[must_use]
+                pub fn $setter(self, $field: $type) -> Self {
+                    Self { $field, ..self }
+                }
+            )*
+        }
+    };
+}
+
+settings! {
+    /// How often keys are fetched when nothing asks for it, ± 10 % so that replicas drift apart.
+    /// Default 1 h; from 1 s to 24 h.
+    with_refresh_interval, refresh_interval: Duration;
+
+    /// How long after its fetch the last good key set serves while fetches fail. Afterwards
+    /// requests are answered with 503. Default 24 h; from the refresh interval to 7 days.
+    with_stale_limit, stale_limit: Duration;
+
+    /// The longest pause after a first failed fetch; it doubles with every further one, and each
+    /// pause is drawn at random up to it. Default 1 s; from 10 ms to the last pause.
+    with_first_retry, first_retry: Duration;
+
+    /// Where the pause after failed fetches stops growing. Default 60 s; up to 1 h.
+    with_last_retry, last_retry: Duration;
+
+    /// The longest `Retry-After` that is honoured; a longer one counts as this. Default 5 min; up
+    /// to 1 h.
+    with_max_retry_after, max_retry_after: Duration;
+
+    /// How long after the start of a fetch for an unknown `kid` no other such fetch is made,
+    /// whether or not that one succeeded. Default 30 s; from 1 s to 10 min.
+    with_cool_down, cool_down: Duration;
+
+    /// How long a request waits for keys. Default 2 s; from 1 ms to 30 s.
+    with_wait, wait: Duration;
+
+    /// How many requests may wait for keys at a time; others are answered with 503 at once.
+    /// Default 1,024; from 1 to 65,536.
+    with_max_waiters, max_waiters: usize;
+
+    /// How many `kid`s are remembered as absent. Default 128; up to 4,096.
+    with_max_absent, max_absent: usize;
+
+    /// How long after the start of a fetch for a bad signature no other such fetch is made.
+    /// Default 5 min; from 1 s to 24 h.
+    with_signature_interval, signature_interval: Duration;
+
+    /// How long connecting to the authority may take. Default 2 s; from 1 ms to 60 s. A client of
+    /// your own does not see it.
+    with_connect_timeout, connect_timeout: Duration;
+
+    /// How long one whole refresh may take, discovery document and keys together. Default 5 s;
+    /// from 1 ms to 60 s.
+    with_total_timeout, total_timeout: Duration;
+
+    /// The largest document that is read, in bytes. Default 256 KiB; from 1 KiB to 4 MiB.
+    with_max_body, max_body: usize;
+
+    /// The most keys that a key set may have. Default 100; from 1 to 1,000.
+    with_max_keys, max_keys: usize;
+}
+
+impl KeySettings {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let ranges = [
+            ("refresh_interval", self.refresh_interval, SECOND, DAY),
+            (
+                "stale_limit",
+                self.stale_limit,
+                self.refresh_interval,
+                7 * DAY,
+            ),
+            (
+                "first_retry",
+                self.first_retry,
+                10 * MILLISECOND,
+                self.last_retry,
+            ),
+            ("last_retry", self.last_retry, 10 * MILLISECOND, HOUR),
+            (
+                "max_retry_after",
+                self.max_retry_after,
+                Duration::ZERO,
+                HOUR,
+            ),
+            ("cool_down", self.cool_down, SECOND, 10 * MINUTE),
+            ("wait", self.wait, MILLISECOND, 30 * SECOND),
+            ("signature_interval", self.signature_interval, SECOND, DAY),
+            ("connect_timeout", self.connect_timeout, MILLISECOND, MINUTE),
+            ("total_timeout", self.total_timeout, MILLISECOND, MINUTE),
+        ];
+        for (setting, value, least, most) in ranges {
+            in_range(setting, value, least, most)?;
+        }
+        in_range("max_waiters", self.max_waiters, 1, 65_536)?;
+        in_range("max_absent", self.max_absent, 0, 4_096)?;
+        in_range("max_body", self.max_body, 1024, 4 * 1024 * 1024)?;
+        in_range("max_keys", self.max_keys, 1, 1_000)
+    }
+}
+
+fn in_range<T: PartialOrd + std::fmt::Debug>(
+    setting: &'static str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), ConfigError> {
+    if value < least || value > most {
+        let problem = format!("{value:?} is not between {least:?} and {most:?}");
+        return Err(ConfigError::new(setting, problem));
+    }
+    Ok(())
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_in_range() {
+        assert_eq!(KeySettings::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_setting_out_of_range_is_refused_by_name() {
+        let with = KeySettings::default;
+        for (setting, settings) in [
+            (
+                "refresh_interval",
+                with().with_refresh_interval(Duration::ZERO),
+            ),
+            ("refresh_interval", with().with_refresh_interval(2 * DAY)),
+            ("stale_limit", with().with_stale_limit(30 * MINUTE)),
+            ("stale_limit", with().with_stale_limit(Duration::MAX)),
+            ("first_retry", with().with_first_retry(Duration::ZERO)),
+            ("first_retry", with().with_first_retry(2 * MINUTE)),
+            (
+                "last_retry",
+                with().with_first_retry(SECOND).with_last_retry(2 * HOUR),
+            ),
+            ("max_retry_after", with().with_max_retry_after(2 * HOUR)),
+            ("cool_down", with().with_cool_down(Duration::ZERO)),
+            ("cool_down", with().with_cool_down(HOUR)),
+            ("wait", with().with_wait(Duration::ZERO)),
+            ("wait", with().with_wait(MINUTE)),
+            (
+                "signature_interval",
+                with().with_signature_interval(Duration::ZERO),
+            ),
+            (
+                "connect_timeout",
+                with().with_connect_timeout(Duration::ZERO),
+            ),
+            ("total_timeout", with().with_total_timeout(HOUR)),
+            ("max_waiters", with().with_max_waiters(0)),
+            ("max_absent", with().with_max_absent(5_000)),
+            ("max_body", with().with_max_body(10)),
+            ("max_keys", with().with_max_keys(0)),
+        ] {
+            let error = settings.check().expect_err(setting);
+            assert_eq!(error.setting(), setting);
+        }
+        let error = with()
+            .with_cool_down(Duration::ZERO)
+            .check()
+            .expect_err("no cool-down");
+        assert_eq!(
+            error.to_string(),
+            "cool_down: 0ns is not between 1s and 600s"
+        );
+    }
+}

@@ -1,0 +1,433 @@
+//! The task that fetches, the snapshot it publishes, and the requests that wait for it.
+
+use std::{
+    collections::hash_map::RandomState,
+    fmt,
+    hash::{BuildHasher, Hasher},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwapOption;
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    task::{AbortHandle, JoinSet},
+    time,
+};
+
+use super::{
+    KeySettings,
+    fetch::{FetchError, Fetcher},
+    schedule::{Action, Schedule, Verdict},
+    set::KeySet,
+};
+
+/// One authority's keys. Dropping it ends its task.
+pub(crate) struct KeySource {
+    shared: Arc<Shared>,
+}
+
+/// The key set of one good fetch, as requests see it.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) keys: Arc<KeySet>,
+    fetched: Instant,
+}
+
+/// Why there is no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MissingKey {
+    Unknown,
+    Unavailable { retry_after: Duration },
+}
+
+/// What is known about the keys of a [`Validator`](crate::Validator).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyStatus {
+    /// The last fetch was good.
+    Fresh,
+    /// Fetches fail. The last good key set serves for this much longer.
+    Stale {
+        /// The time left.
+        remaining: Duration,
+    },
+    /// There are no usable keys: none were fetched yet, or fetches have failed for too long.
+    /// Requests are answered with 503.
+    Unavailable,
+}
+
+impl KeySource {
+    pub(crate) fn new(fetcher: Fetcher, settings: KeySettings) -> Self {
+        let shared = Shared {
+            snapshot: ArcSwapOption::empty(),
+            schedule: Mutex::new(Schedule::new(settings.clone(), now())),
+            wake: Notify::new(),
+            progress: watch::Sender::new(()),
+            waiters: Arc::new(Semaphore::new(settings.max_waiters)),
+            is_running: AtomicBool::new(false),
+            task: Mutex::new(None),
+            fetcher,
+            settings,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Starts the task unless it runs. Without a runtime nothing happens.
+    pub(crate) fn ensure_running(&self) {
+        self.shared.ensure_running();
+    }
+
+    /// The last good key set, unless it is too old.
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.shared.snapshot()
+    }
+
+    pub(crate) fn status(&self) -> KeyStatus {
+        self.shared.status()
+    }
+
+    /// When there may be keys again.
+    pub(crate) fn retry_after(&self) -> Duration {
+        self.shared.schedule().until_next_try(now())
+    }
+
+    /// Takes a place among the waiting for a key set that has this `kid`, unless the answer is
+    /// known already or all places are taken.
+    pub(crate) fn want(&self, kid: &str) -> Result<Ticket, MissingKey> {
+        Ticket::new(&self.shared, kid)
+    }
+
+    /// A signature was bad although its key is known: it may have been replaced.
+    pub(crate) fn want_replacement(&self) {
+        if self.shared.schedule().want_replacement(now()) {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Waits for a usable key set, however long that takes.
+    pub(crate) async fn ready(&self) {
+        let mut progress = self.shared.progress.subscribe();
+        loop {
+            self.shared.ensure_running();
+            if self.snapshot().is_some() {
+                return;
+            }
+            // The sender lives as long as `self`, so this cannot fail.
+            let _ = progress.changed().await;
+        }
+    }
+}
+
+impl Drop for KeySource {
+    fn drop(&mut self) {
+        if let Some(task) = lock(&self.shared.task).take() {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySource")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place among the requests that wait for a key. Dropping it gives the place up and leaves the
+/// fetch alone.
+pub(crate) struct Ticket {
+    shared: Arc<Shared>,
+    kid: Box<str>,
+    /// How many fetches had been started when the request came.
+    came: u64,
+    deadline: time::Instant,
+    progress: watch::Receiver<()>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Ticket {
+    fn new(shared: &Arc<Shared>, kid: &str) -> Result<Self, MissingKey> {
+        let full = MissingKey::Unavailable {
+            retry_after: Duration::from_secs(1),
+        };
+        let came = shared.schedule().started();
+        let deadline = now() + shared.settings.wait;
+        // Before the verdict: whatever ends after it is noticed.
+        let progress = shared.progress.subscribe();
+        match shared.verdict(kid, came, deadline) {
+            Verdict::Wait => {}
+            Verdict::Absent => return Err(MissingKey::Unknown),
+            Verdict::Unavailable(retry_after) => {
+                return Err(MissingKey::Unavailable { retry_after });
+            }
+        }
+        // Whether or not there is a place left: the fetch is wanted.
+        shared.wake.notify_one();
+        // A timer outside of a runtime would panic, and nothing would end the waiting.
+        if Handle::try_current().is_err() {
+            return Err(full);
+        }
+        let place = Arc::clone(&shared.waiters)
+            .try_acquire_owned()
+            .map_err(|_| full)?;
+        Ok(Self {
+            shared: Arc::clone(shared),
+            kid: kid.into(),
+            came,
+            deadline: deadline.into(),
+            progress,
+            _place: place,
+        })
+    }
+
+    /// Waits until a key set has the `kid`, or until it is known that none does, or until time is
+    /// up.
+    pub(crate) async fn key_set(mut self) -> Result<Arc<Snapshot>, MissingKey> {
+        loop {
+            self.shared.ensure_running();
+            if let Some(snapshot) = self.shared.snapshot_with(&self.kid) {
+                return Ok(snapshot);
+            }
+            match self
+                .shared
+                .verdict(&self.kid, self.came, self.deadline.into_std())
+            {
+                Verdict::Wait => self.shared.wake.notify_one(),
+                Verdict::Absent => return Err(MissingKey::Unknown),
+                Verdict::Unavailable(retry_after) => {
+                    return Err(MissingKey::Unavailable { retry_after });
+                }
+            }
+            if time::timeout_at(self.deadline, self.progress.changed())
+                .await
+                .is_err()
+            {
+                let retry_after = Duration::from_secs(1);
+                return Err(MissingKey::Unavailable { retry_after });
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket")
+            .field("came", &self.came)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the task and the requests have in common.
+struct Shared {
+    snapshot: ArcSwapOption<Snapshot>,
+    schedule: Mutex<Schedule>,
+    /// Wakes the task when something is wanted.
+    wake: Notify,
+    /// Tells the waiting that a fetch has ended.
+    progress: watch::Sender<()>,
+    waiters: Arc<Semaphore>,
+    is_running: AtomicBool,
+    task: Mutex<Option<AbortHandle>>,
+    fetcher: Fetcher,
+    settings: KeySettings,
+}
+
+impl Shared {
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        lock(&self.schedule)
+    }
+
+    fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot
+            .load_full()
+            .filter(|snapshot| !self.remaining(snapshot).is_zero())
+    }
+
+    fn snapshot_with(&self, kid: &str) -> Option<Arc<Snapshot>> {
+        self.snapshot()
+            .filter(|snapshot| snapshot.keys.get(kid).is_some())
+    }
+
+    fn remaining(&self, snapshot: &Snapshot) -> Duration {
+        self.settings
+            .stale_limit
+            .saturating_sub(now().saturating_duration_since(snapshot.fetched))
+    }
+
+    fn status(&self) -> KeyStatus {
+        let Some(snapshot) = self.snapshot() else {
+            return KeyStatus::Unavailable;
+        };
+        if self.schedule().is_failing() {
+            KeyStatus::Stale {
+                remaining: self.remaining(&snapshot),
+            }
+        } else {
+            KeyStatus::Fresh
+        }
+    }
+
+    fn verdict(&self, kid: &str, came: u64, deadline: Instant) -> Verdict {
+        let verdict = if self.snapshot().is_some() {
+            self.schedule().want_key(now(), kid, came)
+        } else {
+            self.schedule().want_any(now(), deadline)
+        };
+        // The key may have been published since the caller looked for it. The news of that is on
+        // its way, and whoever waits looks again first.
+        if self.snapshot_with(kid).is_some() {
+            Verdict::Wait
+        } else {
+            verdict
+        }
+    }
+
+    fn ensure_running(self: &Arc<Self>) {
+        if self.is_running.load(Ordering::Acquire) {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if self.is_running.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let running = Running(Arc::clone(self));
+        let task = runtime.spawn(async move { running.0.run().await });
+        *lock(&self.task) = Some(task.abort_handle());
+    }
+
+    /// The one task of a key source.
+    async fn run(&self) {
+        loop {
+            let action = self.schedule().next(now());
+            match action {
+                Action::Sleep(until) => {
+                    // The early wake-up is a wish that `next` knows about.
+                    let _ = time::timeout_at(until.into(), self.wake.notified()).await;
+                }
+                Action::Fetch(cause) => {
+                    tracing::debug!(target: TARGET, cause = cause.as_str(), "fetching keys");
+                    let result = self.fetch().await;
+                    self.end_fetch(result);
+                }
+            }
+        }
+    }
+
+    /// Fetches within the time limit. A panic is a failure like any other.
+    async fn fetch(&self) -> Result<KeySet, FetchError> {
+        let fetcher = self.fetcher.clone();
+        let limit = self.settings.total_timeout;
+        // Dropping the set, as when the task is aborted, aborts what is in it.
+        let mut fetch = JoinSet::new();
+        fetch.spawn(async move { time::timeout(limit, fetcher.fetch()).await });
+        match fetch.join_next().await {
+            Some(Ok(Ok(result))) => result,
+            Some(Ok(Err(_))) => Err(FetchError::TimedOut),
+            Some(Err(_)) | None => Err(FetchError::Panicked),
+        }
+    }
+
+    fn end_fetch(&self, result: Result<KeySet, FetchError>) {
+        let was_failing = self.schedule().is_failing();
+        match result {
+            Ok(keys) => {
+                // First the keys, then the news of them: whoever hears that a good fetch has
+                // ended must find what it brought.
+                self.publish(keys);
+                self.schedule().succeeded(now(), chance());
+                if was_failing {
+                    tracing::info!(target: TARGET, "keys can be fetched again");
+                }
+            }
+            Err(error) => {
+                self.schedule().failed(now(), error.retry_after(), chance());
+                self.log_failure(error, was_failing);
+            }
+        }
+        self.progress.send_replace(());
+    }
+
+    fn publish(&self, keys: KeySet) {
+        let old = self.snapshot.load_full();
+        let keys = match &old {
+            Some(old) if old.keys.is_same_as(&keys) => Arc::clone(&old.keys),
+            _ => {
+                let old = old.as_deref().map(|old| &*old.keys);
+                tracing::info!(
+                    target: TARGET,
+                    keys = keys.len(),
+                    added = ?keys.kids_not_in(old),
+                    gone = ?old.map(|old| old.kids_not_in(Some(&keys))).unwrap_or_default(),
+                    "the signing keys have changed",
+                );
+                Arc::new(keys)
+            }
+        };
+        self.snapshot.store(Some(Arc::new(Snapshot {
+            keys,
+            fetched: now(),
+        })));
+    }
+
+    fn log_failure(&self, error: FetchError, was_failing: bool) {
+        if was_failing {
+            tracing::debug!(target: TARGET, %error, "keys still cannot be fetched");
+            return;
+        }
+        let url = self.fetcher.discovery_url();
+        match self.snapshot() {
+            Some(snapshot) => tracing::warn!(
+                target: TARGET,
+                %error,
+                url,
+                seconds_left = self.remaining(&snapshot).as_secs(),
+                "keys cannot be fetched; the last good ones serve on",
+            ),
+            None => tracing::warn!(
+                target: TARGET,
+                %error,
+                url,
+                "keys cannot be fetched, and there are none; requests are answered with 503",
+            ),
+        }
+    }
+}
+
+/// Held by the task. When the task ends, whatever ended it, the next request can start another.
+struct Running(Arc<Shared>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.schedule().abandoned(now());
+        self.0.is_running.store(false, Ordering::Release);
+        self.0.progress.send_replace(());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The runtime's clock, which tests can pause.
+fn now() -> Instant {
+    time::Instant::now().into_std()
+}
+
+/// A number from 0 to 1 for spreading things out; nothing secret hangs on it.
+fn chance() -> f64 {
+    let random = RandomState::new().build_hasher().finish();
+    let half = u32::try_from(random >> 32).unwrap_or_default();
+    f64::from(half) / f64::from(u32::MAX)
+}
+
+const TARGET: &str = "tower_entra::keys";

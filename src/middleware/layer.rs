@@ -1,0 +1,156 @@
+//! What a user configures.
+
+use std::{fmt, sync::Arc};
+
+use tower::Layer;
+
+use super::{
+    EmptyBody, EntraAuth,
+    rejection::{Challenge, Responder},
+};
+use crate::{error::ConfigError, validator::Validator};
+
+/// A [`Layer`] that lets requests through to the service inside only with a valid access token, and
+/// then puts an [`AgentPrincipal`](crate::AgentPrincipal) into their extensions.
+///
+/// Every other request is answered here; the service inside is not called. A refusal is a response,
+/// never an error of the service. It carries `Cache-Control: no-store`, the challenge that
+/// [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3) asks for, an empty body, and the
+/// typed [`Error`](crate::Error) in its extensions:
+///
+/// | situation | status |
+/// |---|---|
+/// | no `Authorization`, or another scheme than `Bearer` | 401 |
+/// | two `Authorization` headers, or a malformed one | 400 |
+/// | the token does not pass a check | 401 |
+/// | the token grants nothing | 403 |
+/// | the keys to check it with cannot be had | 503 with `Retry-After` |
+///
+/// An admitted request keeps its `Authorization` header, marked as sensitive. A principal that is
+/// already in a request's extensions is taken out first.
+///
+/// Put CORS and tracing layers outside of this one: a preflight carries no token, and browsers read
+/// `WWW-Authenticate` only if `Access-Control-Expose-Headers` lists it.
+#[derive(Clone)]
+pub struct EntraAuthLayer<B = EmptyBody> {
+    validator: Validator,
+    is_optional: bool,
+    responder: Responder<B>,
+}
+
+impl EntraAuthLayer {
+    /// Refuses what `validator` does not admit. The `realm` of its challenges is the validator's
+    /// first audience.
+    #[must_use]
+    pub fn new(validator: Validator) -> Self {
+        let realm = validator.audiences().first().map_or("", String::as_str);
+        let challenge = Arc::new(Challenge::new(realm));
+        let responder = Responder {
+            challenge,
+            body: EmptyBody,
+        };
+        Self {
+            validator,
+            is_optional: false,
+            responder,
+        }
+    }
+}
+
+impl<B> EntraAuthLayer<B> {
+    /// Lets a request *without* a token through, without a principal. A bad token is still refused,
+    /// and so are the schemes `DPoP` and `PoP`. The default is to refuse them all.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self {
+            is_optional: true,
+            ..self
+        }
+    }
+
+    /// Sets the `realm` of challenges. Default: the validator's first audience.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the realm has a quote, a backslash, or a character that is not printable ASCII.
+    pub fn with_realm(mut self, realm: impl Into<String>) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.responder.challenge).set_realm(realm.into())?;
+        Ok(self)
+    }
+
+    /// Names the URL of the API's protected-resource metadata in challenges:
+    /// [RFC 9728, section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1). Default: none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this is not an `http` or `https` URL.
+    pub fn with_resource_metadata(mut self, url: impl Into<String>) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.responder.challenge).set_resource_metadata(url.into())?;
+        Ok(self)
+    }
+
+    /// Names the scopes to ask for in the challenge to a request without a token. Default: none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of them is no scope token of
+    /// [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
+    pub fn with_scopes<I>(mut self, scopes: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let scopes: Vec<String> = scopes.into_iter().map(Into::into).collect();
+        Arc::make_mut(&mut self.responder.challenge).set_scopes(&scopes)?;
+        Ok(self)
+    }
+
+    /// Builds the bodies of refusals with `body`, which may add headers that describe them. Default:
+    /// an empty body. Status and challenge stay as they are.
+    ///
+    /// ```
+    /// # use tower_entra::{EntraAuthLayer, Error, Validator};
+    /// # use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+    /// # fn layer(validator: Validator) {
+    /// let layer = EntraAuthLayer::new(validator).refusal_body(
+    ///     |error: &Error, headers: &mut HeaderMap| {
+    ///         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    ///         format!(r#"{{"title":"{error}"}}"#)
+    ///     },
+    /// );
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn refusal_body<F>(self, body: F) -> EntraAuthLayer<F> {
+        EntraAuthLayer {
+            validator: self.validator,
+            is_optional: self.is_optional,
+            responder: Responder {
+                challenge: self.responder.challenge,
+                body,
+            },
+        }
+    }
+}
+
+impl<S, B: Clone> Layer<S> for EntraAuthLayer<B> {
+    type Service = EntraAuth<S, B>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        EntraAuth::new(
+            inner,
+            self.validator.clone(),
+            self.is_optional,
+            self.responder.clone(),
+        )
+    }
+}
+
+impl<B> fmt::Debug for EntraAuthLayer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntraAuthLayer")
+            .field("validator", &self.validator)
+            .field("is_optional", &self.is_optional)
+            .finish_non_exhaustive()
+    }
+}

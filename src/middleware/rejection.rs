@@ -1,0 +1,243 @@
+//! How does a refusal look on the wire?
+
+use std::{sync::Arc, time::Duration};
+
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode, Uri,
+    header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use super::Denial;
+use crate::error::{ConfigError, Error, ErrorKind};
+
+/// Builds the body of a refusal.
+///
+/// Any `Fn(&Error, &mut HeaderMap) -> ResBody` is one: it may add headers that describe its body,
+/// such as `Content-Type`. See [`EntraAuthLayer::refusal_body`](crate::EntraAuthLayer::refusal_body).
+pub trait RefusalBody<ResBody> {
+    /// The body for this error.
+    fn refusal_body(&self, error: &Error, headers: &mut HeaderMap) -> ResBody;
+}
+
+/// No body: the default.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct EmptyBody;
+
+impl<ResBody: Default> RefusalBody<ResBody> for EmptyBody {
+    fn refusal_body(&self, _: &Error, _: &mut HeaderMap) -> ResBody {
+        ResBody::default()
+    }
+}
+
+impl<F, ResBody> RefusalBody<ResBody> for F
+where
+    F: Fn(&Error, &mut HeaderMap) -> ResBody,
+{
+    fn refusal_body(&self, error: &Error, headers: &mut HeaderMap) -> ResBody {
+        self(error, headers)
+    }
+}
+
+/// Everything that answers need to know besides the error.
+#[derive(Clone, Debug)]
+pub(super) struct Responder<B> {
+    pub(super) challenge: Arc<Challenge>,
+    pub(super) body: B,
+}
+
+impl<B> Responder<B> {
+    pub(super) fn refuse<ResBody>(&self, error: Error) -> Response<ResBody>
+    where
+        B: RefusalBody<ResBody>,
+    {
+        tracing::debug!(target: "tower_entra", code = error.kind().as_str(), "request refused");
+        let (status, challenge) = self.challenge.answer(error.kind());
+        let mut headers = HeaderMap::with_capacity(4);
+        if let Some(challenge) = challenge {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(retry_after) = error.retry_after() {
+            headers.insert(RETRY_AFTER, whole_seconds(retry_after));
+        }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let body = self.body.refusal_body(&error, &mut headers);
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response.extensions_mut().insert(error);
+        response
+    }
+
+    /// Completes the answer of a handler that refused by a [`Denial`].
+    pub(super) fn complete<ResBody>(&self, response: &mut Response<ResBody>) {
+        let Some(denial) = response.extensions().get::<Denial>() else {
+            return;
+        };
+        let challenge = self.challenge.insufficient_scope(denial.scopes());
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// The parts of a `Bearer` challenge that are the same for every request:
+/// [RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3).
+#[derive(Clone, Debug)]
+pub(super) struct Challenge {
+    realm: String,
+    resource_metadata: Option<String>,
+    scope: Option<String>,
+}
+
+impl Challenge {
+    /// `realm` is one of a validator's audiences, whose characters have been checked.
+    pub(super) fn new(realm: &str) -> Self {
+        Self {
+            realm: realm.to_owned(),
+            resource_metadata: None,
+            scope: None,
+        }
+    }
+
+    pub(super) fn set_realm(&mut self, realm: String) -> Result<(), ConfigError> {
+        if !realm
+            .bytes()
+            .all(|byte| byte == b' ' || is_parameter_character(byte))
+        {
+            let problem = format!("{realm:?} has a quote, a backslash or a character beyond ASCII");
+            return Err(ConfigError::new("realm", problem));
+        }
+        self.realm = realm;
+        Ok(())
+    }
+
+    pub(super) fn set_resource_metadata(&mut self, url: String) -> Result<(), ConfigError> {
+        let is_url = url.parse::<Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+        });
+        if !is_url || !url.bytes().all(is_parameter_character) {
+            let problem = format!("{url:?} is not an http or https URL");
+            return Err(ConfigError::new("resource_metadata", problem));
+        }
+        self.resource_metadata = Some(url);
+        Ok(())
+    }
+
+    pub(super) fn set_scopes(&mut self, scopes: &[String]) -> Result<(), ConfigError> {
+        if let Some(scope) = scopes.iter().find(|scope| !is_scope_token(scope)) {
+            return Err(ConfigError::new(
+                "scopes",
+                format!("{scope:?} is not one scope"),
+            ));
+        }
+        self.scope = (!scopes.is_empty()).then(|| scopes.join(" "));
+        Ok(())
+    }
+
+    /// The one place that turns a kind of error into a status and a challenge.
+    fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
+        match kind {
+            ErrorKind::MissingToken => (StatusCode::UNAUTHORIZED, Some(self.without_error())),
+            ErrorKind::MultipleCredentials | ErrorKind::MalformedAuthorization => (
+                StatusCode::BAD_REQUEST,
+                Some(self.with_error("invalid_request", kind)),
+            ),
+            ErrorKind::TokenTooLarge
+            | ErrorKind::MalformedToken
+            | ErrorKind::EncryptedToken
+            | ErrorKind::MalformedHeader
+            | ErrorKind::AlgorithmNotAllowed
+            | ErrorKind::InvalidKeyId
+            | ErrorKind::UnsupportedTokenType
+            | ErrorKind::UnsupportedHeader
+            | ErrorKind::UnknownKey
+            | ErrorKind::InvalidSignature
+            | ErrorKind::GraphToken
+            | ErrorKind::MalformedClaims
+            | ErrorKind::UnsupportedVersion
+            | ErrorKind::InvalidTenant
+            | ErrorKind::IssuerMismatch
+            | ErrorKind::TenantNotAllowed
+            | ErrorKind::KeyNotForIssuer
+            | ErrorKind::AudienceMismatch
+            | ErrorKind::InvalidDates
+            | ErrorKind::Expired
+            | ErrorKind::NotYetValid
+            | ErrorKind::IdToken
+            | ErrorKind::ContradictoryClaims
+            | ErrorKind::SenderConstrained => (
+                StatusCode::UNAUTHORIZED,
+                Some(self.with_error("invalid_token", kind)),
+            ),
+            ErrorKind::NothingGranted => {
+                (StatusCode::FORBIDDEN, Some(self.insufficient_scope(&[])))
+            }
+            ErrorKind::KeysUnavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
+        }
+    }
+
+    /// Without a token there is no error to name: RFC 6750, section 3.1.
+    fn without_error(&self) -> HeaderValue {
+        let mut challenge = self.begin();
+        if let Some(scope) = &self.scope {
+            push(&mut challenge, "scope", scope);
+        }
+        header_value(challenge)
+    }
+
+    fn with_error(&self, error: &str, kind: ErrorKind) -> HeaderValue {
+        let mut challenge = self.begin();
+        push(&mut challenge, "error", error);
+        push(&mut challenge, "error_description", kind.description());
+        header_value(challenge)
+    }
+
+    fn insufficient_scope(&self, scopes: &[String]) -> HeaderValue {
+        let mut challenge = self.begin();
+        push(&mut challenge, "error", "insufficient_scope");
+        if !scopes.is_empty() {
+            push(&mut challenge, "scope", &scopes.join(" "));
+        }
+        header_value(challenge)
+    }
+
+    fn begin(&self) -> String {
+        let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
+        if let Some(url) = &self.resource_metadata {
+            push(&mut challenge, "resource_metadata", url);
+        }
+        challenge
+    }
+}
+
+/// Adds a parameter whose characters need no quoting.
+fn push(challenge: &mut String, name: &str, value: &str) {
+    challenge.push_str(", ");
+    challenge.push_str(name);
+    challenge.push_str("=\"");
+    challenge.push_str(value);
+    challenge.push('"');
+}
+
+fn header_value(challenge: String) -> HeaderValue {
+    HeaderValue::try_from(challenge)
+        .expect("every part has been checked to be printable ASCII, or is a constant that is")
+}
+
+fn is_parameter_character(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
+}
+
+/// A scope token of [RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
+pub(super) fn is_scope_token(scope: &str) -> bool {
+    !scope.is_empty() && scope.bytes().all(is_parameter_character)
+}
+
+/// Whole seconds, rounded up, at least one.
+fn whole_seconds(duration: Duration) -> HeaderValue {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    HeaderValue::from(seconds.max(1))
+}

@@ -1,0 +1,128 @@
+//! What happens to a request.
+
+use std::{
+    fmt, mem,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response, header::AUTHORIZATION};
+use tower::Service;
+
+use super::{RefusalBody, ResponseFuture, bearer::Credentials, rejection::Responder};
+use crate::{
+    error::{Error, ErrorKind},
+    keys::Ticket,
+    principal::AgentPrincipal,
+    validator::{Decision, Validator},
+};
+
+/// The [`Service`] of an [`EntraAuthLayer`](crate::EntraAuthLayer).
+///
+/// A request whose key is known is decided within `call`. One that has to wait for a key holds none
+/// of the capacity of the service inside while it waits.
+#[derive(Clone)]
+pub struct EntraAuth<S, B = super::EmptyBody> {
+    inner: S,
+    validator: Validator,
+    is_optional: bool,
+    responder: Responder<B>,
+}
+
+/// What is to become of a request.
+enum Verdict {
+    Admit(Option<AgentPrincipal>),
+    Refuse(Error),
+    Wait { token: String, ticket: Ticket },
+}
+
+impl<S, B> EntraAuth<S, B> {
+    pub(super) fn new(
+        inner: S,
+        validator: Validator,
+        is_optional: bool,
+        responder: Responder<B>,
+    ) -> Self {
+        Self {
+            inner,
+            validator,
+            is_optional,
+            responder,
+        }
+    }
+
+    fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
+        let token = match Credentials::of(request.headers()) {
+            Ok(Credentials::Bearer(token)) => token,
+            Ok(Credentials::None) if self.is_optional => return Verdict::Admit(None),
+            Ok(Credentials::None | Credentials::ProofOfPossession) => {
+                return Verdict::Refuse(ErrorKind::MissingToken.into());
+            }
+            Err(kind) => return Verdict::Refuse(kind.into()),
+        };
+        match self.validator.decide(token) {
+            Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),
+            Decision::Made(Err(error)) => Verdict::Refuse(error),
+            Decision::Wait(ticket) => Verdict::Wait {
+                token: token.to_owned(),
+                ticket,
+            },
+        }
+    }
+}
+
+impl<S, B, ReqBody, ResBody> Service<Request<ReqBody>> for EntraAuth<S, B>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    B: RefusalBody<ResBody> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, ReqBody, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        self.validator.ensure_running();
+        // Whatever a client or an outer layer has put there is not ours.
+        request.extensions_mut().remove::<AgentPrincipal>();
+        match self.judge(&request) {
+            Verdict::Admit(principal) => {
+                admit(&mut request, principal);
+                ResponseFuture::calling(self.inner.call(request), self.responder.clone())
+            }
+            Verdict::Refuse(error) => ResponseFuture::refused(self.responder.refuse(error)),
+            Verdict::Wait { token, ticket } => {
+                // Waiting must not hold the capacity that `poll_ready` reserved, so the readied
+                // service is dropped and the future readies a clone of its own.
+                let service = self.inner.clone();
+                drop(mem::replace(&mut self.inner, service.clone()));
+                let validator = self.validator.clone();
+                let verdict = async move { validator.resume(&token, ticket).await };
+                ResponseFuture::refreshing(verdict, service, request, self.responder.clone())
+            }
+        }
+    }
+}
+
+/// Prepares a request for the service inside.
+pub(super) fn admit<ReqBody>(request: &mut Request<ReqBody>, principal: Option<AgentPrincipal>) {
+    // Check 1 admits no second one.
+    if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
+        value.set_sensitive(true);
+    }
+    if let Some(principal) = principal {
+        request.extensions_mut().insert(principal);
+    }
+}
+
+impl<S: fmt::Debug, B> fmt::Debug for EntraAuth<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntraAuth")
+            .field("inner", &self.inner)
+            .field("validator", &self.validator)
+            .field("is_optional", &self.is_optional)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,223 @@
+//! Is this token meant for this API, now, and does it hang together? Makes checks 7 to 13.
+//!
+//! Values in, verdicts out: no I/O, no clock, no key but the facts known about it.
+
+use std::borrow::Cow;
+
+use crate::{
+    Facet,
+    authority::{Issuers, KeyIssuer},
+    error::ErrorKind,
+    ids::{AppId, TenantId},
+    principal::TokenVersion,
+    tenants::TenantPolicy,
+    token::{Claims, Number},
+};
+
+/// What one validator demands of a token's claims.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) issuers: Issuers,
+    pub(crate) tenants: TenantPolicy,
+    /// Never empty.
+    pub(crate) audiences: Vec<String>,
+    /// How far clocks may differ, in seconds.
+    pub(crate) skew: u64,
+    /// Sorted.
+    pub(crate) known_agents: Vec<(TenantId, AppId)>,
+    /// Whether a key of another cloud may sign.
+    pub(crate) accepts_keys_of_other_clouds: bool,
+}
+
+/// What check 7 has established about where a token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) tenant: TenantId,
+    pub(crate) version: TokenVersion,
+}
+
+/// What the key set says about the key that verified a signature.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signer<'k> {
+    /// The key's own `issuer`.
+    pub(crate) issuer: Option<&'k KeyIssuer>,
+    /// The key's own `cloud_instance_name`.
+    pub(crate) cloud: Option<&'k str>,
+    /// The `cloud_instance_name` of the discovery document that led to the key.
+    pub(crate) discovery_cloud: Option<&'k str>,
+    /// Whether that document's `issuer` names one tenant.
+    pub(crate) discovery_names_one_tenant: bool,
+}
+
+impl Policy {
+    /// Check 7: `ver`, `tid` and `iss` agree and are of an allowed tenant.
+    pub(crate) fn origin(&self, claims: &Claims<'_>) -> Result<Origin, ErrorKind> {
+        let (version, template) = match claims.ver.as_deref() {
+            Some("1.0") => (TokenVersion::V1, self.issuers.v1.as_ref()),
+            Some("2.0") => (TokenVersion::V2, Some(&self.issuers.v2)),
+            _ => return Err(ErrorKind::UnsupportedVersion),
+        };
+        let tid = claims.tid.as_deref().ok_or(ErrorKind::InvalidTenant)?;
+        let tenant: TenantId = tid.parse().map_err(|_| ErrorKind::InvalidTenant)?;
+        if tenant.as_str() != tid {
+            return Err(ErrorKind::InvalidTenant);
+        }
+        let issuer = claims.iss.as_deref().ok_or(ErrorKind::IssuerMismatch)?;
+        if !template.is_some_and(|template| template.is(issuer, tid)) {
+            return Err(ErrorKind::IssuerMismatch);
+        }
+        if !self.tenants.allows(&tenant) {
+            return Err(ErrorKind::TenantNotAllowed);
+        }
+        Ok(Origin { tenant, version })
+    }
+
+    /// Check 8: the key that verified may sign for this issuer, in this cloud.
+    ///
+    /// Entra publishes the keys of several clouds and of personal accounts in one document, so a
+    /// good signature alone does not say whose it is.
+    pub(crate) fn signer(&self, signer: Signer<'_>, origin: &Origin) -> Result<(), ErrorKind> {
+        let tid = origin.tenant.as_str();
+        let may_sign = match signer.issuer {
+            Some(issuer) => issuer.is(&self.issuers.v2.fill(tid), tid),
+            None => signer.discovery_names_one_tenant,
+        };
+        let same_cloud = match (signer.cloud, signer.discovery_cloud) {
+            (Some(key), Some(discovery)) => key == discovery || self.accepts_keys_of_other_clouds,
+            _ => true,
+        };
+        if may_sign && same_cloud {
+            Ok(())
+        } else {
+            Err(ErrorKind::KeyNotForIssuer)
+        }
+    }
+
+    /// Check 9: the token is for this API. Returns the audience by which it is.
+    pub(crate) fn audience<'c>(&self, claims: &'c Claims<'_>) -> Result<&'c str, ErrorKind> {
+        claims
+            .aud
+            .iter()
+            .map(Cow::as_ref)
+            .find(|audience| self.audiences.iter().any(|accepted| accepted == audience))
+            .ok_or(ErrorKind::AudienceMismatch)
+    }
+
+    /// Check 10: the token is valid at `now`, in seconds since 1970.
+    pub(crate) fn dates(&self, claims: &Claims<'_>, now: u64) -> Result<Dates, ErrorKind> {
+        let expires = date(claims.exp)?.ok_or(ErrorKind::InvalidDates)?;
+        let not_before = date(claims.nbf)?;
+        let issued = date(claims.iat)?;
+        if not_before.is_some_and(|not_before| not_before > expires) {
+            return Err(ErrorKind::InvalidDates);
+        }
+        if now.saturating_sub(self.skew) >= expires {
+            return Err(ErrorKind::Expired);
+        }
+        let latest = now.saturating_add(self.skew);
+        if [not_before, issued]
+            .into_iter()
+            .flatten()
+            .any(|date| date > latest)
+        {
+            return Err(ErrorKind::NotYetValid);
+        }
+        Ok(Dates { issued, expires })
+    }
+
+    /// What a token must satisfy before an unknown `kid` of its is worth a fetch: checks 7, 9 and
+    /// 10, on claims that nobody has vouched for.
+    pub(crate) fn is_worth_a_fetch(&self, claims: &Claims<'_>, now: u64) -> bool {
+        self.origin(claims).is_ok()
+            && self.audience(claims).is_ok()
+            && self.dates(claims, now).is_ok()
+    }
+
+    pub(crate) fn knows_agent(&self, tenant: TenantId, client: AppId) -> bool {
+        self.known_agents.binary_search(&(tenant, client)).is_ok()
+    }
+}
+
+/// The dates of a token, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dates {
+    pub(crate) issued: Option<u64>,
+    pub(crate) expires: u64,
+}
+
+/// Check 11: an access token, and one without contradictions.
+pub(crate) fn is_access_token(claims: &Claims<'_>) -> Result<(), ErrorKind> {
+    if !claims.has_scope() && (claims.client_id().is_none() || claims.has_id_token_mark) {
+        return Err(ErrorKind::IdToken);
+    }
+    let clients_differ =
+        matches!((claims.azp, claims.appid), (Some(azp), Some(appid)) if azp != appid);
+    let subject_is_agent = claims.subject_has(Facet::AGENT_IDENTITY);
+    let subject_is_agent_user = claims.subject_has(Facet::AGENT_USER);
+    let contradictory = match claims.idtyp.as_deref() {
+        // An app acts for itself: it has no scopes, is no user account, and as an agent is its
+        // own subject.
+        Some("app") => {
+            claims.has_scope()
+                || subject_is_agent_user
+                || (claims.actor_has(Facet::AGENT_IDENTITY)
+                    && claims.subject_facets.is_some()
+                    && !subject_is_agent)
+        }
+        _ => false,
+    };
+    // An agent that is its own subject acts for no user.
+    let delegated_agent = subject_is_agent
+        && !subject_is_agent_user
+        && (claims.idtyp.as_deref() == Some("user") || claims.has_scope());
+    if clients_differ || contradictory || delegated_agent {
+        return Err(ErrorKind::ContradictoryClaims);
+    }
+    Ok(())
+}
+
+/// Check 12: the token may be used by whoever bears it.
+/// [RFC 7800](https://www.rfc-editor.org/rfc/rfc7800) binds it to a key with `cnf`.
+pub(crate) fn is_bearer_token(claims: &Claims<'_>) -> Result<(), ErrorKind> {
+    if claims.has_cnf {
+        Err(ErrorKind::SenderConstrained)
+    } else {
+        Ok(())
+    }
+}
+
+/// Check 13: the token grants a scope or a role. Any application of a tenant can get a token that
+/// grants nothing for any API of that tenant.
+pub(crate) fn grants_something(claims: &Claims<'_>) -> Result<(), ErrorKind> {
+    if claims.has_scope() || !claims.roles.is_empty() {
+        Ok(())
+    } else {
+        Err(ErrorKind::NothingGranted)
+    }
+}
+
+/// A date of [RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2), up to the
+/// end of the year 9999. A fraction of a second is cut off.
+fn date(number: Option<Number>) -> Result<Option<u64>, ErrorKind> {
+    match number {
+        None => Ok(None),
+        Some(Number::Integer(date)) => u64::try_from(date)
+            .ok()
+            .filter(|date| *date <= LAST_DATE)
+            .map(Some)
+            .ok_or(ErrorKind::InvalidDates),
+        Some(Number::Fraction(date)) if (0.0..=LAST_DATE_F64).contains(&date) =>
+        {
+            #[expect(
+                clippy::as_conversions,
+                reason = "the range is checked; a fraction is cut off"
+            )]
+            Ok(Some(date.floor() as u64))
+        }
+        Some(Number::Fraction(_)) => Err(ErrorKind::InvalidDates),
+    }
+}
+
+/// 9999-12-31T23:59:59Z.
+const LAST_DATE: u64 = 253_402_300_799;
+const LAST_DATE_F64: f64 = 253_402_300_799.0;

@@ -1,0 +1,236 @@
+//! Facets and relationships: sets of integers that say what an identity is.
+
+use std::fmt;
+
+/// One facet of an actor, a subject or a tenant: an odd number with a meaning.
+///
+/// Microsoft names few of them; the others are kept as they are, so that new ones need no new
+/// release. See [agent token claims](https://learn.microsoft.com/en-us/entra/agent-id/agent-token-claims).
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Facet(u32);
+
+impl Facet {
+    /// An agent identity.
+    pub const AGENT_IDENTITY: Self = Self(11);
+    /// The user account of an agent.
+    pub const AGENT_USER: Self = Self(13);
+
+    /// The facet of this number. Even numbers mean nothing and are in no set.
+    #[must_use]
+    pub const fn new(value: u32) -> Self {
+        Self(value)
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub const fn value(self) -> u32 {
+        self.0
+    }
+}
+
+/// A relationship of the subject to the resource's tenant: a value of `xms_idrel`.
+///
+/// See [agent token claims](https://learn.microsoft.com/en-us/entra/agent-id/agent-token-claims).
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IdentityRelationship(u32);
+
+impl IdentityRelationship {
+    /// A member user.
+    pub const MEMBER_USER: Self = Self(1);
+    /// A member user with a personal Microsoft account.
+    pub const PERSONAL_MEMBER_USER: Self = Self(3);
+    /// A guest user.
+    pub const GUEST_USER: Self = Self(5);
+    /// A service principal.
+    pub const SERVICE_PRINCIPAL: Self = Self(7);
+    /// A device principal.
+    pub const DEVICE_PRINCIPAL: Self = Self(9);
+    /// A user with granular delegated admin privileges.
+    pub const GDAP_USER: Self = Self(11);
+    /// An application without a service principal.
+    pub const APPLICATION_WITHOUT_SERVICE_PRINCIPAL: Self = Self(13);
+
+    /// The relationship of this number. Even numbers mean nothing and are in no set.
+    #[must_use]
+    pub const fn new(value: u32) -> Self {
+        Self(value)
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub const fn value(self) -> u32 {
+        self.0
+    }
+}
+
+macro_rules! odd_set {
+    ($(#[$doc:meta])* $name:ident of $item:ident) => {
+        $(#[$doc])*
+        ///
+        /// A set: order, repeats and even numbers, which are noise, are gone.
+        #[derive(Clone, Hash, PartialEq, Eq)]
+        pub struct $name(pub(crate) FacetSet);
+
+        impl $name {
+            /// Whether this value is in the set.
+            #[must_use]
+            pub fn contains(&self, item: $item) -> bool {
+                self.0.contains(item.value())
+            }
+
+            /// The values in ascending order.
+            pub fn iter(&self) -> impl Iterator<Item = $item> + '_ {
+                self.0.iter().map($item)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_set().entries(self.0.iter()).finish()
+            }
+        }
+    };
+}
+
+odd_set! {
+    /// The facets of an actor (`xms_act_fct`), a subject (`xms_sub_fct`) or a tenant
+    /// (`xms_tnt_fct`).
+    Facets of Facet
+}
+
+odd_set! {
+    /// The relationships of a subject to the resource's tenant (`xms_idrel`).
+    IdentityRelationships of IdentityRelationship
+}
+
+/// A set of odd, positive integers. Small ones, which are all that Entra has been seen to send,
+/// are bits and take no allocation.
+#[derive(Clone, Default, Hash, PartialEq, Eq)]
+pub(crate) struct FacetSet {
+    /// Bit `n` stands for `2n + 1`.
+    small: u128,
+    /// The others, sorted, without repeats.
+    large: Vec<u32>,
+}
+
+impl FacetSet {
+    /// Reads texts of integers between white space. `None` if a part is no integer of 32 bits, as
+    /// in Microsoft.Identity.Web, or if there is no part at all.
+    pub(crate) fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let mut set = Self::default();
+        let mut is_blank = true;
+        for part in texts.into_iter().flat_map(str::split_whitespace) {
+            set.insert(part.parse().ok()?);
+            is_blank = false;
+        }
+        set.settle();
+        (!is_blank).then_some(set)
+    }
+
+    /// Takes integers as they are. `None` if one does not fit in 32 bits.
+    pub(crate) fn collect(numbers: impl IntoIterator<Item = i64>) -> Option<Self> {
+        let mut set = Self::default();
+        for number in numbers {
+            set.insert(i32::try_from(number).ok()?);
+        }
+        set.settle();
+        Some(set)
+    }
+
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.small |= other.small;
+        self.large.extend_from_slice(&other.large);
+        self.settle();
+    }
+
+    fn insert(&mut self, value: i32) {
+        match u32::try_from(value) {
+            Ok(value) if value % 2 == 1 => match 1_u128.checked_shl(value / 2) {
+                Some(bit) => self.small |= bit,
+                None => self.large.push(value),
+            },
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self) {
+        self.large.sort_unstable();
+        self.large.dedup();
+    }
+
+    fn contains(&self, value: u32) -> bool {
+        value % 2 == 1
+            && match 1_u128.checked_shl(value / 2) {
+                Some(bit) => self.small & bit != 0,
+                None => self.large.binary_search(&value).is_ok(),
+            }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        (1..256)
+            .step_by(2)
+            .filter(|value| self.contains(*value))
+            .chain(self.large.iter().copied())
+    }
+}
+
+impl fmt::Debug for FacetSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Option<Vec<u32>> {
+        FacetSet::parse([text]).map(|set| set.iter().collect())
+    }
+
+    #[test]
+    fn odd_values_are_kept_and_even_ones_dropped() {
+        assert_eq!(values("2 1 0 4"), Some(vec![1]));
+        assert_eq!(
+            values("255 257 2147483647 257 1"),
+            Some(vec![1, 255, 257, 2_147_483_647])
+        );
+        assert_eq!(values("2 4"), Some(vec![]));
+        assert_eq!(values("-11 -1"), Some(vec![]));
+    }
+
+    #[test]
+    fn one_part_that_is_no_integer_voids_the_whole() {
+        for text in [
+            "12 a 13",
+            "13x",
+            "1,3",
+            "2147483648",
+            "1.5",
+            "١١",
+            "-",
+            "0b11",
+            "13\0",
+        ] {
+            assert_eq!(values(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_set() {
+        for text in ["", " ", "\t\n", "\u{3000}"] {
+            assert_eq!(values(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_iterated_is_contained() {
+        let set = FacetSet::parse(["9 3 11 1001"]).expect("a set");
+        for value in set.iter() {
+            assert!(set.contains(value), "{value}");
+        }
+        for value in [0, 1, 2, 10, 12, 13, 999, 1_000, u32::MAX] {
+            assert!(!set.contains(value), "{value}");
+        }
+    }
+}

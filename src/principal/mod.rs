@@ -1,0 +1,538 @@
+//! Who is calling, as a handler sees it.
+
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration, time::SystemTime};
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    ids::{AppId, ObjectId, TenantId},
+    policy::{Dates, Origin, Policy},
+    token::{Claims, Verified},
+};
+
+mod facets;
+
+mod kind;
+
+pub(crate) use self::facets::FacetSet;
+pub use self::{
+    facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
+    kind::{AgentStatus, PrincipalKind},
+};
+
+/// The caller of an admitted request: who acts, for whom, in which tenant, under which blueprint.
+///
+/// Everything here was signed by Entra and has passed every check of the
+/// [validator](crate::Validator). The token itself is not in here, and [`Debug`] shows nothing
+/// that identifies a person.
+///
+/// Store data under ([`tenant_id`](Self::tenant_id), [`object_id`](Self::object_id)): an object id
+/// alone means another principal in another tenant, and names and addresses change hands.
+///
+/// Cloning is cheap.
+#[derive(Clone)]
+pub struct AgentPrincipal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// The whole claim set.
+    claims: Box<str>,
+    tenant: TenantId,
+    object: Option<ObjectId>,
+    client: Option<AppId>,
+    blueprint: Option<AppId>,
+    version: TokenVersion,
+    kind: PrincipalKind,
+    status: AgentStatus,
+    is_agent_user: bool,
+    is_guest: bool,
+    has_client_capability: bool,
+    has_groups_overage: bool,
+    actor_facets: Option<Facets>,
+    subject_facets: Option<Facets>,
+    tenant_facets: Option<Facets>,
+    relationships: Option<IdentityRelationships>,
+    identity_type: Option<IdentityType>,
+    client_authentication: Option<ClientAuthentication>,
+    issuer: Text,
+    audience: Text,
+    subject: Option<Text>,
+    scopes: Option<Text>,
+    token_id: Option<Text>,
+    roles: Vec<Text>,
+    authentication_contexts: Vec<Text>,
+    groups: Vec<Text>,
+    dates: Dates,
+    malformed: Vec<&'static str>,
+}
+
+/// What the policy has found out on the way to admitting a token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Findings<'c> {
+    pub(crate) origin: Origin,
+    pub(crate) audience: &'c str,
+    pub(crate) dates: Dates,
+}
+
+impl AgentPrincipal {
+    pub(crate) fn new(
+        claims: &Verified<Claims<'_>>,
+        findings: &Findings<'_>,
+        policy: &Policy,
+    ) -> Self {
+        let Findings {
+            origin,
+            audience,
+            dates,
+        } = *findings;
+        let client = claims.client_id();
+        let is_known_agent = client.is_some_and(|client| policy.knows_agent(origin.tenant, client));
+        let (kind, status) = kind::classify(claims, is_known_agent);
+        let text = |value: &str| Text::of(claims.text, value);
+        let texts = |values: &[Cow<'_, str>]| values.iter().map(|value| text(value)).collect();
+        let client_authentication = match origin.version {
+            TokenVersion::V1 => &claims.appidacr,
+            TokenVersion::V2 => &claims.azpacr,
+        };
+        let inner = Inner {
+            claims: claims.text.into(),
+            tenant: origin.tenant,
+            object: claims.oid,
+            client,
+            blueprint: claims.blueprint,
+            version: origin.version,
+            kind,
+            status,
+            is_agent_user: claims.subject_has(Facet::AGENT_USER),
+            is_guest: is_guest(claims, origin.tenant, policy),
+            has_client_capability: claims
+                .xms_cc
+                .iter()
+                .any(|capability| capability.eq_ignore_ascii_case("cp1")),
+            has_groups_overage: claims.has_groups_overage,
+            actor_facets: claims.actor_facets.clone(),
+            subject_facets: claims.subject_facets.clone(),
+            tenant_facets: claims.tenant_facets.clone(),
+            relationships: claims.relationships.clone(),
+            identity_type: claims.idtyp.as_deref().map(IdentityType::of),
+            client_authentication: client_authentication
+                .as_deref()
+                .and_then(ClientAuthentication::of),
+            issuer: text(claims.iss.as_deref().unwrap_or_default()),
+            audience: text(audience),
+            subject: claims.sub.as_deref().map(text),
+            scopes: claims.scp.as_deref().map(text),
+            token_id: claims.uti.as_deref().map(text),
+            roles: texts(&claims.roles),
+            authentication_contexts: texts(&claims.acrs),
+            groups: texts(&claims.groups),
+            dates,
+            malformed: claims.malformed.clone(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The tenant in which the token is valid: `tid`. For an agent, the one it is registered in.
+    #[must_use]
+    pub fn tenant_id(&self) -> TenantId {
+        self.inner.tenant
+    }
+
+    /// The object the token speaks of: `oid`. The person when an agent acts on behalf of one, the
+    /// agent itself when it acts as itself, its account when it has one. Some tokens have none.
+    #[must_use]
+    pub fn object_id(&self) -> Option<ObjectId> {
+        self.inner.object
+    }
+
+    /// The subject: `sub`. For a person it differs from API to API and is not a GUID; prefer
+    /// [`object_id`](Self::object_id).
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.inner.subject.as_ref().map(|text| self.show(text))
+    }
+
+    /// The application that got the token: `azp`, or `appid` in version 1.0. When an agent is
+    /// involved, this is the agent: it is the one that acts.
+    #[must_use]
+    pub fn client_id(&self) -> Option<AppId> {
+        self.inner.client
+    }
+
+    /// Who acts, and for whom.
+    #[must_use]
+    pub fn kind(&self) -> PrincipalKind {
+        self.inner.kind
+    }
+
+    /// What is known about whether an agent is involved.
+    #[must_use]
+    pub fn agent_status(&self) -> AgentStatus {
+        self.inner.status
+    }
+
+    /// Whether an agent is known to be involved: [`AgentStatus::Attested`] or
+    /// [`AgentStatus::Declared`].
+    ///
+    /// `false` does not mean that none is: ask for [`AgentStatus::NotAgent`] to keep agents out.
+    #[must_use]
+    pub fn is_agent(&self) -> bool {
+        matches!(
+            self.inner.status,
+            AgentStatus::Attested | AgentStatus::Declared
+        )
+    }
+
+    /// Whether the subject is the user account of an agent: `xms_sub_fct` has 13.
+    ///
+    /// As in Microsoft.Identity.Web, a claim with a part that is no integer counts as absent.
+    #[must_use]
+    pub fn is_agent_user_identity(&self) -> bool {
+        self.inner.is_agent_user
+    }
+
+    /// The blueprint that the agent was made from: `xms_par_app_azp`.
+    ///
+    /// For the audit log. To authorize by it is to let in every agent that anybody will ever make
+    /// from that blueprint; Microsoft advises against it, and nothing in this crate does.
+    #[must_use]
+    pub fn parent_agent_blueprint(&self) -> Option<AppId> {
+        self.inner.blueprint
+    }
+
+    /// What Entra calls the caller: `idtyp`. Absent unless the API's registration asks for it.
+    #[must_use]
+    pub fn identity_type(&self) -> Option<&IdentityType> {
+        self.inner.identity_type.as_ref()
+    }
+
+    /// The facets of the acting application: `xms_act_fct`. `None` if absent or malformed.
+    #[must_use]
+    pub fn actor_facets(&self) -> Option<&Facets> {
+        self.inner.actor_facets.as_ref()
+    }
+
+    /// The facets of the subject: `xms_sub_fct`. `None` if absent or malformed.
+    #[must_use]
+    pub fn subject_facets(&self) -> Option<&Facets> {
+        self.inner.subject_facets.as_ref()
+    }
+
+    /// The facets of the tenant: `xms_tnt_fct`. `None` if absent or malformed. They say nothing
+    /// about whether the caller is an agent.
+    #[must_use]
+    pub fn tenant_facets(&self) -> Option<&Facets> {
+        self.inner.tenant_facets.as_ref()
+    }
+
+    /// How the subject relates to the tenant: `xms_idrel`. `None` if absent or malformed.
+    #[must_use]
+    pub fn identity_relationships(&self) -> Option<&IdentityRelationships> {
+        self.inner.relationships.as_ref()
+    }
+
+    /// Whether the subject is known to be a guest: `acct` is 1, or `xms_idrel` has 5, or `idp` is
+    /// neither issuer of this tenant. `false` if the token does not say.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.inner.is_guest
+    }
+
+    /// The scopes of a delegated token: `scp`. Empty when nobody delegated anything.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        let scopes = self
+            .inner
+            .scopes
+            .as_ref()
+            .map_or("", |text| self.show(text));
+        scopes.split_whitespace()
+    }
+
+    /// Whether a delegated token has this scope, compared exactly.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|granted| granted == scope)
+    }
+
+    /// The app roles: `roles`. Applications and users can both have some.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.inner.roles.iter().map(|text| self.show(text))
+    }
+
+    /// Whether the token has this role, compared exactly.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles().any(|granted| granted == role)
+    }
+
+    /// The version of the token: `ver`.
+    #[must_use]
+    pub fn token_version(&self) -> TokenVersion {
+        self.inner.version
+    }
+
+    /// Who issued the token: `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.show(&self.inner.issuer)
+    }
+
+    /// The configured audience by which the token was accepted.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        self.show(&self.inner.audience)
+    }
+
+    /// When the token was issued: `iat`, whole seconds.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.inner.dates.issued.map(time)
+    }
+
+    /// When the token expires: `exp`, whole seconds. It was accepted until the allowed clock skew
+    /// after this.
+    #[must_use]
+    pub fn expires_at(&self) -> SystemTime {
+        time(self.inner.dates.expires)
+    }
+
+    /// The token's unique id, by which Entra's own logs know it: `uti`.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.inner.token_id.as_ref().map(|text| self.show(text))
+    }
+
+    /// How the client proved who it is: `azpacr`, or `appidacr` in version 1.0. `None` if absent
+    /// or unknown.
+    #[must_use]
+    pub fn client_authentication(&self) -> Option<ClientAuthentication> {
+        self.inner.client_authentication
+    }
+
+    /// The authentication contexts that were satisfied: `acrs`.
+    pub fn authentication_contexts(&self) -> impl Iterator<Item = &str> {
+        self.inner
+            .authentication_contexts
+            .iter()
+            .map(|text| self.show(text))
+    }
+
+    /// Whether the client can answer a claims challenge: `xms_cc` has `cp1`.
+    #[must_use]
+    pub fn supports_claims_challenge(&self) -> bool {
+        self.inner.has_client_capability
+    }
+
+    /// The groups of the subject: `groups`.
+    #[must_use]
+    pub fn groups(&self) -> Groups<'_> {
+        Groups { principal: self }
+    }
+
+    /// Claims that were not in their form and therefore count as absent, by name. None of them
+    /// decides whether a token is admitted.
+    #[must_use]
+    pub fn malformed_claims(&self) -> &[&'static str] {
+        &self.inner.malformed
+    }
+
+    /// Reads the claim set into a type of your own, for what has no method here.
+    ///
+    /// ```
+    /// # fn handler(principal: &tower_entra::AgentPrincipal) -> Result<(), tower_entra::ClaimsError> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Employee {
+    ///     employee_id: Option<String>,
+    /// }
+    ///
+    /// let employee: Employee = principal.claims()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the claims do not fit `T`. The error tells where, not what the claims hold.
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
+        serde_json::from_str(&self.inner.claims).map_err(|error| ClaimsError {
+            column: error.column(),
+        })
+    }
+
+    fn show<'a>(&'a self, text: &'a Text) -> &'a str {
+        text.in_claims(&self.inner.claims)
+    }
+}
+
+impl fmt::Debug for AgentPrincipal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentPrincipal")
+            .field("kind", &self.inner.kind)
+            .field("agent_status", &self.inner.status)
+            .field("tenant_id", &self.inner.tenant)
+            .field("client_id", &self.inner.client)
+            .field("token_version", &self.inner.version)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_guest(claims: &Claims<'_>, tenant: TenantId, policy: &Policy) -> bool {
+    let by_relationship = claims
+        .relationships
+        .as_ref()
+        .is_some_and(|set| set.contains(IdentityRelationship::GUEST_USER));
+    let by_provider = claims.idp.as_deref().is_some_and(|idp| {
+        let issuers = &policy.issuers;
+        ![issuers.v1.as_ref(), Some(&issuers.v2)]
+            .into_iter()
+            .flatten()
+            .any(|template| template.is(idp, tenant.as_str()))
+    });
+    claims.acct == Some(1) || by_relationship || by_provider
+}
+
+fn time(seconds: u64) -> SystemTime {
+    // Dates end with the year 9999, which every platform's clock can hold.
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+/// The version of a token: the API's registration decides it, not the endpoint the client called.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenVersion {
+    /// `1.0`: what an API gets whose `requestedAccessTokenVersion` is `null` or 1.
+    V1,
+    /// `2.0`.
+    V2,
+}
+
+impl TokenVersion {
+    /// The value of `ver`, as in `2.0`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "1.0",
+            Self::V2 => "2.0",
+        }
+    }
+}
+
+/// What Entra calls the caller: `idtyp`.
+///
+/// See [optional claims](https://learn.microsoft.com/en-us/entra/identity-platform/optional-claims-reference).
+#[derive(Clone, Debug, Hash, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdentityType {
+    /// `app`: the token is app-only.
+    App,
+    /// `user`.
+    User,
+    /// Any other value, as it was sent.
+    Other(String),
+}
+
+impl IdentityType {
+    fn of(text: &str) -> Self {
+        match text {
+            "app" => Self::App,
+            "user" => Self::User,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The value of `idtyp`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::App => "app",
+            Self::User => "user",
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// How a client proved who it is: `azpacr` or `appidacr`.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuthentication {
+    /// `0`: not at all; a public client.
+    Public,
+    /// `1`: with a client id and a secret.
+    Secret,
+    /// `2`: with a certificate or an assertion. Agent identities have no other way.
+    Assertion,
+}
+
+impl ClientAuthentication {
+    fn of(text: &str) -> Option<Self> {
+        match text {
+            "0" => Some(Self::Public),
+            "1" => Some(Self::Secret),
+            "2" => Some(Self::Assertion),
+            _ => None,
+        }
+    }
+}
+
+/// The groups of a subject, which may be too many for a token.
+#[derive(Clone, Copy, Debug)]
+pub struct Groups<'p> {
+    principal: &'p AgentPrincipal,
+}
+
+impl<'p> Groups<'p> {
+    /// The object ids that stand in the token; none when there are too many.
+    pub fn ids(self) -> impl Iterator<Item = &'p str> {
+        self.principal
+            .inner
+            .groups
+            .iter()
+            .map(|text| self.principal.show(text))
+    }
+
+    /// Whether the subject is in more groups than the token could hold. The rest, or all of them,
+    /// must then be asked of Microsoft Graph.
+    #[must_use]
+    pub fn has_overage(self) -> bool {
+        self.principal.inner.has_groups_overage
+    }
+}
+
+/// The claims do not fit the type that was asked for.
+///
+/// Nothing of the claims themselves is repeated: they may be personal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the claims do not fit the requested type, at column {column}")]
+pub struct ClaimsError {
+    column: usize,
+}
+
+/// A text of the claim set: where it stands in there, or a copy if it is written with escapes.
+#[derive(Clone)]
+enum Text {
+    Span { start: usize, len: usize },
+    Copy(Box<str>),
+}
+
+impl Text {
+    fn of(claims: &str, value: &str) -> Self {
+        let start = value.as_ptr().addr().wrapping_sub(claims.as_ptr().addr());
+        match claims.get(start..start.saturating_add(value.len())) {
+            Some(found) if found == value => Self::Span {
+                start,
+                len: value.len(),
+            },
+            _ => Self::Copy(value.into()),
+        }
+    }
+
+    fn in_claims<'a>(&'a self, claims: &'a str) -> &'a str {
+        match self {
+            Self::Span { start, len } => claims.get(*start..start + len).unwrap_or_default(),
+            Self::Copy(text) => text,
+        }
+    }
+}

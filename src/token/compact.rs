@@ -1,0 +1,203 @@
+//! Is this text a compact JWS at all? Splits it, decodes it, and reads its header.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::{SignatureAlgorithm, header::Header};
+use crate::error::ErrorKind;
+
+/// What a token must look like before anybody looks for its key.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenRules {
+    /// The longest token that is read, in bytes.
+    pub(crate) max_len: usize,
+    /// The algorithms that `alg` may name.
+    pub(crate) algorithms: Vec<SignatureAlgorithm>,
+}
+
+/// A well-formed compact JWS, of which nothing is known to be true.
+pub(crate) struct UnverifiedToken<'t> {
+    pub(super) signing_input: &'t str,
+    pub(super) header: Header,
+    pub(super) payload: Vec<u8>,
+    pub(super) signature: Vec<u8>,
+}
+
+impl<'t> UnverifiedToken<'t> {
+    /// Makes checks 2 and 3: size, shape, encoding and header.
+    pub(crate) fn parse(token: &'t str, rules: &TokenRules) -> Result<Self, ErrorKind> {
+        if token.len() > rules.max_len {
+            return Err(ErrorKind::TokenTooLarge);
+        }
+        let [header, payload, signature] = split(token)?;
+        // Everything before the last dot: RFC 7515, section 5.2, step 8.
+        let signing_input = token
+            .get(..header.len() + 1 + payload.len())
+            .ok_or(ErrorKind::MalformedToken)?;
+        let header = decode(header)?;
+        let payload = decode(payload)?;
+        let signature = decode(signature)?;
+        let header = Header::parse(&header, &rules.algorithms)?;
+        Ok(Self {
+            signing_input,
+            header,
+            payload,
+            signature,
+        })
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        &self.header.kid
+    }
+
+    /// Whether the header marks a token that only Microsoft Graph can verify.
+    pub(crate) fn is_for_graph(&self) -> bool {
+        self.header.has_nonce
+    }
+}
+
+impl fmt::Debug for UnverifiedToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnverifiedToken").finish_non_exhaustive()
+    }
+}
+
+/// Splits at the dots without allocating, however many there are.
+fn split(token: &str) -> Result<[&str; 3], ErrorKind> {
+    let mut segments = token.splitn(6, '.');
+    let mut next = || segments.next();
+    match (next(), next(), next(), next(), next(), next()) {
+        (Some(header), Some(payload), Some(signature), None, ..)
+            if !header.is_empty() && !payload.is_empty() && !signature.is_empty() =>
+        {
+            Ok([header, payload, signature])
+        }
+        // RFC 7516, section 9: five segments are a JWE, some of which may be empty.
+        (_, _, _, _, Some(_), None) => Err(ErrorKind::EncryptedToken),
+        _ => Err(ErrorKind::MalformedToken),
+    }
+}
+
+/// Padding, white space, the `+/` alphabet and non-zero trailing bits are all refused: one token
+/// has one spelling.
+fn decode(segment: &str) -> Result<Vec<u8>, ErrorKind> {
+    URL_SAFE_NO_PAD
+        .decode(segment)
+        .map_err(|_| ErrorKind::MalformedToken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn parse(token: &str) -> Result<(), ErrorKind> {
+        let rules = TokenRules {
+            max_len: 16 * 1024,
+            algorithms: vec![SignatureAlgorithm::Rs256],
+        };
+        UnverifiedToken::parse(token, &rules).map(drop)
+    }
+
+    fn good() -> String {
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"k"}"#);
+        format!("{header}.e30.AQ")
+    }
+
+    #[test]
+    fn three_segments_are_a_token() {
+        assert_eq!(parse(&good()), Ok(()));
+    }
+
+    #[test]
+    fn any_other_number_of_segments_is_refused() {
+        let good = good();
+        let (header, _) = good.split_once('.').expect("a dot");
+        for token in [
+            "",
+            ".",
+            "..",
+            "...",
+            "a.b",
+            "null",
+            header,
+            &format!("{header}."),
+            &format!("{header}.."),
+            &format!("{header}..AQ"),
+            &format!("{header}.e30."),
+            &format!(".{good}"),
+            &format!("{good}."),
+            &format!("{good}.AQ"),
+            &format!("{header}...e30.AQ.x"),
+            &format!("{good}.AQ.AQ.AQ"),
+        ] {
+            assert_eq!(parse(token), Err(ErrorKind::MalformedToken), "{token}");
+        }
+    }
+
+    #[test]
+    fn five_segments_are_an_encrypted_token() {
+        for token in ["a.b.c.d.e", "a..c.d.e", "...."] {
+            assert_eq!(parse(token), Err(ErrorKind::EncryptedToken), "{token}");
+        }
+    }
+
+    #[test]
+    fn a_million_dots_are_refused_by_size_alone() {
+        assert_eq!(parse(&".".repeat(1_000_000)), Err(ErrorKind::TokenTooLarge));
+    }
+
+    #[test]
+    fn the_size_limit_counts_every_byte() {
+        let rules = |max_len| TokenRules {
+            max_len,
+            algorithms: vec![SignatureAlgorithm::Rs256],
+        };
+        let good = good();
+        assert!(UnverifiedToken::parse(&good, &rules(good.len())).is_ok());
+        let refused = UnverifiedToken::parse(&good, &rules(good.len() - 1)).map(drop);
+        assert_eq!(refused, Err(ErrorKind::TokenTooLarge));
+    }
+
+    #[test]
+    fn base64_that_is_not_canonical_is_refused_in_every_segment() {
+        let good = good();
+        for (at, segment) in good.split('.').enumerate() {
+            for odd in [
+                format!("{segment}="),
+                format!("{segment}=="),
+                format!(" {segment}"),
+                format!("{segment}\n"),
+                format!("+{segment}"),
+                format!("/{segment}"),
+            ] {
+                let mut segments: Vec<&str> = good.split('.').collect();
+                segments[at] = &odd;
+                let token = segments.join(".");
+                assert_eq!(parse(&token), Err(ErrorKind::MalformedToken), "{token}");
+            }
+        }
+        // `AQ` and `AR` decode to the same byte if the trailing bits are thrown away.
+        let trailing = good.replace(".AQ", ".AR");
+        assert_eq!(parse(&trailing), Err(ErrorKind::MalformedToken));
+    }
+
+    #[test]
+    fn an_encoding_fault_in_a_later_segment_comes_before_a_fault_in_the_header() {
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
+        let token = format!("{header}.e30.AR");
+        assert_eq!(parse(&token), Err(ErrorKind::MalformedToken));
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_the_token() {
+        let good = good();
+        let rules = TokenRules {
+            max_len: 1_000,
+            algorithms: vec![SignatureAlgorithm::Rs256],
+        };
+        let token = UnverifiedToken::parse(&good, &rules).expect("a good token");
+        assert_eq!(format!("{token:?}"), "UnverifiedToken { .. }");
+    }
+}

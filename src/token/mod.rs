@@ -1,0 +1,23 @@
+//! The proof: from the characters of a token to claims that a key has vouched for.
+//!
+//! Nothing in here does I/O, waits, or reads a clock. A token is an [`UnverifiedToken`] until
+//! [`VerificationKey::verify`] has turned it into a [`VerifiedToken`], which nothing else can
+//! build; claims parsed from one are [`Verified`].
+
+mod compact;
+
+mod header;
+
+mod signature;
+
+mod claims;
+
+mod json;
+
+pub use self::signature::SignatureAlgorithm;
+pub(crate) use self::{
+    claims::{Claims, Verified},
+    compact::{TokenRules, UnverifiedToken},
+    json::{Number, is_json_object},
+    signature::{VerificationKey, VerifiedToken},
+};

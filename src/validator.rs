@@ -1,0 +1,266 @@
+//! The order of the checks. [`Validator::admit`] is the page to read first.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    builder::ValidatorBuilder,
+    clock::unix_now,
+    error::{Error, ErrorKind},
+    keys::{KeySource, KeyStatus, MissingKey, PublishedKey, Snapshot, Ticket},
+    policy::{Policy, grants_something, is_access_token, is_bearer_token},
+    principal::{AgentPrincipal, Findings},
+    tenants::Tenants,
+    token::{TokenRules, UnverifiedToken, VerifiedToken},
+};
+
+/// Checks Entra access tokens and tells who is calling.
+///
+/// A validator works without tower and without HTTP. Cloning it is cheap; all clones share one
+/// source of keys and one background task that fetches them. The task starts with the first
+/// [`ready`](Self::ready), [`validate`](Self::validate) or request through a layer, on the
+/// [tokio](https://docs.rs/tokio) runtime of that call, which must have its timer enabled, and ends
+/// with the last clone. If its runtime ends before, the next call starts it again.
+///
+/// # What is checked
+///
+/// In this order; the first check that fails names the refusal:
+///
+/// 1. (by the [layer](crate::EntraAuthLayer)) one `Authorization` header with one bearer token
+/// 2. size, three segments, canonical base64url
+/// 3. header: algorithm, `kid`, type, nothing critical
+/// 4. `kid` names a key of the authority
+/// 5. the signature verifies with that key and its algorithm
+/// 6. claims: no member twice, right types
+/// 7. `ver`, `tid` and `iss` agree, and the tenant is allowed
+/// 8. that key may sign for that issuer and cloud
+/// 9. `aud` is one of the audiences
+/// 10. `exp`, `nbf`, `iat`
+/// 11. an access token, without contradictions
+/// 12. not bound to a sender's key
+/// 13. it grants a scope or a role
+///
+/// No setting takes one of them away, except that the 13th may be left to the application by
+/// [`with_authorization_by_acl`](Self::with_authorization_by_acl).
+#[derive(Clone)]
+pub struct Validator {
+    shared: Arc<Shared>,
+    authorization_by_acl: bool,
+}
+
+/// What all clones have in common.
+pub(crate) struct Shared {
+    pub(crate) rules: TokenRules,
+    pub(crate) policy: Policy,
+    pub(crate) keys: Arc<KeySource>,
+}
+
+/// What a look at a token has come to.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    Made(Result<AgentPrincipal, Error>),
+    /// Its key is not known and may be on its way.
+    Wait(Ticket),
+}
+
+impl Validator {
+    /// Begins the configuration of a validator: whose tokens are accepted, and for which
+    /// audiences. Both have to be said; there is no default for either.
+    ///
+    /// An audience is what stands in `aud`: the API's client id in version 2.0 tokens, in version
+    /// 1.0 usually its App ID URI (`api://…`). It is compared exactly.
+    ///
+    /// ```
+    /// use tower_entra::{Tenants, Validator};
+    ///
+    /// # fn main() -> Result<(), tower_entra::ConfigError> {
+    /// let validator = Validator::builder(
+    ///     Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40"),
+    ///     ["3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"],
+    /// )
+    /// .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn builder<I>(tenants: Tenants, audiences: I) -> ValidatorBuilder
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        ValidatorBuilder::new(tenants, audiences.into_iter().map(Into::into).collect())
+    }
+
+    pub(crate) fn from_shared(shared: Shared, authorization_by_acl: bool) -> Self {
+        Self {
+            shared: Arc::new(shared),
+            authorization_by_acl,
+        }
+    }
+
+    /// A validator that also admits tokens that grant nothing, for APIs that keep their own list
+    /// of who may do what. It shares everything else with this one: keys, task and cool-down.
+    ///
+    /// Any application in an allowed tenant can get such a token. Look at
+    /// ([`tenant_id`](AgentPrincipal::tenant_id), [`object_id`](AgentPrincipal::object_id)) before
+    /// doing anything for its bearer. Microsoft.Identity.Web calls this
+    /// `AllowWebApiToBeAuthorizedByACL`.
+    #[must_use]
+    pub fn with_authorization_by_acl(&self) -> Self {
+        Self {
+            authorization_by_acl: true,
+            ..self.clone()
+        }
+    }
+
+    /// Checks a token, without the word `Bearer` before it.
+    ///
+    /// Waits only if the token's key is unknown and the token is otherwise worth a fetch, or if no
+    /// keys have been fetched yet, and no longer than the configured wait (2 s by default).
+    ///
+    /// # Errors
+    ///
+    /// Fails with the [`ErrorKind`] of the first check that the token does not pass, or with
+    /// [`ErrorKind::KeysUnavailable`] if it cannot be checked for want of keys.
+    pub async fn validate(&self, token: &str) -> Result<AgentPrincipal, Error> {
+        match self.decide(token) {
+            Decision::Made(verdict) => verdict,
+            Decision::Wait(ticket) => self.resume(token, ticket).await,
+        }
+    }
+
+    /// Waits until there is a usable key set, however long that takes; wrap it in a timeout to
+    /// fail fast at start-up.
+    ///
+    /// Must be called within a tokio runtime: without one nothing fetches, and this never ends.
+    pub async fn ready(&self) {
+        self.shared.keys.ready().await;
+    }
+
+    /// What is known about the keys: fresh, stale with the time left, or none.
+    #[must_use]
+    pub fn status(&self) -> KeyStatus {
+        self.shared.keys.status()
+    }
+
+    pub(crate) fn ensure_running(&self) {
+        self.shared.keys.ensure_running();
+    }
+
+    pub(crate) fn audiences(&self) -> &[String] {
+        &self.shared.policy.audiences
+    }
+
+    /// Decides without waiting, if that can be done.
+    pub(crate) fn decide(&self, token: &str) -> Decision {
+        self.ensure_running();
+        let token = match UnverifiedToken::parse(token, &self.shared.rules) {
+            Ok(token) => token,
+            Err(kind) => return Decision::Made(Err(kind.into())),
+        };
+        let snapshot = self.shared.keys.snapshot();
+        if let Some(snapshot) = &snapshot
+            && let Some(key) = snapshot.keys.get(token.kid())
+        {
+            return Decision::Made(self.admit(token, snapshot, key).map_err(Error::from));
+        }
+        self.want_key_for(&token, snapshot.is_some())
+    }
+
+    /// Goes on when a key may have come.
+    pub(crate) async fn resume(
+        &self,
+        token: &str,
+        ticket: Ticket,
+    ) -> Result<AgentPrincipal, Error> {
+        let snapshot = ticket.key_set().await.map_err(missing_key)?;
+        let token = UnverifiedToken::parse(token, &self.shared.rules)?;
+        let key = snapshot
+            .keys
+            .get(token.kid())
+            .ok_or(ErrorKind::UnknownKey)?;
+        Ok(self.admit(token, &snapshot, key)?)
+    }
+
+    /// Checks 5 to 13.
+    fn admit(
+        &self,
+        token: UnverifiedToken<'_>,
+        snapshot: &Snapshot,
+        key: &PublishedKey,
+    ) -> Result<AgentPrincipal, ErrorKind> {
+        let policy = &self.shared.policy;
+        let now = unix_now();
+        let token = self.verify(token, key, now)?;
+        let claims = token.claims()?;
+        let origin = policy.origin(&claims)?;
+        policy.signer(snapshot.keys.signer(key), &origin)?;
+        let audience = policy.audience(&claims)?;
+        let dates = policy.dates(&claims, now)?;
+        is_access_token(&claims)?;
+        is_bearer_token(&claims)?;
+        if !self.authorization_by_acl {
+            grants_something(&claims)?;
+        }
+        let findings = Findings {
+            origin,
+            audience,
+            dates,
+        };
+        Ok(AgentPrincipal::new(&claims, &findings, policy))
+    }
+
+    /// Check 5. A bad signature on a token that would pass otherwise may mean that the key was
+    /// replaced under its name; the token is refused all the same.
+    fn verify(
+        &self,
+        token: UnverifiedToken<'_>,
+        key: &PublishedKey,
+        now: u64,
+    ) -> Result<VerifiedToken, ErrorKind> {
+        key.key().verify(token).map_err(|bad| {
+            if self.is_worth_a_fetch(&bad.0, now) {
+                self.shared.keys.want_replacement();
+            }
+            bad.kind()
+        })
+    }
+
+    /// Check 4, when the look-up has failed: worth waiting for, or not?
+    fn want_key_for(&self, token: &UnverifiedToken<'_>, has_keys: bool) -> Decision {
+        let refused = if self.is_worth_a_fetch(token, unix_now()) {
+            match self.shared.keys.want(token.kid()) {
+                Ok(ticket) => return Decision::Wait(ticket),
+                Err(missing) => missing_key(missing),
+            }
+        } else if has_keys {
+            ErrorKind::UnknownKey.into()
+        } else {
+            Error::keys_unavailable(self.shared.keys.retry_after())
+        };
+        Decision::Made(Err(refused))
+    }
+
+    fn is_worth_a_fetch(&self, token: &UnverifiedToken<'_>, now: u64) -> bool {
+        token
+            .unverified_claims()
+            .is_ok_and(|claims| self.shared.policy.is_worth_a_fetch(&claims, now))
+    }
+}
+
+impl fmt::Debug for Validator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Validator")
+            .field("tenants", &self.shared.policy.tenants)
+            .field("audiences", &self.shared.policy.audiences)
+            .field("authorization_by_acl", &self.authorization_by_acl)
+            .field("keys", &self.shared.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+fn missing_key(missing: MissingKey) -> Error {
+    match missing {
+        MissingKey::Unknown => ErrorKind::UnknownKey.into(),
+        MissingKey::Unavailable { retry_after } => Error::keys_unavailable(retry_after),
+    }
+}
