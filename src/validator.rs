@@ -81,7 +81,6 @@ impl Validator {
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use]
     pub fn builder<I>(tenants: Tenants, audiences: I) -> ValidatorBuilder
     where
         I: IntoIterator,

@@ -152,20 +152,20 @@ impl KeySettings {
             ("total_timeout", self.total_timeout, MILLISECOND, MINUTE),
         ];
         for (setting, value, least, most) in ranges {
-            in_range(setting, value, least, most)?;
+            in_range(setting, &value, &least, &most)?;
         }
-        in_range("max_waiters", self.max_waiters, 1, 65_536)?;
-        in_range("max_absent", self.max_absent, 0, 4_096)?;
-        in_range("max_body", self.max_body, 1024, 4 * 1024 * 1024)?;
-        in_range("max_keys", self.max_keys, 1, 1_000)
+        in_range("max_waiters", &self.max_waiters, &1, &65_536)?;
+        in_range("max_absent", &self.max_absent, &0, &4_096)?;
+        in_range("max_body", &self.max_body, &1024, &(4 * 1024 * 1024))?;
+        in_range("max_keys", &self.max_keys, &1, &1_000)
     }
 }
 
 fn in_range<T: PartialOrd + std::fmt::Debug>(
     setting: &'static str,
-    value: T,
-    least: T,
-    most: T,
+    value: &T,
+    least: &T,
+    most: &T,
 ) -> Result<(), ConfigError> {
     if value < least || value > most {
         let problem = format!("{value:?} is not between {least:?} and {most:?}");

@@ -68,8 +68,11 @@ impl AgentStatus {
 }
 
 /// The kind of the caller and how sure it is that an agent is, or is not, involved.
-pub(super) fn classify(claims: &Claims<'_>, is_known_agent: bool) -> (PrincipalKind, AgentStatus) {
-    let app_only = is_app_only(claims);
+pub(super) fn classify(
+    claims: &Claims<'_>,
+    app_only: bool,
+    is_known_agent: bool,
+) -> (PrincipalKind, AgentStatus) {
     let attested = kind_by_facets(claims, app_only);
     match attested {
         Some(kind) => (kind, AgentStatus::Attested),
@@ -119,7 +122,7 @@ fn status_without_agent(claims: &Claims<'_>) -> AgentStatus {
 
 /// `idtyp` says so; without it, a token without a scope whose subject is the application itself,
 /// by its object or by a path of federated identity.
-fn is_app_only(claims: &Claims<'_>) -> bool {
+pub(super) fn is_app_only(claims: &Claims<'_>) -> bool {
     match claims.idtyp.as_deref() {
         Some(idtyp) => idtyp == "app",
         None => {

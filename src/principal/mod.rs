@@ -45,6 +45,7 @@ struct Inner {
     version: TokenVersion,
     kind: PrincipalKind,
     status: AgentStatus,
+    is_app_only: bool,
     is_agent_user: bool,
     is_guest: bool,
     has_client_capability: bool,
@@ -88,7 +89,8 @@ impl AgentPrincipal {
         } = *findings;
         let client = claims.client_id();
         let is_known_agent = client.is_some_and(|client| policy.knows_agent(origin.tenant, client));
-        let (kind, status) = kind::classify(claims, is_known_agent);
+        let is_app_only = kind::is_app_only(claims);
+        let (kind, status) = kind::classify(claims, is_app_only, is_known_agent);
         let text = |value: &str| Text::of(claims.text, value);
         let texts = |values: &[Cow<'_, str>]| values.iter().map(|value| text(value)).collect();
         let client_authentication = match origin.version {
@@ -104,6 +106,7 @@ impl AgentPrincipal {
             version: origin.version,
             kind,
             status,
+            is_app_only,
             is_agent_user: claims.subject_has(Facet::AGENT_USER),
             is_guest: is_guest(claims, origin.tenant, policy),
             has_client_capability: claims
@@ -184,6 +187,13 @@ impl AgentPrincipal {
             self.inner.status,
             AgentStatus::Attested | AgentStatus::Declared
         )
+    }
+
+    /// Whether an application acts as itself, so that nobody has delegated anything to it: `idtyp`
+    /// is `app`, or there is no `idtyp` and no scope and the subject is the application itself.
+    #[must_use]
+    pub fn is_app_only(&self) -> bool {
+        self.inner.is_app_only
     }
 
     /// Whether the subject is the user account of an agent: `xms_sub_fct` has 13.

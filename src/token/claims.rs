@@ -103,9 +103,9 @@ impl<'j> Claims<'j> {
             aud: audiences(raw.aud)?,
             tid: string(raw.tid)?,
             ver: string(raw.ver)?,
-            exp: number(raw.exp)?,
-            nbf: number(raw.nbf)?,
-            iat: number(raw.iat)?,
+            exp: number(raw.exp.as_ref())?,
+            nbf: number(raw.nbf.as_ref())?,
+            iat: number(raw.iat.as_ref())?,
             sub: string(raw.sub)?,
             oid: guid(raw.oid)?,
             azp: guid(raw.azp)?,
@@ -113,7 +113,7 @@ impl<'j> Claims<'j> {
             idtyp: string(raw.idtyp)?,
             scp: string(raw.scp)?.filter(|scopes| !matches!(scopes.trim(), "" | "/")),
             roles: roles(raw.roles)?,
-            has_cnf: confirmation(raw.cnf)?,
+            has_cnf: confirmation(raw.cnf.as_ref())?,
             has_id_token_mark,
             actor_facets: informing.set("xms_act_fct", raw.xms_act_fct).map(Facets),
             subject_facets: informing.set("xms_sub_fct", raw.xms_sub_fct).map(Facets),
@@ -178,10 +178,10 @@ fn string<'j>(value: Option<Value<'j>>) -> Result<Option<Cow<'j, str>>, WrongTyp
     }
 }
 
-fn number(value: Option<Value<'_>>) -> Result<Option<Number>, WrongType> {
+fn number(value: Option<&Value<'_>>) -> Result<Option<Number>, WrongType> {
     match value {
         None => Ok(None),
-        Some(Value::Number(number)) => Ok(Some(number)),
+        Some(Value::Number(number)) => Ok(Some(*number)),
         Some(_) => Err(WrongType),
     }
 }
@@ -225,7 +225,7 @@ fn roles<'j>(value: Option<Value<'j>>) -> Result<Vec<Cow<'j, str>>, WrongType> {
     }
 }
 
-fn confirmation(value: Option<Value<'_>>) -> Result<bool, WrongType> {
+fn confirmation(value: Option<&Value<'_>>) -> Result<bool, WrongType> {
     match value {
         None => Ok(false),
         Some(Value::Object(_)) => Ok(true),

@@ -1,0 +1,303 @@
+//! Faults: everything that can be wrong with an answer, as the bytes and pauses it is made of.
+
+use std::{fmt::Write, time::Duration};
+
+use http::StatusCode;
+
+use crate::testing::{documents::Endpoint, issuer::Issuer};
+
+/// Something that goes wrong with an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Answers with this status. The body is the right document all the same, so that nothing but
+    /// the status tells.
+    Status(u16),
+    /// The same, with a `Retry-After` header.
+    StatusWithRetryAfter {
+        /// The status.
+        status: u16,
+        /// The value of `Retry-After`.
+        seconds: u64,
+    },
+    /// Accepts the connection and never answers.
+    Hang,
+    /// Answers rightly after this long, at most ten minutes.
+    Slow(Duration),
+    /// Answers rightly, but the body comes at one byte each 100 ms.
+    Drip,
+    /// Promises the whole document and closes after half of it.
+    Truncated,
+    /// Answers 200 with a sign-in page.
+    Html,
+    /// Answers 200 without a body.
+    Empty,
+    /// Answers 200 with `{}`.
+    EmptyObject,
+    /// Answers 200 with `{"keys":[]}`.
+    NoKeys,
+    /// Answers 302 with this `Location`.
+    Redirect(String),
+    /// Answers 200 with a body that begins well and does not end until the client closes or has
+    /// taken 64 MiB.
+    Endless,
+    /// Answers 200 with `Content-Encoding: gzip` and 100 KiB that inflate to 16 MiB of white space.
+    GzipBomb,
+    /// Answers with bytes that are not HTTP.
+    Garbage,
+    /// Closes the connection without an answer.
+    Close,
+    /// Answers 200 with the right document and then something that is not JSON.
+    TrailingGarbage,
+}
+
+/// Which of the issuer's two documents a [`Fault`] strikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// The discovery document and the key set.
+    #[default]
+    Both,
+    /// The discovery document alone.
+    Discovery,
+    /// The key set alone.
+    Keys,
+}
+
+/// Faults. Each lasts until [`heal`](Self::heal), until it has struck as often as it was to, or
+/// until another takes its place.
+impl Issuer {
+    /// Spoils every answer in this way from now on.
+    pub fn fail(&self, fault: Fault) {
+        self.fail_at(Target::Both, fault);
+    }
+
+    /// Spoils the next `times` answers, those of both documents counted together.
+    pub fn fail_times(&self, times: u32, fault: Fault) {
+        self.fail_times_at(Target::Both, times, fault);
+    }
+
+    /// Spoils every answer with one of the documents. A fault of the other document goes on.
+    pub fn fail_at(&self, target: Target, fault: Fault) {
+        self.shared.lock().faults.plan(Plan {
+            target,
+            fault,
+            times: None,
+        });
+    }
+
+    /// Spoils the next `times` answers with one of the documents. A fault of the other document
+    /// goes on.
+    pub fn fail_times_at(&self, target: Target, times: u32, fault: Fault) {
+        self.shared.lock().faults.plan(Plan {
+            target,
+            fault,
+            times: Some(times),
+        });
+    }
+
+    /// Answers rightly again. Answers already under way stay spoiled.
+    pub fn heal(&self) {
+        self.shared.lock().faults = Faults::default();
+    }
+}
+
+/// The faults still to come, no two for the same document.
+#[derive(Default)]
+pub(super) struct Faults(Vec<Plan>);
+
+struct Plan {
+    target: Target,
+    fault: Fault,
+    times: Option<u32>,
+}
+
+impl Faults {
+    fn plan(&mut self, new: Plan) {
+        self.0
+            .retain_mut(|old| match old.target.without(new.target) {
+                Some(target) => {
+                    old.target = target;
+                    true
+                }
+                None => false,
+            });
+        self.0.push(new);
+    }
+
+    /// The fault of the next answer from this endpoint, which counts as struck.
+    pub(super) fn next(&mut self, endpoint: Endpoint) -> Option<Fault> {
+        let plan = self
+            .0
+            .iter_mut()
+            .find(|plan| plan.target.covers(endpoint))?;
+        if let Some(times) = &mut plan.times {
+            *times = times.checked_sub(1)?;
+        }
+        Some(plan.fault.clone())
+    }
+}
+
+impl Target {
+    fn covers(self, endpoint: Endpoint) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Discovery => endpoint == Endpoint::Discovery,
+            Self::Keys => endpoint == Endpoint::Keys,
+        }
+    }
+
+    /// What is left of this target when another fault takes `taken`.
+    fn without(self, taken: Self) -> Option<Self> {
+        match (self, taken) {
+            (Self::Both, Self::Discovery) => Some(Self::Keys),
+            (Self::Both, Self::Keys) => Some(Self::Discovery),
+            (_, Self::Both) => None,
+            (kept, taken) => (kept != taken).then_some(kept),
+        }
+    }
+}
+
+/// One thing that the server does on a connection. After the last it closes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Sends these bytes.
+    Send(Vec<u8>),
+    /// Sends these bytes one by one, a pause before each.
+    Drip(Vec<u8>),
+    /// Sends spaces until the client closes or has taken a great many.
+    Pour,
+    Pause(Duration),
+    /// Waits until the client closes.
+    Hold,
+}
+
+impl Step {
+    /// The answer of an issuer in good order.
+    pub(super) fn document(document: &[u8]) -> Self {
+        Self::Send(response(200, &[JSON, CACHE], document))
+    }
+
+    pub(super) fn status(status: u16) -> Self {
+        Self::Send(response(status, &[], b""))
+    }
+}
+
+impl Fault {
+    /// The steps of an answer that should have been this document.
+    pub(super) fn steps(&self, document: &[u8]) -> Vec<Step> {
+        let ok =
+            |headers: &[Header<'_>], body: &[u8]| vec![Step::Send(response(200, headers, body))];
+        match self {
+            Self::Status(status) => vec![Step::Send(response(*status, &[JSON], document))],
+            Self::StatusWithRetryAfter { status, seconds } => {
+                let headers = [JSON, ("Retry-After", &seconds.to_string())];
+                vec![Step::Send(response(*status, &headers, document))]
+            }
+            Self::Hang => vec![Step::Hold],
+            Self::Slow(delay) => vec![Step::Pause(*delay), Step::document(document)],
+            Self::Drip => {
+                let head = head(200, &[JSON, CACHE], Some(document.len()));
+                vec![Step::Send(head), Step::Drip(document.to_vec())]
+            }
+            Self::Truncated => {
+                let mut bytes = head(200, &[JSON, CACHE], Some(document.len()));
+                bytes.extend_from_slice(&document[..document.len() / 2]);
+                vec![Step::Send(bytes)]
+            }
+            Self::Html => ok(
+                &[("Content-Type", "text/html; charset=utf-8")],
+                SIGN_IN_PAGE,
+            ),
+            Self::Empty => ok(&[JSON], b""),
+            Self::EmptyObject => ok(&[JSON], b"{}"),
+            Self::NoKeys => ok(&[JSON], br#"{"keys":[]}"#),
+            Self::Redirect(location) => {
+                vec![Step::Send(response(302, &[("Location", location)], b""))]
+            }
+            Self::Endless => {
+                let mut bytes = head(200, &[JSON], None);
+                bytes.extend_from_slice(br#"{"keys":["#);
+                vec![Step::Send(bytes), Step::Pour]
+            }
+            Self::GzipBomb => ok(&[JSON, ("Content-Encoding", "gzip")], &gzip_bomb()),
+            Self::Garbage => {
+                vec![Step::Send(
+                    b"\x15\x03\x01\x00\x02\x02\x46 nonsense\r\n\r\n".to_vec(),
+                )]
+            }
+            Self::Close => Vec::new(),
+            Self::TrailingGarbage => ok(
+                &[JSON],
+                &[document, b"\n<!-- served by node 7 -->"].concat(),
+            ),
+        }
+    }
+}
+
+type Header<'a> = (&'a str, &'a str);
+
+fn response(status: u16, headers: &[Header<'_>], body: &[u8]) -> Vec<u8> {
+    // These have no body whatever their headers say (RFC 9110, section 6.4.1).
+    if matches!(status, 100..=199 | 204 | 304) {
+        return head(status, headers, None);
+    }
+    let mut response = head(status, headers, Some(body.len()));
+    response.extend_from_slice(body);
+    response
+}
+
+fn head(status: u16, headers: &[Header<'_>], length: Option<usize>) -> Vec<u8> {
+    let known = StatusCode::from_u16(status).ok();
+    let reason = known
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default();
+    let mut head = format!("HTTP/1.1 {status} {reason}\r\nConnection: close\r\n");
+    let length = length.map(|length| length.to_string());
+    let length = length
+        .iter()
+        .map(|length| ("Content-Length", length.as_str()));
+    for (name, value) in headers.iter().copied().chain(length) {
+        write!(head, "{name}: {value}\r\n").expect("a String takes every write");
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
+}
+
+/// A whole, valid gzip stream of [`BOMB_LENGTH`] spaces.
+///
+/// One space and then its repetition, 258 bytes at a time: the longest that a back reference of
+/// [RFC 1951](https://www.rfc-editor.org/rfc/rfc1951#section-3.2.5) reaches.
+fn gzip_bomb() -> Vec<u8> {
+    // Huffman codes go in from their most significant bit on, bytes fill from their least.
+    let final_block_of_fixed_codes = "110";
+    let space = "01010000";
+    let repeat_258_at_distance_1 = "1100010100000";
+    let end_of_block = "0000000";
+
+    let mut bits = String::with_capacity(13 * BOMB_REPEATS + 18);
+    bits.push_str(final_block_of_fixed_codes);
+    bits.push_str(space);
+    bits.extend(std::iter::repeat_n(repeat_258_at_distance_1, BOMB_REPEATS));
+    bits.push_str(end_of_block);
+
+    let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    gzip.extend(bits.as_bytes().chunks(8).map(|byte| {
+        byte.iter()
+            .rev()
+            .fold(0, |byte, bit| (byte << 1) | u8::from(*bit == b'1'))
+    }));
+    gzip.extend_from_slice(&BOMB_CRC.to_le_bytes());
+    gzip.extend_from_slice(&BOMB_LENGTH.to_le_bytes());
+    gzip
+}
+
+const BOMB_REPEATS: usize = 65_024;
+const BOMB_LENGTH: u32 = 1 + 65_024 * 258;
+const BOMB_CRC: u32 = 0x828a_ea8b;
+
+const JSON: Header<'_> = ("Content-Type", "application/json; charset=utf-8");
+const CACHE: Header<'_> = ("Cache-Control", "max-age=86400, private");
+
+const SIGN_IN_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><head><title>Sign in to your account</title>\
+    </head><body><form action=\"/login\" method=\"post\"><input name=\"user\"></form></body></html>\n";

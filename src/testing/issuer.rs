@@ -1,0 +1,286 @@
+//! The handle that tests hold: how an issuer is started, what it is called, what it has seen.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    Authority, TenantId, Tenants, Validator, ValidatorBuilder,
+    testing::{
+        server::Server,
+        state::{Settings, Shared},
+    },
+};
+
+/// An Entra look-alike on loopback. **Never for production.**
+///
+/// Clones are handles of the same issuer; its server stops when the last one is dropped. No two
+/// issuers share a key, so a token of one is a forgery to the other.
+///
+/// See the [module docs](super) for an example.
+#[derive(Clone)]
+pub struct Issuer {
+    pub(super) shared: Arc<Shared>,
+    _server: Arc<Server>,
+}
+
+/// Starting, and what the issuer is called.
+impl Issuer {
+    /// Starts an issuer with the defaults of [`IssuerBuilder`].
+    ///
+    /// # Panics
+    ///
+    /// If no port of `127.0.0.1` can be bound.
+    #[must_use = "the server stops when the issuer is dropped"]
+    pub async fn start() -> Self {
+        Self::start_blocking()
+    }
+
+    /// Starts an issuer from code that is not async, otherwise as [`start`](Self::start) does.
+    ///
+    /// # Panics
+    ///
+    /// If no port of `127.0.0.1` can be bound.
+    #[must_use = "the server stops when the issuer is dropped"]
+    pub fn start_blocking() -> Self {
+        Self::builder().start_blocking()
+    }
+
+    /// An issuer with other names than the defaults.
+    pub fn builder() -> IssuerBuilder {
+        IssuerBuilder {
+            settings: Settings::default(),
+            port: 0,
+        }
+    }
+
+    /// Where the issuer listens: `http://127.0.0.1:PORT`, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.shared.url.clone()
+    }
+
+    /// The GUID of the home tenant, that of every token unless
+    /// [`TokenBuilder::tenant`](super::TokenBuilder::tenant) says otherwise.
+    #[must_use]
+    pub fn tenant_id(&self) -> &str {
+        &self.shared.settings.tenant_id
+    }
+
+    /// The audience of every token unless
+    /// [`TokenBuilder::audience`](super::TokenBuilder::audience) says otherwise.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.shared.settings.audience
+    }
+
+    /// The client id of the ordinary client, through which [`user`](Self::user) and
+    /// [`application`](Self::application) call.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.shared.settings.client_id
+    }
+
+    /// The client id of the agent identity, which is also its object id.
+    #[must_use]
+    pub fn agent_id(&self) -> &str {
+        &self.shared.settings.agent_id
+    }
+
+    /// The client id of the agent's blueprint.
+    #[must_use]
+    pub fn blueprint_id(&self) -> &str {
+        &self.shared.settings.blueprint_id
+    }
+
+    /// The issuer of the home tenant's version 1.0 tokens: `{url}/{tid}/`.
+    #[must_use]
+    pub fn v1_issuer(&self) -> String {
+        self.shared.v1_issuer(self.tenant_id())
+    }
+
+    /// The issuer of the home tenant's version 2.0 tokens: `{url}/{tid}/v2.0`.
+    #[must_use]
+    pub fn v2_issuer(&self) -> String {
+        self.shared.v2_issuer(self.tenant_id())
+    }
+}
+
+/// Validators that trust this issuer.
+impl Issuer {
+    /// The authority to configure a validator with.
+    #[must_use]
+    pub fn authority(&self) -> Authority {
+        let url = self.url();
+        let v1_issuer = format!("{url}/{{tid}}/");
+        Authority::insecure_loopback(url).with_v1_issuer(v1_issuer)
+    }
+
+    /// A validator of this issuer's tokens for its [`audience`](Self::audience).
+    ///
+    /// It admits the home tenant alone, or any organization's if the issuer is
+    /// [`multi_tenant`](IssuerBuilder::multi_tenant). Each call makes one with keys of its own.
+    ///
+    /// # Panics
+    ///
+    /// If the audience that the issuer was built with is not one that a validator takes.
+    #[must_use]
+    pub fn validator(&self) -> Validator {
+        self.validator_builder()
+            .build()
+            .expect("the issuer's own names make a valid configuration")
+    }
+
+    /// The same as [`validator`](Self::validator), with its other settings still open.
+    pub fn validator_builder(&self) -> ValidatorBuilder {
+        let tenants = if self.shared.settings.multi_tenant {
+            Tenants::any_organization()
+        } else {
+            Tenants::single(self.tenant_id())
+        };
+        Validator::builder(tenants, [self.audience()]).authority(self.authority())
+    }
+}
+
+/// What the issuer has been asked. Answers that a fault spoiled count too.
+impl Issuer {
+    /// How often a discovery document was asked for.
+    #[must_use]
+    pub fn discovery_fetches(&self) -> u64 {
+        self.shared.lock().log.discovery_fetches
+    }
+
+    /// How often a key set was asked for.
+    #[must_use]
+    pub fn key_fetches(&self) -> u64 {
+        self.shared.lock().log.key_fetches
+    }
+
+    /// How often either was asked for.
+    #[must_use]
+    pub fn fetches(&self) -> u64 {
+        let state = self.shared.lock();
+        state.log.discovery_fetches + state.log.key_fetches
+    }
+
+    /// The targets of the last 1,000 requests of any kind, oldest first: path and query.
+    #[must_use]
+    pub fn requests_seen(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        state
+            .log
+            .heads
+            .iter()
+            .map(|head| target_of(head).to_owned())
+            .collect()
+    }
+
+    /// The heads of the last 1,000 requests of any kind, oldest first: request line and headers.
+    #[must_use]
+    pub fn heads_seen(&self) -> Vec<String> {
+        self.shared.lock().log.heads.iter().cloned().collect()
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("url", &self.shared.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An [`Issuer`] about to be started.
+///
+/// The defaults are fixed GUIDs, a port that the system picks, and the audience
+/// `api://3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a`.
+#[derive(Clone, Debug)]
+#[must_use = "an issuer does nothing before it is started"]
+pub struct IssuerBuilder {
+    settings: Settings,
+    port: u16,
+}
+
+impl IssuerBuilder {
+    /// Sets the home tenant.
+    ///
+    /// # Panics
+    ///
+    /// If `tid` is not a GUID.
+    #[track_caller]
+    pub fn tenant(mut self, tid: impl Into<String>) -> Self {
+        let tid = tid.into();
+        let Ok(tenant) = tid.parse::<TenantId>() else {
+            panic!("the tenant of a testing::Issuer must be a GUID, not {tid:?}");
+        };
+        self.settings.tenant_id = tenant.to_string();
+        self
+    }
+
+    /// Sets the audience of the tokens.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.settings.audience = audience.into();
+        self
+    }
+
+    /// Sets the client id of the ordinary client.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.settings.client_id = client_id.into();
+        self
+    }
+
+    /// Sets the client id of the agent identity.
+    pub fn agent_id(mut self, agent_id: impl Into<String>) -> Self {
+        self.settings.agent_id = agent_id.into();
+        self
+    }
+
+    /// Sets the client id of the agent's blueprint.
+    pub fn blueprint_id(mut self, blueprint_id: impl Into<String>) -> Self {
+        self.settings.blueprint_id = blueprint_id.into();
+        self
+    }
+
+    /// Makes [`Issuer::validator`] admit any organization's tenant, where the default is the home
+    /// tenant alone.
+    ///
+    /// The issuer itself serves and signs for every tenant in either case.
+    pub fn multi_tenant(mut self) -> Self {
+        self.settings.multi_tenant = true;
+        self
+    }
+
+    /// Sets the port. The default, 0, lets the system pick one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Starts the issuer.
+    ///
+    /// # Panics
+    ///
+    /// If the port cannot be bound.
+    #[must_use = "the server stops when the issuer is dropped"]
+    pub async fn start(self) -> Issuer {
+        // Awaiting nothing keeps a paused clock where it is while the first key is made.
+        self.start_blocking()
+    }
+
+    /// Starts the issuer from code that is not async.
+    ///
+    /// # Panics
+    ///
+    /// If the port cannot be bound.
+    #[must_use = "the server stops when the issuer is dropped"]
+    pub fn start_blocking(self) -> Issuer {
+        let (server, shared) = Server::start(self.port, |url| Shared::new(url, self.settings));
+        Issuer {
+            shared,
+            _server: Arc::new(server),
+        }
+    }
+}
+
+/// The target of a request whose head is `GET {target} HTTP/1.1` and headers.
+pub(super) fn target_of(head: &str) -> &str {
+    head.split_ascii_whitespace().nth(1).unwrap_or_default()
+}

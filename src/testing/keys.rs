@@ -1,0 +1,311 @@
+//! Signing keys: how they are made, how they sign, and what they look like as JWKs.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
+
+use aws_lc_rs::{
+    rand::{self, SystemRandom},
+    rsa::KeySize,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+        RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    },
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value, json};
+
+/// The kind of a signing key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyKind {
+    /// RSA of 2048 bits, as Entra's are: signs RS256, and its JWK has no `alg`.
+    Rsa2048,
+    /// RSA of 3072 bits, otherwise the same.
+    Rsa3072,
+    /// RSA of 2048 bits whose JWK has `alg` `PS256`, which it signs.
+    RsaPss,
+    /// The elliptic curve P-256: signs ES256, and its JWK has no `alg`.
+    P256,
+}
+
+/// The keys of one issuer. Those published are served in the order of their publication.
+pub(super) struct KeyRing {
+    entries: Vec<Entry>,
+    pub(super) current: String,
+}
+
+pub(super) struct Entry {
+    pub(super) kid: String,
+    pub(super) key: Arc<SigningKey>,
+    pub(super) published: bool,
+    /// Members of the JWK that were set, or removed.
+    pub(super) edits: BTreeMap<String, Option<Value>>,
+}
+
+impl KeyRing {
+    pub(super) fn new() -> Self {
+        let mut ring = Self {
+            entries: Vec::new(),
+            current: String::new(),
+        };
+        ring.current = ring.add(SigningKey::generate(KeyKind::Rsa2048), true);
+        ring
+    }
+
+    pub(super) fn add(&mut self, key: SigningKey, published: bool) -> String {
+        let kid = random_text(KID_BYTES);
+        let key = Arc::new(key);
+        self.entries.push(Entry {
+            kid: kid.clone(),
+            key,
+            published,
+            edits: BTreeMap::new(),
+        });
+        kid
+    }
+
+    #[track_caller]
+    pub(super) fn entry(&self, kid: &str) -> &Entry {
+        match self.entries.iter().find(|entry| entry.kid == kid) {
+            Some(entry) => entry,
+            None => panic!("{kid:?} is not a key of this issuer"),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn entry_mut(&mut self, kid: &str) -> &mut Entry {
+        match self.entries.iter_mut().find(|entry| entry.kid == kid) {
+            Some(entry) => entry,
+            None => panic!("{kid:?} is not a key of this issuer"),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn publish(&mut self, kid: &str) {
+        if !self.entry(kid).published {
+            // Its place in the key set is that of a new key: the last.
+            self.entries.sort_by_key(|entry| entry.kid == kid);
+            self.entry_mut(kid).published = true;
+        }
+    }
+
+    pub(super) fn published(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.published)
+    }
+
+    pub(super) fn forget_edits(&mut self) {
+        for entry in &mut self.entries {
+            entry.edits.clear();
+        }
+    }
+}
+
+pub(super) struct SigningKey {
+    pub(super) kind: KeyKind,
+    material: Material,
+}
+
+enum Material {
+    Rsa(Arc<RsaKeyPair>),
+    P256(EcdsaKeyPair),
+}
+
+impl SigningKey {
+    pub(super) fn generate(kind: KeyKind) -> Self {
+        let material = match kind {
+            KeyKind::Rsa2048 | KeyKind::RsaPss => Material::rsa(KeySize::Rsa2048),
+            KeyKind::Rsa3072 => Material::rsa(KeySize::Rsa3072),
+            KeyKind::P256 => Material::p256(),
+        };
+        Self { kind, material }
+    }
+
+    /// A key of this kind that no issuer publishes.
+    pub(super) fn stranger(kind: KeyKind) -> Self {
+        // Making an RSA key takes a tenth of a second, and no test can tell strangers apart.
+        static RSA: LazyLock<Arc<RsaKeyPair>> = LazyLock::new(|| generate_rsa(KeySize::Rsa2048));
+
+        let material = match kind {
+            KeyKind::P256 => Material::p256(),
+            KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::RsaPss => {
+                Material::Rsa(Arc::clone(&RSA))
+            }
+        };
+        Self { kind, material }
+    }
+
+    /// The algorithm that goes with the key unless a token asks for another.
+    pub(super) fn algorithm(&self) -> Algorithm {
+        match self.kind {
+            KeyKind::Rsa2048 | KeyKind::Rsa3072 => Algorithm::Rs256,
+            KeyKind::RsaPss => Algorithm::Ps256,
+            KeyKind::P256 => Algorithm::Es256,
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn sign(&self, algorithm: Algorithm, input: &[u8]) -> Vec<u8> {
+        match (&self.material, algorithm.rsa_encoding()) {
+            (Material::Rsa(key), Some(encoding)) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(encoding, &SystemRandom::new(), input, &mut signature)
+                    .expect("a key of at least 2048 bits has room for every one of these digests");
+                signature
+            }
+            (Material::P256(key), None) => key
+                .sign(&SystemRandom::new(), input)
+                .expect("a generated key signs")
+                .as_ref()
+                .to_vec(),
+            _ => panic!(
+                "a key of the kind {:?} cannot sign {}",
+                self.kind,
+                algorithm.name()
+            ),
+        }
+    }
+
+    /// The public part, as Entra publishes it.
+    pub(super) fn jwk(&self) -> Map<String, Value> {
+        let jwk = match &self.material {
+            Material::Rsa(key) => {
+                let (n, e) = rsa_components(key.public_key().as_ref());
+                json!({
+                    "kty": "RSA",
+                    "n": URL_SAFE_NO_PAD.encode(n),
+                    "e": URL_SAFE_NO_PAD.encode(e),
+                })
+            }
+            Material::P256(key) => {
+                let (x, y) = point_coordinates(key.public_key().as_ref());
+                json!({
+                    "kty": "EC",
+                    "crv": "P-256",
+                    "x": URL_SAFE_NO_PAD.encode(x),
+                    "y": URL_SAFE_NO_PAD.encode(y),
+                })
+            }
+        };
+        let Value::Object(mut jwk) = jwk else {
+            unreachable!("both are written as objects")
+        };
+        if self.kind == KeyKind::RsaPss {
+            jwk.insert("alg".to_owned(), Value::from("PS256"));
+        }
+        jwk
+    }
+}
+
+impl Material {
+    fn rsa(size: KeySize) -> Self {
+        Self::Rsa(generate_rsa(size))
+    }
+
+    fn p256() -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
+        Self::P256(key.expect("the system has randomness for a key"))
+    }
+}
+
+/// An algorithm that a key of the issuer can sign.
+#[derive(Clone, Copy)]
+pub(super) enum Algorithm {
+    Rs256,
+    Rs384,
+    Rs512,
+    Ps256,
+    Ps384,
+    Ps512,
+    Es256,
+}
+
+impl Algorithm {
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+        }
+    }
+
+    fn rsa_encoding(self) -> Option<&'static dyn RsaEncoding> {
+        match self {
+            Self::Rs256 => Some(&RSA_PKCS1_SHA256),
+            Self::Rs384 => Some(&RSA_PKCS1_SHA384),
+            Self::Rs512 => Some(&RSA_PKCS1_SHA512),
+            Self::Ps256 => Some(&RSA_PSS_SHA256),
+            Self::Ps384 => Some(&RSA_PSS_SHA384),
+            Self::Ps512 => Some(&RSA_PSS_SHA512),
+            Self::Es256 => None,
+        }
+    }
+
+    const ALL: [Self; 7] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+    ];
+}
+
+/// Random bytes as base64url.
+pub(super) fn random_text(bytes: usize) -> String {
+    let mut buffer = vec![0; bytes];
+    rand::fill(&mut buffer).expect("the system has randomness");
+    URL_SAFE_NO_PAD.encode(buffer)
+}
+
+fn generate_rsa(size: KeySize) -> Arc<RsaKeyPair> {
+    Arc::new(RsaKeyPair::generate(size).expect("the system has randomness for a key"))
+}
+
+/// Modulus and exponent of an RFC 8017 `RSAPublicKey`, without leading zeros.
+fn rsa_components(der: &[u8]) -> (&[u8], &[u8]) {
+    let (sequence, _) = der_value(der);
+    let (n, rest) = der_value(sequence);
+    let (e, _) = der_value(rest);
+    // A positive integer whose top bit is set has one zero byte before it.
+    (
+        n.strip_prefix(&[0]).unwrap_or(n),
+        e.strip_prefix(&[0]).unwrap_or(e),
+    )
+}
+
+/// The contents of the DER value that the bytes begin with, and what follows it.
+fn der_value(der: &[u8]) -> (&[u8], &[u8]) {
+    let [_tag, length, rest @ ..] = der else {
+        unreachable!("aws-lc-rs writes whole DER values")
+    };
+    if *length < 0x80 {
+        return rest.split_at(usize::from(*length));
+    }
+    let (length, rest) = rest.split_at(usize::from(*length & 0x7f));
+    rest.split_at(
+        length
+            .iter()
+            .fold(0, |length, byte| (length << 8) | usize::from(*byte)),
+    )
+}
+
+/// The coordinates of an uncompressed SEC 1 point of P-256: 0x04, `x`, `y`.
+fn point_coordinates(point: &[u8]) -> (&[u8], &[u8]) {
+    point[1..].split_at(32)
+}
+
+/// What makes 27 characters, the length of Entra's key ids.
+const KID_BYTES: usize = 20;

@@ -1,0 +1,89 @@
+//! An Entra ID look-alike on loopback, for the tests of an API that admits Entra tokens.
+//!
+//! An [`Issuer`] is what an API under test takes for Entra: it serves a discovery document and a
+//! key set over HTTP on `127.0.0.1`, and mints the tokens of every kind of caller, each in one
+//! line. Nothing of the validator is stubbed out: keys are fetched, signatures are made and
+//! checked, keys rotate. No network and no account is needed.
+//!
+//! **It is not an identity provider and never for production.** Whoever reaches the process mints
+//! any token. Turn the feature `testing` on in `[dev-dependencies]` alone.
+//!
+//! # Example
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), tower_entra::Error> {
+//! use tower_entra::{PrincipalKind, testing::Issuer};
+//!
+//! let issuer = Issuer::start().await;
+//! let validator = issuer.validator();
+//! validator.ready().await;
+//!
+//! // Every kind of caller is one line ...
+//! let token = issuer.agent_on_behalf_of("alice").scope("Orders.Read").mint();
+//! let caller = validator.validate(&token).await?;
+//! assert_eq!(caller.kind(), PrincipalKind::AgentOnBehalfOfUser);
+//!
+//! // ... and so is every way in which a token can be wrong.
+//! let expired = issuer.user().expired().mint();
+//! assert!(validator.validate(&expired).await.is_err());
+//!
+//! let forged = issuer.user().signed_by_stranger().mint();
+//! assert!(validator.validate(&forged).await.is_err());
+//!
+//! // A key that is new to the validator is fetched within the request.
+//! issuer.rotate();
+//! validator.validate(&issuer.user().mint()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does as Entra does
+//!
+//! - The discovery document lies at `/{tenant}/v2.0/.well-known/openid-configuration`, where
+//!   `{tenant}` is any GUID, `organizations`, `common` or `consumers`. Asked with `?appid=`, it
+//!   names a `jwks_uri` with the same query.
+//! - Keys have no `alg`. They have an `issuer` in which `{tenantid}` stands for the tenant, and a
+//!   `cloud_instance_name`.
+//! - Version 2.0 tokens are issued by `{url}/{tid}/v2.0`, version 1.0 tokens by `{url}/{tid}/`.
+//! - The facet claims hold what was seen in real tokens. An API gets them only if its registration
+//!   asks for them, so test [`without_facets`](TokenBuilder::without_facets) as well.
+//!
+//! Keys have no certificate (`x5c`), there is no version 1.0 discovery document, and tokens are
+//! minted rather than asked for: there is no token endpoint.
+//!
+//! # Time
+//!
+//! The server has a thread of its own and the real clock, whatever the test's runtime does. With
+//! tokio's clock paused, the time limits of a fetch in the test's own runtime pass as soon as that
+//! runtime is idle: resume the clock around a fetch that has to succeed.
+
+mod issuer;
+
+mod scenario;
+
+mod token;
+
+mod mint;
+
+mod rotation;
+
+mod keys;
+
+mod documents;
+
+mod fault;
+
+mod server;
+
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    fault::{Fault, Target},
+    issuer::{Issuer, IssuerBuilder},
+    keys::KeyKind,
+    token::TokenBuilder,
+};

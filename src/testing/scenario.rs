@@ -1,0 +1,152 @@
+//! The callers that Entra issues tokens for, one method each.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    ObjectId,
+    testing::{issuer::Issuer, token::TokenBuilder},
+};
+
+/// Tokens, one method for each kind of caller. Unless told otherwise they are of version 2.0,
+/// valid for an hour from now, and signed by the current key.
+impl Issuer {
+    /// An agent identity acting for itself, with the role `Orders.Read.All`.
+    pub fn autonomous_agent(&self) -> TokenBuilder {
+        self.agent()
+            .claim("oid", self.agent_id())
+            .claim("sub", self.agent_id())
+            .claim("idtyp", "app")
+            .claim("xms_sub_fct", "3 9 11")
+            .claim("xms_idrel", "7")
+            .roles([ROLE])
+    }
+
+    /// An agent identity acting for a person, with the scope `Orders.Read`.
+    ///
+    /// `user` is any name, such as `alice`, from which the person's object id follows: see
+    /// [`object_id_of`](Self::object_id_of).
+    pub fn agent_on_behalf_of(&self, user: &str) -> TokenBuilder {
+        self.person(self.agent(), user).claim("xms_sub_fct", "3")
+    }
+
+    /// An agent identity acting through its own user account, with the scope `Orders.Read`.
+    pub fn agent_user(&self) -> TokenBuilder {
+        self.person(self.agent(), AGENT_USER)
+            .claim("xms_sub_fct", "3 13")
+    }
+
+    /// A person, `alice`, through the ordinary client, with the scope `Orders.Read`.
+    pub fn user(&self) -> TokenBuilder {
+        self.person(self.client(), USER).claim("xms_sub_fct", "3")
+    }
+
+    /// The ordinary client acting for itself, with the role `Orders.Read.All`.
+    pub fn application(&self) -> TokenBuilder {
+        // Unlike an agent identity, an application has an object id that is not its client id.
+        let oid = guid_from(self.client_id());
+        self.client()
+            .claim("oid", &oid)
+            .claim("sub", &oid)
+            .claim("idtyp", "app")
+            .claim("xms_sub_fct", "3 9")
+            .claim("xms_idrel", "7")
+            .roles([ROLE])
+    }
+
+    /// An ID token of [`user`](Self::user): meant for a client, to be refused by every API.
+    ///
+    /// Its audience is the API's all the same, so that nothing but its being an ID token tells.
+    pub fn id_token(&self) -> TokenBuilder {
+        self.named(TokenBuilder::new(self), USER)
+            .claim("nonce", "741999f8-63d1-4c35-ad75-482e8c185155")
+    }
+
+    /// The bare minimum that is admitted, to build on: a person through the ordinary client, with
+    /// the scope `Orders.Read` and no facets.
+    pub fn token(&self) -> TokenBuilder {
+        let oid = self.object_id_of(USER);
+        TokenBuilder::new(self)
+            .claim("sub", self.subject_of(&oid))
+            .claim("oid", oid)
+            .claim("azp", self.client_id())
+            .scope(SCOPE)
+    }
+
+    /// The object id that the person of this name has in every token. A GUID stands for itself.
+    #[must_use]
+    pub fn object_id_of(&self, user: &str) -> String {
+        match user.parse::<ObjectId>() {
+            Ok(guid) => guid.to_string(),
+            Err(_) => guid_from(user),
+        }
+    }
+
+    /// The object id of the agent's own user account.
+    #[must_use]
+    pub fn agent_user_id(&self) -> String {
+        self.object_id_of(AGENT_USER)
+    }
+
+    fn agent(&self) -> TokenBuilder {
+        TokenBuilder::new(self)
+            .claim("azp", self.agent_id())
+            .claim("azpacr", "2")
+            .claim("xms_act_fct", "3 9 11")
+            .claim("xms_tnt_fct", "3")
+            .claim("xms_par_app_azp", self.blueprint_id())
+    }
+
+    fn client(&self) -> TokenBuilder {
+        TokenBuilder::new(self)
+            .claim("azp", self.client_id())
+            .claim("azpacr", "1")
+            .claim("xms_act_fct", "3 9")
+            .claim("xms_tnt_fct", "3")
+    }
+
+    fn person(&self, token: TokenBuilder, user: &str) -> TokenBuilder {
+        self.named(token, user)
+            .claim("idtyp", "user")
+            .claim("xms_idrel", "1")
+            .scope(SCOPE)
+    }
+
+    fn named(&self, token: TokenBuilder, user: &str) -> TokenBuilder {
+        let oid = self.object_id_of(user);
+        token
+            .claim("sub", self.subject_of(&oid))
+            .claim("oid", oid)
+            .claim("name", user)
+            .claim("preferred_username", format!("{user}@example.com"))
+    }
+
+    /// The pseudonym that a person goes by at this API and at no other: 43 characters.
+    fn subject_of(&self, oid: &str) -> String {
+        let pair = format!("{oid} at {}", self.audience());
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, pair.as_bytes()))
+    }
+}
+
+/// A GUID in the form of a random one that is always the same for the same name.
+fn guid_from(name: &str) -> String {
+    let hash = digest(&SHA256, name.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.as_ref()[..16]);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
+}
+
+const USER: &str = "alice";
+const AGENT_USER: &str = "orders-agent";
+const SCOPE: &str = "Orders.Read";
+const ROLE: &str = "Orders.Read.All";
