@@ -156,13 +156,12 @@ impl Validator {
             Ok(token) => token,
             Err(kind) => return Decision::Made(Err(kind.into())),
         };
-        let snapshot = self.shared.keys.snapshot();
-        if let Some(snapshot) = &snapshot
+        if let Some(snapshot) = self.shared.keys.snapshot()
             && let Some(key) = snapshot.keys.get(token.kid())
         {
-            return Decision::Made(self.admit(token, snapshot, key).map_err(Error::from));
+            return Decision::Made(self.admit(token, &snapshot, key).map_err(Error::from));
         }
-        self.want_key_for(&token, snapshot.is_some())
+        self.want_key_for(&token)
     }
 
     /// Goes on when a key may have come.
@@ -225,18 +224,15 @@ impl Validator {
     }
 
     /// Check 4, when the look-up has failed: worth waiting for, or not?
-    fn want_key_for(&self, token: &UnverifiedToken<'_>, has_keys: bool) -> Decision {
-        let refused = if self.is_worth_a_fetch(token, unix_now()) {
-            match self.shared.keys.want(token.kid()) {
-                Ok(ticket) => return Decision::Wait(ticket),
-                Err(missing) => missing_key(missing),
-            }
-        } else if has_keys {
-            ErrorKind::UnknownKey.into()
-        } else {
-            Error::keys_unavailable(self.shared.keys.retry_after())
-        };
-        Decision::Made(Err(refused))
+    fn want_key_for(&self, token: &UnverifiedToken<'_>) -> Decision {
+        match self
+            .shared
+            .keys
+            .want(token.kid(), self.is_worth_a_fetch(token, unix_now()))
+        {
+            Ok(ticket) => Decision::Wait(ticket),
+            Err(missing) => Decision::Made(Err(missing_key(missing))),
+        }
     }
 
     fn is_worth_a_fetch(&self, token: &UnverifiedToken<'_>, now: u64) -> bool {

@@ -93,15 +93,13 @@ impl KeySource {
         self.shared.status()
     }
 
-    /// When there may be keys again.
-    pub(crate) fn retry_after(&self) -> Duration {
-        self.shared.schedule().until_next_try(now())
-    }
-
     /// Takes a place among the waiting for a key set that has this `kid`, unless the answer is
     /// known already or all places are taken.
-    pub(crate) fn want(&self, kid: &str) -> Result<Ticket, MissingKey> {
-        Ticket::new(&self.shared, kid)
+    ///
+    /// A token that is not worth a fetch waits for the first key set like any other, and for no
+    /// second one.
+    pub(crate) fn want(&self, kid: &str, worth_a_fetch: bool) -> Result<Ticket, MissingKey> {
+        Ticket::new(&self.shared, kid, worth_a_fetch)
     }
 
     /// A signature was bad although its key is known: it may have been replaced.
@@ -146,6 +144,7 @@ impl fmt::Debug for KeySource {
 pub(crate) struct Ticket {
     shared: Arc<Shared>,
     kid: Box<str>,
+    worth_a_fetch: bool,
     /// How many fetches had been started when the request came.
     came: u64,
     deadline: time::Instant,
@@ -154,7 +153,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    fn new(shared: &Arc<Shared>, kid: &str) -> Result<Self, MissingKey> {
+    fn new(shared: &Arc<Shared>, kid: &str, worth_a_fetch: bool) -> Result<Self, MissingKey> {
         let full = MissingKey::Unavailable {
             retry_after: Duration::from_secs(1),
         };
@@ -162,7 +161,7 @@ impl Ticket {
         let deadline = now() + shared.settings.wait;
         // Before the verdict: whatever ends after it is noticed.
         let progress = shared.progress.subscribe();
-        match shared.verdict(kid, came, deadline) {
+        match shared.verdict(kid, worth_a_fetch, came, deadline) {
             Verdict::Wait => {}
             Verdict::Absent => return Err(MissingKey::Unknown),
             Verdict::Unavailable(retry_after) => {
@@ -181,6 +180,7 @@ impl Ticket {
         Ok(Self {
             shared: Arc::clone(shared),
             kid: kid.into(),
+            worth_a_fetch,
             came,
             deadline: deadline.into(),
             progress,
@@ -196,9 +196,10 @@ impl Ticket {
             if let Some(snapshot) = self.shared.snapshot_with(&self.kid) {
                 return Ok(snapshot);
             }
+            let deadline = self.deadline.into_std();
             match self
                 .shared
-                .verdict(&self.kid, self.came, self.deadline.into_std())
+                .verdict(&self.kid, self.worth_a_fetch, self.came, deadline)
             {
                 Verdict::Wait => self.shared.wake.notify_one(),
                 Verdict::Absent => return Err(MissingKey::Unknown),
@@ -275,11 +276,11 @@ impl Shared {
         }
     }
 
-    fn verdict(&self, kid: &str, came: u64, deadline: Instant) -> Verdict {
-        let verdict = if self.snapshot().is_some() {
-            self.schedule().want_key(now(), kid, came)
-        } else {
-            self.schedule().want_any(now(), deadline)
+    fn verdict(&self, kid: &str, worth_a_fetch: bool, came: u64, deadline: Instant) -> Verdict {
+        let verdict = match (self.snapshot(), worth_a_fetch) {
+            (None, _) => self.schedule().want_any(now(), deadline),
+            (Some(_), true) => self.schedule().want_key(now(), kid, came),
+            (Some(_), false) => Verdict::Absent,
         };
         // The key may have been published since the caller looked for it. The news of that is on
         // its way, and whoever waits looks again first.
