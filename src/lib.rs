@@ -1,5 +1,91 @@
-//! A [tower](https://docs.rs/tower) layer that admits HTTP requests by their Microsoft Entra ID
-//! access token, and tells handlers which agent, person or application is calling.
+//! A [tower](https://docs.rs/tower) [`Layer`](tower::Layer) that admits HTTP requests by their
+//! Microsoft Entra ID access token, and tells handlers who is calling: an AI agent acting as
+//! itself, an agent acting for a person, an agent's own user account, a person, or an application.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use tower_entra::{AgentPrincipal, EntraAuthLayer, Tenants, Validator};
+//!
+//! async fn hello(caller: AgentPrincipal) -> String {
+//!     format!("{:?} of tenant {}", caller.kind(), caller.tenant_id())
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let validator = Validator::builder(
+//!     Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40"),
+//!     ["3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a", "api://3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"],
+//! )
+//! .build()?;
+//!
+//! let app = Router::new().route("/", get(hello)).layer(EntraAuthLayer::new(validator));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! axum::serve(listener, app).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The parts
+//!
+//! | to | use |
+//! |---|---|
+//! | say whose tokens are accepted, and for which API | [`Validator::builder`], [`Tenants`], [`Authority`] |
+//! | put that in front of a service | [`EntraAuthLayer`] |
+//! | learn who is calling | [`AgentPrincipal`]: from the request's extensions, or as an axum extractor (feature `axum`) |
+//! | say no to a caller that was admitted | [`Denial`] |
+//! | check a token without HTTP | [`Validator::validate`] |
+//! | know whether keys are there | [`Validator::ready`], [`Validator::status`] |
+//! | test one's own API | `testing::Issuer` (feature `testing`) |
+//!
+//! # What is checked
+//!
+//! Thirteen checks in a fixed order, which [`Validator`] lists. No setting takes one of them away,
+//! except that [`Validator::with_authorization_by_acl`] leaves the last one to the application.
+//! What is refused is answered as [`EntraAuthLayer`] says: 400, 401 or 403 with the challenge that
+//! [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3) asks for, and 503 when it is the
+//! keys that are missing: never 401 for an outage of our own.
+//!
+//! # Who is calling
+//!
+//! [`AgentPrincipal::kind`] says who acts, and for whom; [`AgentPrincipal::agent_status`] says how
+//! sure that is. Entra puts the claims that tell agents apart into an API's tokens only if the API's
+//! registration asks for them, and so a token without them proves nothing:
+//!
+//! | status | meaning | how it comes about |
+//! |---|---|---|
+//! | [`Attested`](AgentStatus::Attested) | an agent is involved | `xms_act_fct` or `xms_sub_fct` says so |
+//! | [`Declared`](AgentStatus::Declared) | an agent is involved | the configuration lists it: [`ValidatorBuilder::known_agents`] |
+//! | [`NotAgent`](AgentStatus::NotAgent) | no agent is involved | both claims are there, and neither says so |
+//! | [`Unattested`](AgentStatus::Unattested) | nobody knows | a claim is missing or malformed |
+//!
+//! To keep agents out, ask for `NotAgent`; [`AgentPrincipal::is_agent`] being `false` is not enough.
+//!
+//! # Keys
+//!
+//! One background task for each validator and its clones fetches the authority's keys every hour, and
+//! at once when a token names a key that is not known: that same request waits, two seconds at
+//! most, and is admitted if the key has come. A stranger who invents key ids causes one fetch in 30
+//! seconds at the most. While the authority is out of reach the last good keys serve for 24 hours.
+//! Every number is a setting of [`KeySettings`].
+//!
+//! # What this is not
+//!
+//! - It gets no tokens; it only checks those that come.
+//! - It decides who is calling, not what they may do, beyond demanding that a token grant anything
+//!   at all.
+//! - It does not open encrypted tokens, check proofs of possession, or serve Azure AD B2C, whose
+//!   tokens name no tenant.
+//! - It revokes nothing: a token is good until it expires or its key is withdrawn.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `http-client` (default) | fetches keys with reqwest and rustls; without it, bring an [`HttpClient`] |
+//! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] as an answer |
+//! | `testing` | `testing::Issuer`, an Entra look-alike on loopback for tests |
+//!
+//! Features add API. None of them changes what is admitted.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod validator;
@@ -46,3 +132,8 @@ pub use self::{
     token::SignatureAlgorithm,
     validator::Validator,
 };
+
+/// The README's examples, compiled.
+#[cfg(all(doctest, feature = "axum", feature = "testing"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -108,9 +108,6 @@ impl Policy {
         let expires = date(claims.exp)?.ok_or(ErrorKind::InvalidDates)?;
         let not_before = date(claims.nbf)?;
         let issued = date(claims.iat)?;
-        if not_before.is_some_and(|not_before| not_before > expires) {
-            return Err(ErrorKind::InvalidDates);
-        }
         if now.saturating_sub(self.skew) >= expires {
             return Err(ErrorKind::Expired);
         }
@@ -121,6 +118,9 @@ impl Policy {
             .any(|date| date > latest)
         {
             return Err(ErrorKind::NotYetValid);
+        }
+        if not_before.is_some_and(|not_before| not_before > expires) {
+            return Err(ErrorKind::InvalidDates);
         }
         Ok(Dates { issued, expires })
     }

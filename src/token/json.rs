@@ -304,7 +304,7 @@ impl<'j> Deserialize<'j> for NumberText {
 }
 
 /// Whether some crate in the graph has turned on serde_json's `arbitrary_precision`, which makes
-/// it present every number as an object with one member. What a token may be must not depend on
+/// it present every fraction and every large number as an object with one member. What a token may be must not depend on
 /// that, so it is found out and undone here.
 fn numbers_come_as_objects() -> bool {
     struct Probe;
@@ -316,7 +316,7 @@ fn numbers_come_as_objects() -> bool {
             f.write_str("a number")
         }
 
-        fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
             Ok(false)
         }
 
@@ -327,7 +327,7 @@ fn numbers_come_as_objects() -> bool {
 
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
-        serde_json::Deserializer::from_str("1")
+        serde_json::Deserializer::from_str("0.5")
             .deserialize_any(Probe)
             .unwrap_or(false)
     })
