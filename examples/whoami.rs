@@ -138,15 +138,20 @@ async fn people(caller: AgentPrincipal) -> Result<Json<Value>, Denial> {
 
 /// A scope for callers to whom somebody delegated something, a role for applications.
 async fn orders(caller: AgentPrincipal) -> Result<Json<Value>, Denial> {
-    let is_known = caller.kind() != PrincipalKind::Unknown;
-    if is_known && caller.is_app_only() && caller.has_role("Orders.Read.All") {
-        Ok(Json(json!({ "orders": [] })))
-    } else if is_known && !caller.is_app_only() && caller.has_scope("Orders.Read") {
-        Ok(Json(json!({ "orders": [] })))
-    } else if is_known && !caller.is_app_only() {
-        Err(Denial::new().with_scopes(["Orders.Read"]))
+    let (is_allowed, denial) = if caller.kind() == PrincipalKind::Unknown {
+        (false, Denial::new())
+    } else if caller.is_app_only() {
+        (caller.has_role("Orders.Read.All"), Denial::new())
     } else {
-        Err(Denial::new())
+        (
+            caller.has_scope("Orders.Read"),
+            Denial::new().with_scopes(["Orders.Read"]),
+        )
+    };
+    if is_allowed {
+        Ok(Json(json!({ "orders": [] })))
+    } else {
+        Err(denial)
     }
 }
 

@@ -119,6 +119,8 @@ pub enum ErrorKind {
     SenderConstrained,
     /// The token grants nothing: it has neither a scope nor a role.
     NothingGranted,
+    /// The token was admitted, and a handler refused its bearer by a [`Denial`](crate::Denial).
+    Denied,
 }
 
 impl ErrorKind {
@@ -155,6 +157,7 @@ impl ErrorKind {
             Self::ContradictoryClaims => "contradictory_claims",
             Self::SenderConstrained => "sender_constrained",
             Self::NothingGranted => "nothing_granted",
+            Self::Denied => "denied",
         }
     }
 
@@ -193,6 +196,7 @@ impl ErrorKind {
             Self::ContradictoryClaims => "the token claims contradict one another",
             Self::SenderConstrained => "the token is sender-constrained",
             Self::NothingGranted => "the token grants neither a scope nor a role",
+            Self::Denied => "the caller is not allowed to do this",
         }
     }
 }
@@ -269,7 +273,7 @@ mod tests {
         );
     }
 
-    const ALL: [ErrorKind; 29] = [
+    const ALL: [ErrorKind; 30] = [
         ErrorKind::MissingToken,
         ErrorKind::MultipleCredentials,
         ErrorKind::MalformedAuthorization,
@@ -299,5 +303,6 @@ mod tests {
         ErrorKind::ContradictoryClaims,
         ErrorKind::SenderConstrained,
         ErrorKind::NothingGranted,
+        ErrorKind::Denied,
     ];
 }

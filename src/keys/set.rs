@@ -106,14 +106,16 @@ impl KeySet {
             })
     }
 
-    /// The `kid`s in here and not in `other`, for the log.
-    pub(super) fn kids_not_in(&self, other: Option<&Self>) -> BTreeSet<&str> {
-        let is_new = |kid: &&str| other.is_none_or(|other| other.get(kid).is_none());
-        self.keys.keys().map(AsRef::as_ref).filter(is_new).collect()
+    /// The `kid`s in here, for the log.
+    pub(super) fn kids(&self) -> BTreeSet<&str> {
+        self.keys.keys().map(AsRef::as_ref).collect()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
+    /// The `kid`s in here and not in `other`, for the log.
+    pub(super) fn kids_not_in(&self, other: &Self) -> BTreeSet<&str> {
+        let mut kids = self.kids();
+        kids.retain(|kid| other.get(kid).is_none());
+        kids
     }
 }
 

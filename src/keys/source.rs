@@ -360,24 +360,25 @@ impl Shared {
 
     fn publish(&self, keys: KeySet) {
         let old = self.snapshot.load_full();
-        let keys = match &old {
-            Some(old) if old.keys.is_same_as(&keys) => Arc::clone(&old.keys),
-            _ => {
-                let old = old.as_deref().map(|old| &*old.keys);
+        let keys = match old.as_deref().map(|old| &old.keys) {
+            Some(old) if old.is_same_as(&keys) => Arc::clone(old),
+            Some(old) => {
                 tracing::info!(
                     target: TARGET,
-                    keys = keys.len(),
                     added = ?keys.kids_not_in(old),
-                    gone = ?old.map(|old| old.kids_not_in(Some(&keys))).unwrap_or_default(),
+                    gone = ?old.kids_not_in(&keys),
                     "the signing keys have changed",
                 );
                 Arc::new(keys)
             }
+            None => {
+                tracing::info!(target: TARGET, kids = ?keys.kids(), "the signing keys are loaded");
+                Arc::new(keys)
+            }
         };
-        self.snapshot.store(Some(Arc::new(Snapshot {
-            keys,
-            fetched: now(),
-        })));
+        let fetched = now();
+        self.snapshot
+            .store(Some(Arc::new(Snapshot { keys, fetched })));
     }
 
     fn log_failure(&self, error: FetchError, was_failing: bool) {

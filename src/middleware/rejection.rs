@@ -51,7 +51,7 @@ impl<B> Responder<B> {
     where
         B: RefusalBody<ResBody>,
     {
-        tracing::debug!(target: "tower_entra", code = error.kind().as_str(), "request refused");
+        log(error.kind());
         let (status, challenge) = self.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
         if let Some(challenge) = challenge {
@@ -75,12 +75,20 @@ impl<B> Responder<B> {
             return;
         };
         let challenge = self.challenge.insufficient_scope(denial.scopes());
+        log(ErrorKind::Denied);
         *response.status_mut() = StatusCode::FORBIDDEN;
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         response
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .extensions_mut()
+            .insert(Error::from(ErrorKind::Denied));
     }
+}
+
+fn log(kind: ErrorKind) {
+    tracing::debug!(target: "tower_entra", code = kind.as_str(), "request refused");
 }
 
 /// The parts of a `Bearer` challenge that are the same for every request:
@@ -172,7 +180,7 @@ impl Challenge {
                 StatusCode::UNAUTHORIZED,
                 Some(self.with_error("invalid_token", kind)),
             ),
-            ErrorKind::NothingGranted => {
+            ErrorKind::NothingGranted | ErrorKind::Denied => {
                 (StatusCode::FORBIDDEN, Some(self.insufficient_scope(&[])))
             }
             ErrorKind::KeysUnavailable => (StatusCode::SERVICE_UNAVAILABLE, None),

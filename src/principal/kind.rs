@@ -1,5 +1,9 @@
 //! Who is calling? The one place that reads a kind and an agent status out of claims.
 
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
 use crate::{Facet, token::Claims};
 
 /// Who acts, and for whom.
@@ -66,6 +70,25 @@ impl AgentStatus {
         }
     }
 }
+
+macro_rules! shown_as_its_code {
+    ($type:ty) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+shown_as_its_code!(PrincipalKind);
+shown_as_its_code!(AgentStatus);
 
 /// The kind of the caller and how sure it is that an agent is, or is not, involved.
 pub(super) fn classify(

@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::testing::{
+    algorithm::Algorithm,
     documents::{edit, to_value},
-    keys::{Algorithm, SigningKey},
+    keys::SigningKey,
     token::TokenBuilder,
 };
 

@@ -70,9 +70,13 @@ mod rotation;
 
 mod keys;
 
+mod algorithm;
+
 mod documents;
 
 mod fault;
+
+mod response;
 
 mod server;
 

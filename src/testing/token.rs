@@ -11,10 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::testing::{
-    documents::to_value,
-    issuer::Issuer,
-    keys::{Algorithm, random_text},
-    mint::Signer,
+    algorithm::Algorithm, documents::to_value, issuer::Issuer, keys::random_text, mint::Signer,
     state::Shared,
 };
 

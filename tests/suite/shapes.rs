@@ -51,7 +51,7 @@ impl Expected {
         self
     }
 
-    const fn as_agent_user(mut self) -> Self {
+    const fn with_agent_user(mut self) -> Self {
         if let Self::Admitted { is_agent_user, .. } = &mut self {
             *is_agent_user = true;
         }
@@ -102,7 +102,7 @@ const EXPECTED: [(&str, Expected); 34] = {
         ),
         (
             "agent_user_docs_table_v2",
-            admitted(AgentUser, Attested).as_agent_user(),
+            admitted(AgentUser, Attested).with_agent_user(),
         ),
         (
             "agent_autonomous_custom_api_v1_no_facets",
@@ -138,7 +138,7 @@ const EXPECTED: [(&str, Expected); 34] = {
             "agent_user_array_facets_fixture",
             admitted(AgentUser, Attested)
                 .granting_nothing()
-                .as_agent_user(),
+                .with_agent_user(),
         ),
         (
             "agent_facets_with_optional_idtyp_missing",

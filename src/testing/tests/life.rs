@@ -33,12 +33,12 @@ fn a_tenant_that_is_not_a_guid_is_a_panic() {
     let _ = Issuer::builder().tenant("contoso.onmicrosoft.com");
 }
 
-#[test]
+#[tokio::test]
 #[should_panic(expected = "cannot bind 127.0.0.1:")]
-fn a_port_that_is_taken_is_a_panic() {
-    let issuer = Issuer::start_blocking();
+async fn a_port_that_is_taken_is_a_panic() {
+    let issuer = Issuer::start().await;
     let port = issuer.url().rsplit_once(':').unwrap().1.parse().unwrap();
-    let _second = Issuer::builder().port(port).start_blocking();
+    let _second = Issuer::builder().port(port).start().await;
 }
 
 #[test]
