@@ -30,6 +30,7 @@ pub struct ValidatorBuilder {
     authorization_by_acl: bool,
     key_settings: KeySettings,
     http_client: Option<Arc<dyn HttpClient>>,
+    shared_keys: Option<Arc<KeySource>>,
 }
 
 impl ValidatorBuilder {
@@ -47,6 +48,7 @@ impl ValidatorBuilder {
             authorization_by_acl: false,
             key_settings: KeySettings::default(),
             http_client: None,
+            shared_keys: None,
         }
     }
 
@@ -144,6 +146,19 @@ impl ValidatorBuilder {
         }
     }
 
+    /// Uses the keys of another validator of the same authority, and its task and cool-down with
+    /// them, instead of fetching the same keys twice. Key settings and HTTP client are then the
+    /// other's. Default: keys of its own.
+    ///
+    /// The other must ask for keys at the same place: the same authority and `app_id`, and the same
+    /// single tenant, or both of them several tenants. Its algorithms must be the same.
+    pub fn share_keys_with(self, other: &Validator) -> Self {
+        Self {
+            shared_keys: Some(other.keys()),
+            ..self
+        }
+    }
+
     /// Checks the configuration and makes the validator. Sends nothing and needs no runtime.
     ///
     /// # Errors
@@ -157,7 +172,7 @@ impl ValidatorBuilder {
         let audiences = self.checked_audiences()?;
         let known_agents = self.checked_agents()?;
         let issuers = self.authority.resolve(&tenants)?;
-        let fetcher = self.fetcher(&tenants, &issuers)?;
+        let keys = self.keys(&tenants, &issuers)?;
         let policy = Policy {
             issuers,
             tenants,
@@ -172,7 +187,7 @@ impl ValidatorBuilder {
                 algorithms: self.algorithms,
             },
             policy,
-            keys: Arc::new(KeySource::new(fetcher, self.key_settings)),
+            keys,
         };
         Ok(Validator::from_shared(shared, self.authorization_by_acl))
     }
@@ -228,24 +243,45 @@ impl ValidatorBuilder {
         Ok(agents)
     }
 
-    fn fetcher(&self, tenants: &TenantPolicy, issuers: &Issuers) -> Result<Fetcher, ConfigError> {
+    fn keys(
+        &self,
+        tenants: &TenantPolicy,
+        issuers: &Issuers,
+    ) -> Result<Arc<KeySource>, ConfigError> {
+        let rules = self.fetch_rules(tenants, issuers);
+        match &self.shared_keys {
+            Some(keys) if keys.follows(&rules) => Ok(Arc::clone(keys)),
+            Some(_) => Err(ConfigError::new(
+                "share_keys_with",
+                format!(
+                    "the other validator's keys are not those of {}",
+                    rules.discovery_url
+                ),
+            )),
+            None => {
+                let fetcher = Fetcher {
+                    client: self.client(issuers)?,
+                    issuers: Arc::new(issuers.clone()),
+                    rules: Arc::new(rules),
+                };
+                Ok(Arc::new(KeySource::new(fetcher, self.key_settings.clone())))
+            }
+        }
+    }
+
+    fn fetch_rules(&self, tenants: &TenantPolicy, issuers: &Issuers) -> FetchRules {
         let query = self
             .app_id
             .map(|app_id| format!("?appid={app_id}"))
             .unwrap_or_default();
-        let rules = FetchRules {
+        FetchRules {
             discovery_url: format!("{}{query}", issuers.discovery_url()),
             algorithms: self.algorithms.clone(),
             max_body: self.key_settings.max_body,
             max_keys: self.key_settings.max_keys,
             max_retry_after: self.key_settings.max_retry_after,
             names_one_tenant: tenants.one_tenant().is_some(),
-        };
-        Ok(Fetcher {
-            client: self.client(issuers)?,
-            issuers: Arc::new(issuers.clone()),
-            rules: Arc::new(rules),
-        })
+        }
     }
 
     fn client(&self, issuers: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {

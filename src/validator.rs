@@ -145,6 +145,10 @@ impl Validator {
         self.shared.keys.ensure_running();
     }
 
+    pub(crate) fn keys(&self) -> Arc<KeySource> {
+        Arc::clone(&self.shared.keys)
+    }
+
     pub(crate) fn audiences(&self) -> &[String] {
         &self.shared.policy.audiences
     }

@@ -93,8 +93,8 @@ impl FetchError {
 }
 
 impl Fetcher {
-    pub(super) fn discovery_url(&self) -> &str {
-        &self.rules.discovery_url
+    pub(super) fn rules(&self) -> &FetchRules {
+        &self.rules
     }
 
     pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {

@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     KeySettings,
-    fetch::{FetchError, Fetcher},
+    fetch::{FetchError, FetchRules, Fetcher},
     schedule::{Action, Schedule, Verdict},
     set::KeySet,
 };
@@ -77,6 +77,12 @@ impl KeySource {
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    /// Whether the keys that `rules` ask for are the ones in here.
+    pub(crate) fn follows(&self, rules: &FetchRules) -> bool {
+        let own = self.shared.fetcher.rules();
+        own.discovery_url == rules.discovery_url && own.algorithms == rules.algorithms
     }
 
     /// Starts the task unless it runs. Without a runtime nothing happens.
@@ -386,7 +392,7 @@ impl Shared {
             tracing::debug!(target: TARGET, %error, "keys still cannot be fetched");
             return;
         }
-        let url = self.fetcher.discovery_url();
+        let url = &self.fetcher.rules().discovery_url;
         match self.snapshot() {
             Some(snapshot) => tracing::warn!(
                 target: TARGET,

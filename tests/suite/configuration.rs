@@ -143,3 +143,45 @@ fn what_would_break_a_challenge_is_refused() {
         );
     }
 }
+
+#[test]
+fn validators_of_one_authority_share_their_keys() {
+    use crate::support::{OTHER_APP, OTHER_TENANT, admitted_by};
+    use tower_entra::testing::Issuer;
+
+    let issuer = Issuer::start_blocking();
+    let first = issuer.validator();
+    let second = Validator::builder(Tenants::single(issuer.tenant_id()), ["api://second"])
+        .authority(issuer.authority())
+        .share_keys_with(&first)
+        .build()
+        .unwrap();
+    crate::support::block_on(async {
+        for (validator, token) in [
+            (&first, issuer.user()),
+            (&second, issuer.user().audience("api://second")),
+        ] {
+            validator.validate(&token.mint()).await.unwrap();
+        }
+    });
+    assert_eq!(issuer.key_fetches(), 1);
+    admitted_by(&second, &issuer.user().audience("api://second").mint());
+
+    for (builder, place) in [
+        (
+            Validator::builder(Tenants::single(OTHER_TENANT), [AUDIENCE])
+                .authority(issuer.authority()),
+            format!("{}/{OTHER_TENANT}/v2.0", issuer.url()),
+        ),
+        (
+            issuer
+                .validator_builder()
+                .app_id(OTHER_APP.parse().unwrap()),
+            format!("{}/{}/v2.0", issuer.url(), issuer.tenant_id()),
+        ),
+    ] {
+        let text = error(builder.share_keys_with(&first));
+        let begin = "share_keys_with: the other validator's keys are not those of ";
+        assert!(text.starts_with(&format!("{begin}{place}")), "{text}");
+    }
+}
