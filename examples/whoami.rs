@@ -174,6 +174,9 @@ struct Settings {
 
 impl Settings {
     fn from_env() -> Result<Self, Problem> {
+        if parsed::<usize>("TOKEN_CACHE")?.is_some() {
+            tracing::warn!("TOKEN_CACHE has no effect yet");
+        }
         let mut known_agents = Vec::new();
         for pair in list("KNOWN_AGENTS")? {
             let Some((tenant, client)) = pair.split_once('/') else {
@@ -207,7 +210,7 @@ impl Settings {
 
     fn authority(&self) -> Authority {
         let host = self.authority.trim_end_matches('/');
-        match host {
+        match host.to_ascii_lowercase().trim_end_matches(":443") {
             "https://login.microsoftonline.com" => Authority::public(),
             "https://login.microsoftonline.us" => Authority::us_government(),
             "https://login.partner.microsoftonline.cn" => Authority::china(),

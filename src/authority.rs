@@ -1,11 +1,9 @@
 //! Whose tokens are accepted: which issuers an authority may produce, and where its discovery
 //! document lies.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::borrow::Cow;
 
-use http::Uri;
-
-use crate::{error::ConfigError, ids::TenantId, tenants::TenantPolicy};
+use crate::{error::ConfigError, ids::TenantId, origin::Origin, tenants::TenantPolicy};
 
 /// The Entra cloud, or the look-alike of one, whose tokens are accepted.
 ///
@@ -179,6 +177,11 @@ pub(crate) struct Issuers {
 }
 
 impl Issuers {
+    /// The authority's own URL, without a slash at the end.
+    pub(crate) fn authority(&self) -> &str {
+        self.origin.as_str()
+    }
+
     /// Where the discovery document lies.
     pub(crate) fn discovery_url(&self) -> &str {
         &self.discovery
@@ -187,6 +190,12 @@ impl Issuers {
     /// Whether keys are only ever spoken of over loopback.
     pub(crate) fn is_loopback(&self) -> bool {
         self.origin.is_loopback_address()
+    }
+
+    /// Whether a certificate is needed to speak to the authority.
+    #[cfg(feature = "http-client")]
+    pub(crate) fn is_https(&self) -> bool {
+        self.origin.is_https()
     }
 
     /// Whether a discovery document with this `issuer` is the authority's for these tenants.
@@ -279,61 +288,6 @@ impl KeyIssuer {
             rest = after;
         }
         rest.is_empty()
-    }
-}
-
-/// Scheme, host and port, with the scheme's own port left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Origin(String);
-
-impl Origin {
-    /// Reads a URL that must be an origin alone; one trailing slash makes no difference.
-    fn parse(url: &str) -> Result<Self, &'static str> {
-        let url = url.strip_suffix('/').unwrap_or(url);
-        let uri: Uri = url.parse().map_err(|_| "is not a URL")?;
-        let origin = Self::of(url).ok_or("is not an http or https URL with a host")?;
-        if uri.path() != "/" || uri.query().is_some() || url.ends_with('/') || url.contains('#') {
-            return Err("must be scheme and host only, without a path");
-        }
-        Ok(origin)
-    }
-
-    fn of(url: &str) -> Option<Self> {
-        let uri: Uri = url.parse().ok()?;
-        let scheme = uri
-            .scheme_str()
-            .filter(|scheme| matches!(*scheme, "http" | "https"))?;
-        let authority = uri
-            .authority()
-            .filter(|authority| !authority.as_str().contains('@'))?;
-        let host = authority.host().to_ascii_lowercase();
-        if host.is_empty() {
-            return None;
-        }
-        match (scheme, authority.port_u16()) {
-            // A port that is no number is no port at all.
-            (_, None) if authority.as_str().len() != host.len() => None,
-            (_, None) | ("http", Some(80)) | ("https", Some(443)) => {
-                Some(Self(format!("{scheme}://{host}")))
-            }
-            (_, Some(port)) => Some(Self(format!("{scheme}://{host}:{port}"))),
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn is_https(&self) -> bool {
-        self.0.starts_with("https://")
-    }
-
-    fn is_loopback_address(&self) -> bool {
-        let uri: Option<Uri> = self.0.parse().ok();
-        uri.as_ref()
-            .and_then(Uri::host)
-            .and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok())
-            .is_some_and(|address| address.is_loopback())
     }
 }
 

@@ -291,7 +291,7 @@ impl ValidatorBuilder {
         #[cfg(feature = "http-client")]
         return Ok(Arc::new(crate::keys::ReqwestClient::new(
             &self.key_settings,
-            issuers.is_loopback(),
+            issuers,
         )?));
         #[cfg(not(feature = "http-client"))]
         Err(ConfigError::new(

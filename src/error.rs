@@ -92,6 +92,9 @@ pub enum ErrorKind {
     GraphToken,
     /// The claims are not a JSON object without duplicate members, or a claim that decides has
     /// the wrong type.
+    ///
+    /// `scp` is one string of scopes and `roles` a list of strings, as Entra sends them; the other
+    /// way round they are refused. `oid`, `azp` and `appid` are GUIDs.
     MalformedClaims,
     /// `ver` is neither `1.0` nor `2.0`.
     UnsupportedVersion,

@@ -39,9 +39,8 @@
 //!
 //! # What is checked
 //!
-//! Thirteen checks in a fixed order, which [`Validator`] lists. No setting takes one of them away,
-//! except that [`Validator::with_authorization_by_acl`] leaves the last one to the application.
-//! What is refused is answered as [`EntraAuthLayer`] says: 400, 401 or 403 with the challenge that
+//! Thirteen checks in a fixed order, which [`Validator`] lists, with the two exceptions that a
+//! configuration can make to them. What is refused is answered as [`EntraAuthLayer`] says: 400, 401 or 403 with the challenge that
 //! [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3) asks for, and 503 when it is the
 //! keys that are missing: never 401 for an outage of our own.
 //!
@@ -95,6 +94,8 @@ mod builder;
 mod tenants;
 
 mod authority;
+
+mod origin;
 
 mod principal;
 

@@ -206,7 +206,7 @@ fn date(number: Option<Number>) -> Result<Option<u64>, ErrorKind> {
             .filter(|date| *date <= LAST_DATE)
             .map(Some)
             .ok_or(ErrorKind::InvalidDates),
-        Some(Number::Fraction(date)) if (0.0..=LAST_DATE_F64).contains(&date) =>
+        Some(Number::Fraction(date)) if (0.0..=LAST_DATE_F64).contains(&date.floor()) =>
         {
             #[expect(
                 clippy::as_conversions,

@@ -19,7 +19,8 @@ use crate::{
 /// source of keys and one background task that fetches them. The task starts with the first
 /// [`ready`](Self::ready), [`validate`](Self::validate) or request through a layer, on the
 /// [tokio](https://docs.rs/tokio) runtime of that call, which must have its timer enabled, and ends
-/// with the last clone. If its runtime ends before, the next call starts it again.
+/// with the last clone. If its runtime ends before, the next call starts it again; a runtime that is
+/// kept but no longer driven stops the fetching, so call it where the application lives.
 ///
 /// # What is checked
 ///
@@ -39,8 +40,10 @@ use crate::{
 /// 12. not bound to a sender's key
 /// 13. it grants a scope or a role
 ///
-/// No setting takes one of them away, except that the 13th may be left to the application by
-/// [`with_authorization_by_acl`](Self::with_authorization_by_acl).
+/// No setting takes one of them away, with two exceptions that say so: the 13th may be left to the
+/// application by [`with_authorization_by_acl`](Self::with_authorization_by_acl), and the 8th does
+/// without the cloud after
+/// [`danger_accept_keys_of_other_clouds`](ValidatorBuilder::danger_accept_keys_of_other_clouds).
 #[derive(Clone)]
 pub struct Validator {
     shared: Arc<Shared>,
@@ -147,6 +150,10 @@ impl Validator {
 
     pub(crate) fn keys(&self) -> Arc<KeySource> {
         Arc::clone(&self.shared.keys)
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        self.shared.policy.issuers.authority()
     }
 
     pub(crate) fn audiences(&self) -> &[String] {

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, pin::Pin};
 use http::{HeaderValue, Response, Uri, header};
 
 use super::{HttpClient, KeySettings};
-use crate::error::ConfigError;
+use crate::{authority::Issuers, error::ConfigError};
 
 /// reqwest, told to do nothing on its own: no redirects, no retries, no decompression even if
 /// another crate has turned that feature on.
@@ -13,7 +13,7 @@ use crate::error::ConfigError;
 pub(crate) struct ReqwestClient(reqwest::Client);
 
 impl ReqwestClient {
-    pub(crate) fn new(settings: &KeySettings, is_loopback: bool) -> Result<Self, ConfigError> {
+    pub(crate) fn new(settings: &KeySettings, issuers: &Issuers) -> Result<Self, ConfigError> {
         let accept = HeaderValue::from_static("application/json, application/jwk-set+json");
         let builder = reqwest::Client::builder()
             .user_agent(concat!("tower-entra/", env!("CARGO_PKG_VERSION")))
@@ -27,11 +27,16 @@ impl ReqwestClient {
             .no_brotli()
             .no_zstd()
             .no_deflate();
-        // On loopback neither a proxy nor a certificate store of the machine has a say.
-        let builder = if is_loopback {
-            builder.no_proxy().tls_certs_only([])
+        // On loopback no proxy of the machine has a say, and plain http needs no certificate store.
+        let builder = if issuers.is_loopback() {
+            builder.no_proxy()
         } else {
+            builder
+        };
+        let builder = if issuers.is_https() {
             builder.https_only(true)
+        } else {
+            builder.tls_certs_only([])
         };
         let client = builder.build().map_err(|error| {
             ConfigError::new(

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::fetch::FetchError;
-use crate::authority::Issuers;
+use crate::{authority::Issuers, token::is_json_object};
 
 /// The members of a discovery document that matter:
 /// [OpenID Connect Discovery 1.0, section 3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata).
@@ -18,8 +18,13 @@ impl Discovery {
     /// Refuses a document whose `issuer` is not what the authority promises, or whose `jwks_uri`
     /// lies elsewhere than the authority.
     pub(crate) fn parse(json: &[u8], issuers: &Issuers) -> Result<Self, FetchError> {
+        let text = std::str::from_utf8(json).map_err(|_| FetchError::NotADiscoveryDocument)?;
+        // Derived readers take a list for an object.
+        if !is_json_object(text) {
+            return Err(FetchError::NotADiscoveryDocument);
+        }
         let document: Self =
-            serde_json::from_slice(json).map_err(|_| FetchError::NotADiscoveryDocument)?;
+            serde_json::from_str(text).map_err(|_| FetchError::NotADiscoveryDocument)?;
         if !issuers.promises(&document.issuer) {
             return Err(FetchError::ForeignIssuer);
         }
@@ -101,6 +106,7 @@ mod tests {
             "",
             "{}",
             "[]",
+            "[\"\",\"\",null]",
             "<html>",
             "{\"issuer\":1,\"jwks_uri\":\"\"}",
             "{\"issuer\":\"\",\"issuer\":\"\",\"jwks_uri\":\"\"}",

@@ -75,7 +75,7 @@ fn algorithm(jwk: &Jwk) -> Option<SignatureAlgorithm> {
 fn rsa(
     parameters: &RSAKeyParameters,
     algorithm: SignatureAlgorithm,
-) -> Option<(Vec<u8>, VerificationKey)> {
+) -> Option<([Vec<u8>; 2], VerificationKey)> {
     let n = integer(&parameters.n)?;
     let e = integer(&parameters.e)?;
     let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
@@ -88,26 +88,21 @@ fn rsa(
         return None;
     }
     let key = VerificationKey::rsa(algorithm, &n, &e)?;
-    Some(([n, e].concat(), key))
+    Some(([n, e], key))
 }
 
 fn p256(
     parameters: &EllipticCurveKeyParameters,
     algorithm: SignatureAlgorithm,
-) -> Option<(Vec<u8>, VerificationKey)> {
+) -> Option<([Vec<u8>; 2], VerificationKey)> {
     if parameters.curve != EllipticCurve::P256 || algorithm != SignatureAlgorithm::Es256 {
         return None;
     }
     let coordinate = |text: &str| decode(text).filter(|bytes| bytes.len() == 32);
     // RFC 7518, section 6.2.1: both in full length. Uncompressed points begin with 4.
-    let point = [
-        vec![4],
-        coordinate(&parameters.x)?,
-        coordinate(&parameters.y)?,
-    ]
-    .concat();
-    let key = VerificationKey::p256(&point)?;
-    Some((point, key))
+    let (x, y) = (coordinate(&parameters.x)?, coordinate(&parameters.y)?);
+    let key = VerificationKey::p256(&[&[4], x.as_slice(), &y].concat())?;
+    Some(([x, y], key))
 }
 
 /// A big-endian integer, leading zeros gone.

@@ -17,6 +17,8 @@ mod schedule;
 
 mod source;
 
+mod ticket;
+
 #[cfg(feature = "http-client")]
 mod client;
 
@@ -26,5 +28,6 @@ pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};
 pub(crate) use self::{
     fetch::{FetchRules, Fetcher},
     set::PublishedKey,
-    source::{KeySource, MissingKey, Snapshot, Ticket},
+    source::{KeySource, MissingKey, Snapshot},
+    ticket::Ticket,
 };

@@ -102,9 +102,10 @@ impl Schedule {
 
     /// What to do now. A fetch counts as started when this says so, and its cool-down with it.
     pub(super) fn next(&mut self, now: Instant) -> Action {
-        let cause = if self.key_wanted {
+        let is_barred = self.is_barred(now);
+        let cause = if self.key_wanted && !is_barred {
             Cause::UnknownKey
-        } else if self.signature_wanted {
+        } else if self.signature_wanted && !is_barred {
             Cause::BadSignature
         } else if now >= self.due {
             Cause::Scheduled
@@ -133,7 +134,9 @@ impl Schedule {
         self.good = Some((number, start));
         self.failures = 0;
         self.not_before = None;
-        self.due = now + self.settings.refresh_interval.mul_f64(0.9 + 0.2 * chance);
+        let interval = self.settings.refresh_interval.mul_f64(0.9 + 0.2 * chance);
+        // However close the stale limit lies, the next fetch comes before it.
+        self.due = now + interval.min(self.settings.stale_limit.mul_f64(0.9));
     }
 
     /// The fetch under way was bad. `chance` is drawn from 0 to 1: full jitter.
@@ -156,9 +159,9 @@ impl Schedule {
         self.due = now + longest.mul_f64(chance).max(asked);
     }
 
-    /// The driver died with a fetch under way. Another one is due at once.
-    pub(super) fn abandoned(&mut self, now: Instant) {
-        self.failed(now, None, 0.0);
+    /// The driver died. If a fetch was under way it has failed, and is tried again like any other.
+    pub(super) fn abandoned(&mut self, now: Instant, chance: f64) {
+        self.failed(now, None, chance);
     }
 
     /// How many fetches were started so far: what a request remembers when it arrives.
@@ -174,8 +177,7 @@ impl Schedule {
     /// A request that came after the start of fetch `came` names a `kid` that is in no key.
     pub(super) fn want_key(&mut self, now: Instant, kid: &str, came: Number) -> Verdict {
         // A fetch that began after the request came has the last word.
-        if let Some((number, start)) = self.good.filter(|(number, _)| *number > came) {
-            debug_assert!(number <= self.started);
+        if let Some((_, start)) = self.good.filter(|(number, _)| *number > came) {
             self.remember_absent(kid, start, now);
             return Verdict::Absent;
         }
@@ -185,21 +187,21 @@ impl Schedule {
         {
             return Verdict::Unavailable(self.until_next_try(now));
         }
-        if self.under_way.is_some() || self.key_wanted {
-            return Verdict::Wait;
-        }
         if self.is_remembered_absent(kid, now) {
             return Verdict::Absent;
         }
-        if let Some((number, start)) = self.cooling_down(now) {
+        let cooling_down = self.cooling_down(now);
+        if let Some((number, start)) = cooling_down
             // Every later good fetch began within the cool-down too.
-            if self.good.is_some_and(|(good, _)| good >= number) {
-                self.remember_absent(kid, start, now);
-                return Verdict::Absent;
-            }
-            return Verdict::Unavailable(self.until_next_try(now));
+            && self.good.is_some_and(|(good, _)| good >= number)
+        {
+            self.remember_absent(kid, start, now);
+            return Verdict::Absent;
         }
-        if self.not_before.is_some_and(|not_before| now < not_before) {
+        if self.under_way.is_some() || self.key_wanted {
+            return Verdict::Wait;
+        }
+        if cooling_down.is_some() || self.is_barred(now) {
             return Verdict::Unavailable(self.until_next_try(now));
         }
         self.key_wanted = true;
@@ -220,8 +222,7 @@ impl Schedule {
         let spent = self
             .for_bad_signature
             .is_some_and(|start| now < start + self.settings.signature_interval);
-        let barred = self.not_before.is_some_and(|not_before| now < not_before);
-        if spent || barred || self.signature_wanted {
+        if spent || self.is_barred(now) || self.signature_wanted {
             return false;
         }
         self.signature_wanted = true;
@@ -234,6 +235,11 @@ impl Schedule {
             return SHORTEST_RETRY;
         }
         self.due.saturating_duration_since(now).max(SHORTEST_RETRY)
+    }
+
+    /// Whether a `Retry-After` forbids a fetch.
+    fn is_barred(&self, now: Instant) -> bool {
+        self.not_before.is_some_and(|not_before| now < not_before)
     }
 
     /// The fetch whose cool-down is running.

@@ -9,7 +9,7 @@ use super::{fetch::FetchError, jwk::usable_key};
 use crate::{
     authority::KeyIssuer,
     policy::Signer,
-    token::{SignatureAlgorithm, VerificationKey},
+    token::{SignatureAlgorithm, VerificationKey, is_json_object},
 };
 
 /// The usable keys of one key document, with what the discovery document that led there said.
@@ -27,7 +27,7 @@ pub(crate) struct PublishedKey {
     pub(super) issuer: Option<KeyIssuer>,
     pub(super) cloud: Option<String>,
     /// The public numbers, by which two keys are told apart.
-    pub(super) material: Vec<u8>,
+    pub(super) material: [Vec<u8>; 2],
     pub(super) key: VerificationKey,
 }
 
@@ -61,8 +61,13 @@ impl KeySet {
             keys: Vec<&'j RawValue>,
         }
 
+        let text = std::str::from_utf8(json).map_err(|_| FetchError::NotAKeySet)?;
+        // Derived readers take a list for an object.
+        if !is_json_object(text) {
+            return Err(FetchError::NotAKeySet);
+        }
         let document: Document<'_> =
-            serde_json::from_slice(json).map_err(|_| FetchError::NotAKeySet)?;
+            serde_json::from_str(text).map_err(|_| FetchError::NotAKeySet)?;
         if document.keys.len() > max_keys {
             return Err(FetchError::TooManyKeys);
         }

@@ -1,9 +1,10 @@
-//! The task that fetches, the snapshot it publishes, and the requests that wait for it.
+//! The task that fetches, and the snapshot it publishes.
 
 use std::{
     collections::hash_map::RandomState,
     fmt,
     hash::{BuildHasher, Hasher},
+    panic::catch_unwind,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,7 +15,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::{
     runtime::Handle,
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, Semaphore, watch},
     task::{AbortHandle, JoinSet},
     time,
 };
@@ -24,6 +25,7 @@ use super::{
     fetch::{FetchError, FetchRules, Fetcher},
     schedule::{Action, Schedule, Verdict},
     set::KeySet,
+    ticket::Ticket,
 };
 
 /// One authority's keys. Dropping it ends its task.
@@ -70,6 +72,7 @@ impl KeySource {
             progress: watch::Sender::new(()),
             waiters: Arc::new(Semaphore::new(settings.max_waiters)),
             is_running: AtomicBool::new(false),
+            has_served: AtomicBool::new(false),
             task: Mutex::new(None),
             fetcher,
             settings,
@@ -145,110 +148,25 @@ impl fmt::Debug for KeySource {
     }
 }
 
-/// A place among the requests that wait for a key. Dropping it gives the place up and leaves the
-/// fetch alone.
-pub(crate) struct Ticket {
-    shared: Arc<Shared>,
-    kid: Box<str>,
-    worth_a_fetch: bool,
-    /// How many fetches had been started when the request came.
-    came: u64,
-    deadline: time::Instant,
-    progress: watch::Receiver<()>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Ticket {
-    fn new(shared: &Arc<Shared>, kid: &str, worth_a_fetch: bool) -> Result<Self, MissingKey> {
-        let full = MissingKey::Unavailable {
-            retry_after: Duration::from_secs(1),
-        };
-        let came = shared.schedule().started();
-        let deadline = now() + shared.settings.wait;
-        // Before the verdict: whatever ends after it is noticed.
-        let progress = shared.progress.subscribe();
-        match shared.verdict(kid, worth_a_fetch, came, deadline) {
-            Verdict::Wait => {}
-            Verdict::Absent => return Err(MissingKey::Unknown),
-            Verdict::Unavailable(retry_after) => {
-                return Err(MissingKey::Unavailable { retry_after });
-            }
-        }
-        // Whether or not there is a place left: the fetch is wanted.
-        shared.wake.notify_one();
-        // A timer outside of a runtime would panic, and nothing would end the waiting.
-        if Handle::try_current().is_err() {
-            return Err(full);
-        }
-        let place = Arc::clone(&shared.waiters)
-            .try_acquire_owned()
-            .map_err(|_| full)?;
-        Ok(Self {
-            shared: Arc::clone(shared),
-            kid: kid.into(),
-            worth_a_fetch,
-            came,
-            deadline: deadline.into(),
-            progress,
-            _place: place,
-        })
-    }
-
-    /// Waits until a key set has the `kid`, or until it is known that none does, or until time is
-    /// up.
-    pub(crate) async fn key_set(mut self) -> Result<Arc<Snapshot>, MissingKey> {
-        loop {
-            self.shared.ensure_running();
-            if let Some(snapshot) = self.shared.snapshot_with(&self.kid) {
-                return Ok(snapshot);
-            }
-            let deadline = self.deadline.into_std();
-            match self
-                .shared
-                .verdict(&self.kid, self.worth_a_fetch, self.came, deadline)
-            {
-                Verdict::Wait => self.shared.wake.notify_one(),
-                Verdict::Absent => return Err(MissingKey::Unknown),
-                Verdict::Unavailable(retry_after) => {
-                    return Err(MissingKey::Unavailable { retry_after });
-                }
-            }
-            if time::timeout_at(self.deadline, self.progress.changed())
-                .await
-                .is_err()
-            {
-                let retry_after = Duration::from_secs(1);
-                return Err(MissingKey::Unavailable { retry_after });
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket")
-            .field("came", &self.came)
-            .finish_non_exhaustive()
-    }
-}
-
 /// What the task and the requests have in common.
-struct Shared {
+pub(super) struct Shared {
     snapshot: ArcSwapOption<Snapshot>,
     schedule: Mutex<Schedule>,
     /// Wakes the task when something is wanted.
-    wake: Notify,
+    pub(super) wake: Notify,
+    /// Whether there was a usable key set that nobody has yet said to be too old.
+    has_served: AtomicBool,
     /// Tells the waiting that a fetch has ended.
-    progress: watch::Sender<()>,
-    waiters: Arc<Semaphore>,
+    pub(super) progress: watch::Sender<()>,
+    pub(super) waiters: Arc<Semaphore>,
     is_running: AtomicBool,
     task: Mutex<Option<AbortHandle>>,
     fetcher: Fetcher,
-    settings: KeySettings,
+    pub(super) settings: KeySettings,
 }
 
 impl Shared {
-    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+    pub(super) fn schedule(&self) -> MutexGuard<'_, Schedule> {
         lock(&self.schedule)
     }
 
@@ -258,7 +176,7 @@ impl Shared {
             .filter(|snapshot| !self.remaining(snapshot).is_zero())
     }
 
-    fn snapshot_with(&self, kid: &str) -> Option<Arc<Snapshot>> {
+    pub(super) fn snapshot_with(&self, kid: &str) -> Option<Arc<Snapshot>> {
         self.snapshot()
             .filter(|snapshot| snapshot.keys.get(kid).is_some())
     }
@@ -282,7 +200,13 @@ impl Shared {
         }
     }
 
-    fn verdict(&self, kid: &str, worth_a_fetch: bool, came: u64, deadline: Instant) -> Verdict {
+    pub(super) fn verdict(
+        &self,
+        kid: &str,
+        worth_a_fetch: bool,
+        came: u64,
+        deadline: Instant,
+    ) -> Verdict {
         let verdict = match (self.snapshot(), worth_a_fetch) {
             (None, _) => self.schedule().want_any(now(), deadline),
             (Some(_), true) => self.schedule().want_key(now(), kid, came),
@@ -297,19 +221,21 @@ impl Shared {
         }
     }
 
-    fn ensure_running(self: &Arc<Self>) {
+    pub(super) fn ensure_running(self: &Arc<Self>) {
         if self.is_running.load(Ordering::Acquire) {
             return;
         }
-        let Ok(runtime) = Handle::try_current() else {
+        let Some(runtime) = runtime_with_a_timer() else {
             return;
         };
+        // Held until the handle is in its place, so that the handle is the running task's.
+        let mut task = lock(&self.task);
         if self.is_running.swap(true, Ordering::AcqRel) {
             return;
         }
         let running = Running(Arc::clone(self));
-        let task = runtime.spawn(async move { running.0.run().await });
-        *lock(&self.task) = Some(task.abort_handle());
+        let handle = runtime.spawn(async move { running.0.run().await });
+        *task = Some(handle.abort_handle());
     }
 
     /// The one task of a key source.
@@ -383,17 +309,23 @@ impl Shared {
             }
         };
         let fetched = now();
+        self.has_served.store(true, Ordering::Release);
         self.snapshot
             .store(Some(Arc::new(Snapshot { keys, fetched })));
     }
 
     fn log_failure(&self, error: FetchError, was_failing: bool) {
-        if was_failing {
-            tracing::debug!(target: TARGET, %error, "keys still cannot be fetched");
-            return;
-        }
         let url = &self.fetcher.rules().discovery_url;
         match self.snapshot() {
+            None if self.has_served.swap(false, Ordering::AcqRel) => tracing::error!(
+                target: TARGET,
+                %error,
+                url,
+                "the last good keys are too old; requests are answered with 503",
+            ),
+            _ if was_failing => {
+                tracing::debug!(target: TARGET, %error, "keys still cannot be fetched");
+            }
             Some(snapshot) => tracing::warn!(
                 target: TARGET,
                 %error,
@@ -416,7 +348,7 @@ struct Running(Arc<Shared>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.schedule().abandoned(now());
+        self.0.schedule().abandoned(now(), chance());
         self.0.is_running.store(false, Ordering::Release);
         self.0.progress.send_replace(());
     }
@@ -426,8 +358,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The runtime of the caller, if it has one whose timer is enabled. To make a timer without is a
+/// panic, which must not happen to a request.
+pub(super) fn runtime_with_a_timer() -> Option<Handle> {
+    let runtime = Handle::try_current().ok()?;
+    let make_a_timer = || drop(Box::pin(time::sleep(Duration::ZERO)));
+    catch_unwind(make_a_timer).is_ok().then_some(runtime)
+}
+
 /// The runtime's clock, which tests can pause.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     time::Instant::now().into_std()
 }
 

@@ -1,12 +1,16 @@
 //! How a handler says no to a caller that was admitted.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
+
 use super::rejection::is_scope_token;
+use crate::{AgentPrincipal, TenantId};
 
 /// A refusal by the application's own policy: the caller is known, and may not do this.
 ///
 /// Put it into the extensions of a response, or return it from an axum handler (feature `axum`).
-/// The [`EntraAuthLayer`](crate::EntraAuthLayer) outside then answers 403 with the challenge that
-/// [RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) asks for.
+/// The [`EntraAuthLayer`](crate::EntraAuthLayer) outside then sets status and challenge; the body
+/// stays the handler's.
 ///
 /// ```
 /// use tower_entra::{AgentPrincipal, Denial};
@@ -19,17 +23,31 @@ use super::rejection::is_scope_token;
 ///     }
 /// }
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the caller is not allowed to do this")]
 pub struct Denial {
-    scopes: Vec<String>,
+    demand: Demand,
+}
+
+/// What would change the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// More permissions: 403. The scopes, if that is what lacks.
+    Permission { scopes: Vec<String> },
+    /// Another sign-in, in the words of Entra: 401.
+    ClaimsChallenge { tenant: TenantId, claims: String },
+    /// Another sign-in, in the words of RFC 9470: 401.
+    Authentication { acr_values: Vec<String> },
 }
 
 impl Denial {
-    /// A denial that no scope would mend: 403 with `error="insufficient_scope"` alone.
+    /// A denial that no scope would mend: 403 with `error="insufficient_scope"`, as
+    /// [RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) asks for.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            demand: Demand::Permission { scopes: Vec::new() },
+        }
     }
 
     /// Names all the scopes that the operation needs, for the client to ask for. A text that is
@@ -40,15 +58,64 @@ impl Denial {
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        let scopes = scopes.into_iter().map(Into::into);
+        let scopes = tokens(scopes);
         Self {
-            scopes: scopes
-                .filter(|scope: &String| is_scope_token(scope))
-                .collect(),
+            demand: Demand::Permission { scopes },
         }
     }
 
-    pub(super) fn scopes(&self) -> &[String] {
-        &self.scopes
+    /// Asks for a sign-in that satisfies an authentication context, such as `c1`: 401 with
+    /// `error="insufficient_claims"` if the caller's client can answer a
+    /// [claims challenge](https://learn.microsoft.com/en-us/entra/identity-platform/claims-challenge),
+    /// which its token says by `xms_cc`. Other clients would only try again with the same token,
+    /// and get 403.
+    #[must_use]
+    pub fn for_authentication_context(caller: &AgentPrincipal, context: &str) -> Self {
+        if !caller.supports_claims_challenge() {
+            return Self::new();
+        }
+        let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
+        Self {
+            demand: Demand::ClaimsChallenge {
+                tenant: caller.tenant_id(),
+                claims: STANDARD.encode(claims.to_string()),
+            },
+        }
     }
+
+    /// Asks for a stronger sign-in as
+    /// [RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3) has it: 401 with
+    /// `error="insufficient_user_authentication"`. A text that is not one token, such as one with
+    /// a space or a quote, is left out of the `acr_values`.
+    #[must_use]
+    pub fn for_acr_values<I>(acr_values: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        Self {
+            demand: Demand::Authentication {
+                acr_values: tokens(acr_values),
+            },
+        }
+    }
+
+    pub(super) fn demand(&self) -> &Demand {
+        &self.demand
+    }
+}
+
+impl Default for Denial {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn tokens<I>(texts: I) -> Vec<String>
+where
+    I: IntoIterator,
+    I::Item: Into<String>,
+{
+    let texts = texts.into_iter().map(Into::into);
+    texts.filter(|text: &String| is_scope_token(text)).collect()
 }

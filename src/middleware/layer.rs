@@ -44,7 +44,7 @@ impl EntraAuthLayer {
     #[must_use]
     pub fn new(validator: Validator) -> Self {
         let realm = validator.audiences().first().map_or("", String::as_str);
-        let challenge = Arc::new(Challenge::new(realm));
+        let challenge = Arc::new(Challenge::new(validator.authority(), realm));
         let responder = Responder {
             challenge,
             body: EmptyBody,

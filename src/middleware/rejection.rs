@@ -7,7 +7,7 @@ use http::{
     header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::Denial;
+use super::{Denial, denial::Demand};
 use crate::error::{ConfigError, Error, ErrorKind};
 
 /// Builds the body of a refusal.
@@ -54,6 +54,8 @@ impl<B> Responder<B> {
         log(error.kind());
         let (status, challenge) = self.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
+        let body = self.body.refusal_body(&error, &mut headers);
+        // After the hook, which adds to these and takes none of them away.
         if let Some(challenge) = challenge {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
@@ -61,7 +63,6 @@ impl<B> Responder<B> {
             headers.insert(RETRY_AFTER, whole_seconds(retry_after));
         }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let body = self.body.refusal_body(&error, &mut headers);
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
@@ -69,18 +70,18 @@ impl<B> Responder<B> {
         response
     }
 
-    /// Completes the answer of a handler that refused by a [`Denial`].
+    /// Completes the answer of a handler that refused by a [`Denial`]. An outer layer of the same
+    /// kind leaves it as it is.
     pub(super) fn complete<ResBody>(&self, response: &mut Response<ResBody>) {
-        let Some(denial) = response.extensions().get::<Denial>() else {
+        let Some(denial) = response.extensions_mut().remove::<Denial>() else {
             return;
         };
-        let challenge = self.challenge.insufficient_scope(denial.scopes());
         log(ErrorKind::Denied);
-        *response.status_mut() = StatusCode::FORBIDDEN;
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        response
-            .headers_mut()
-            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let (status, challenge) = self.challenge.denial(denial.demand());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(WWW_AUTHENTICATE, challenge);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
             .extensions_mut()
             .insert(Error::from(ErrorKind::Denied));
@@ -95,15 +96,18 @@ fn log(kind: ErrorKind) {
 /// [RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3).
 #[derive(Clone, Debug)]
 pub(super) struct Challenge {
+    /// The authority's URL.
+    authority: String,
     realm: String,
     resource_metadata: Option<String>,
     scope: Option<String>,
 }
 
 impl Challenge {
-    /// `realm` is one of a validator's audiences, whose characters have been checked.
-    pub(super) fn new(realm: &str) -> Self {
+    /// Both come from a validator, which has checked their characters.
+    pub(super) fn new(authority: &str, realm: &str) -> Self {
         Self {
+            authority: authority.to_owned(),
             realm: realm.to_owned(),
             resource_metadata: None,
             scope: None,
@@ -184,6 +188,35 @@ impl Challenge {
                 (StatusCode::FORBIDDEN, Some(self.insufficient_scope(&[])))
             }
             ErrorKind::KeysUnavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
+        }
+    }
+
+    fn denial(&self, demand: &Demand) -> (StatusCode, HeaderValue) {
+        match demand {
+            Demand::Permission { scopes } => {
+                (StatusCode::FORBIDDEN, self.insufficient_scope(scopes))
+            }
+            Demand::ClaimsChallenge { tenant, claims } => {
+                let uri = format!("{}/{tenant}/oauth2/v2.0/authorize", self.authority);
+                let mut challenge = "Bearer realm=\"\"".to_owned();
+                push(&mut challenge, "authorization_uri", &uri);
+                push(&mut challenge, "error", "insufficient_claims");
+                push(&mut challenge, "claims", claims);
+                (StatusCode::UNAUTHORIZED, header_value(challenge))
+            }
+            Demand::Authentication { acr_values } => {
+                let mut challenge = self.begin();
+                push(&mut challenge, "error", "insufficient_user_authentication");
+                push(
+                    &mut challenge,
+                    "error_description",
+                    "a stronger sign-in is needed",
+                );
+                if !acr_values.is_empty() {
+                    push(&mut challenge, "acr_values", &acr_values.join(" "));
+                }
+                (StatusCode::UNAUTHORIZED, header_value(challenge))
+            }
         }
     }
 

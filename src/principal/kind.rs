@@ -96,15 +96,25 @@ pub(super) fn classify(
     app_only: bool,
     is_known_agent: bool,
 ) -> (PrincipalKind, AgentStatus) {
-    let attested = kind_by_facets(claims, app_only);
-    match attested {
-        Some(kind) => (kind, AgentStatus::Attested),
-        None if is_known_agent => (acting_agent(app_only), AgentStatus::Declared),
-        None => (
+    let by_facets = kind_by_facets(claims, app_only);
+    if is_attested(claims) {
+        // An actor with 13 is attested and has no row of its own among the kinds.
+        let kind = by_facets.unwrap_or_else(|| kind_without_agent(claims, app_only));
+        (kind, AgentStatus::Attested)
+    } else if is_known_agent {
+        (acting_agent(app_only), AgentStatus::Declared)
+    } else {
+        (
             kind_without_agent(claims, app_only),
             status_without_agent(claims),
-        ),
+        )
     }
+}
+
+fn is_attested(claims: &Claims<'_>) -> bool {
+    [Facet::AGENT_IDENTITY, Facet::AGENT_USER]
+        .into_iter()
+        .any(|facet| claims.actor_has(facet) || claims.subject_has(facet))
 }
 
 fn kind_by_facets(claims: &Claims<'_>, app_only: bool) -> Option<PrincipalKind> {

@@ -14,10 +14,16 @@ mod facets;
 
 mod kind;
 
+mod values;
+
+mod text;
+
 pub(crate) use self::facets::FacetSet;
+use self::text::Text;
 pub use self::{
     facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
     kind::{AgentStatus, PrincipalKind},
+    values::{ClaimsError, ClientAuthentication, IdentityType, TokenVersion},
 };
 
 /// The caller of an admitted request: who acts, for whom, in which tenant, under which blueprint.
@@ -133,6 +139,13 @@ impl AgentPrincipal {
             dates,
             malformed: claims.malformed.clone(),
         };
+        if !inner.malformed.is_empty() {
+            tracing::warn!(
+                target: "tower_entra",
+                claims = ?inner.malformed,
+                "claims that are not in their form count as absent",
+            );
+        }
         Self {
             inner: Arc::new(inner),
         }
@@ -409,84 +422,6 @@ fn time(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// The version of a token: the API's registration decides it, not the endpoint the client called.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TokenVersion {
-    /// `1.0`: what an API gets whose `requestedAccessTokenVersion` is `null` or 1.
-    V1,
-    /// `2.0`.
-    V2,
-}
-
-impl TokenVersion {
-    /// The value of `ver`, as in `2.0`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V1 => "1.0",
-            Self::V2 => "2.0",
-        }
-    }
-}
-
-/// What Entra calls the caller: `idtyp`.
-///
-/// See [optional claims](https://learn.microsoft.com/en-us/entra/identity-platform/optional-claims-reference).
-#[derive(Clone, Debug, Hash, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum IdentityType {
-    /// `app`: the token is app-only.
-    App,
-    /// `user`.
-    User,
-    /// Any other value, as it was sent.
-    Other(String),
-}
-
-impl IdentityType {
-    fn of(text: &str) -> Self {
-        match text {
-            "app" => Self::App,
-            "user" => Self::User,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-
-    /// The value of `idtyp`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::App => "app",
-            Self::User => "user",
-            Self::Other(other) => other,
-        }
-    }
-}
-
-/// How a client proved who it is: `azpacr` or `appidacr`.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ClientAuthentication {
-    /// `0`: not at all; a public client.
-    Public,
-    /// `1`: with a client id and a secret.
-    Secret,
-    /// `2`: with a certificate or an assertion. Agent identities have no other way.
-    Assertion,
-}
-
-impl ClientAuthentication {
-    fn of(text: &str) -> Option<Self> {
-        match text {
-            "0" => Some(Self::Public),
-            "1" => Some(Self::Secret),
-            "2" => Some(Self::Assertion),
-            _ => None,
-        }
-    }
-}
-
 /// The groups of a subject, which may be too many for a token.
 #[derive(Clone, Copy, Debug)]
 pub struct Groups<'p> {
@@ -508,41 +443,5 @@ impl<'p> Groups<'p> {
     #[must_use]
     pub fn has_overage(self) -> bool {
         self.principal.inner.has_groups_overage
-    }
-}
-
-/// The claims do not fit the type that was asked for.
-///
-/// Nothing of the claims themselves is repeated: they may be personal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the claims do not fit the requested type, at column {column}")]
-pub struct ClaimsError {
-    column: usize,
-}
-
-/// A text of the claim set: where it stands in there, or a copy if it is written with escapes.
-#[derive(Clone)]
-enum Text {
-    Span { start: usize, len: usize },
-    Copy(Box<str>),
-}
-
-impl Text {
-    fn of(claims: &str, value: &str) -> Self {
-        let start = value.as_ptr().addr().wrapping_sub(claims.as_ptr().addr());
-        match claims.get(start..start.saturating_add(value.len())) {
-            Some(found) if found == value => Self::Span {
-                start,
-                len: value.len(),
-            },
-            _ => Self::Copy(value.into()),
-        }
-    }
-
-    fn in_claims<'a>(&'a self, claims: &'a str) -> &'a str {
-        match self {
-            Self::Span { start, len } => claims.get(*start..start + len).unwrap_or_default(),
-            Self::Copy(text) => text,
-        }
     }
 }

@@ -7,7 +7,9 @@ use std::{borrow::Cow, fmt, ops::Deref, str::FromStr};
 
 use super::{
     UnverifiedToken, VerifiedToken,
-    json::{Item, Number, Slots, Value, read_object},
+    json::{Item, Value, read_object},
+    members::Members,
+    number::Number,
 };
 use crate::{
     error::ErrorKind,
@@ -111,7 +113,8 @@ impl<'j> Claims<'j> {
             azp: guid(raw.azp)?,
             appid: guid(raw.appid)?,
             idtyp: string(raw.idtyp)?,
-            scp: string(raw.scp)?.filter(|scopes| !matches!(scopes.trim(), "" | "/")),
+            scp: string(raw.scp)?
+                .filter(|scopes| scopes.split_whitespace().any(|part| part != "/")),
             roles: roles(raw.roles)?,
             has_cnf: confirmation(raw.cnf.as_ref())?,
             has_id_token_mark,
@@ -235,7 +238,7 @@ fn confirmation(value: Option<&Value<'_>>) -> Result<bool, WrongType> {
 
 /// Groups that did not fit are announced in `_claim_names` or `hasgroups`:
 /// [groups overage](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference#groups-overage-claim).
-/// A `hasgroups` in any form is an overage, so that nobody takes a short list for the whole one.
+/// `hasgroups` has no other value than true, so that it is there at all is the announcement.
 fn has_groups_overage(claim_names: Option<Value<'_>>, hasgroups: Option<&Value<'_>>) -> bool {
     let named = match claim_names {
         Some(Value::Object(names)) => names.iter().any(|name| name == "groups"),
@@ -271,102 +274,31 @@ impl Informing {
             .unwrap_or_default()
     }
 
+    /// Integers in a text, in a list of texts and integers, or alone.
     fn set(&mut self, name: &'static str, value: Option<Value<'_>>) -> Option<FacetSet> {
         self.read(name, value, |value| {
-            let parsed = match &value {
-                Value::Text(text) => FacetSet::parse([text.as_ref()]),
-                Value::Number(Number::Integer(number)) => FacetSet::collect([*number]),
-                Value::List(items) => facet_list(items),
+            let set = match &value {
+                Value::Text(text) => FacetSet::read([Ok(text.as_ref())]),
+                Value::Number(Number::Integer(number)) => FacetSet::read([Err(*number)]),
+                Value::List(items) => items
+                    .iter()
+                    .map(|item| match item {
+                        Item::Text(text) => Some(Ok(text.as_ref())),
+                        Item::Integer(number) => Some(Err(*number)),
+                        Item::Other => None,
+                    })
+                    .collect::<Option<Vec<_>>>()
+                    .and_then(FacetSet::read),
                 Value::Null | Value::Bool | Value::Number(_) | Value::Object(_) => None,
             };
-            parsed.map(Some).ok_or(WrongType)
+            set.map(Some).ok_or(WrongType)
         })
     }
 }
 
-fn facet_list(items: &[Item<'_>]) -> Option<FacetSet> {
-    let mut set = FacetSet::default();
-    for item in items {
-        let part = match item {
-            Item::Text(text) => FacetSet::parse([text.as_ref()])?,
-            Item::Integer(number) => FacetSet::collect([*number])?,
-            Item::Other => return None,
-        };
-        set.extend(&part);
-    }
-    (!items.is_empty()).then_some(set)
-}
-
-macro_rules! members {
-    ($($field:ident: $name:literal,)*) => {
-        #[derive(Default)]
-        struct Members<'j> {
-            $($field: Option<Value<'j>>,)*
-        }
-
-        impl<'j> Slots<'j> for Members<'j> {
-            fn slot(&mut self, name: &str) -> Option<&mut Option<Value<'j>>> {
-                Some(match name {
-                    $($name => &mut self.$field,)*
-                    _ => return None,
-                })
-            }
-
-            /// Refuses a claim that decides in another letter case. Readers that fold case would
-            /// see it, and which of `tid` and `TID` they then believe is anybody's guess.
-            fn is_refused(name: &str) -> bool {
-                (3..=5).contains(&name.len())
-                    && DECIDING.iter().any(|deciding| name.eq_ignore_ascii_case(deciding))
-            }
-        }
-    };
-}
-
-members! {
-    iss: "iss",
-    aud: "aud",
-    tid: "tid",
-    ver: "ver",
-    exp: "exp",
-    nbf: "nbf",
-    iat: "iat",
-    sub: "sub",
-    oid: "oid",
-    azp: "azp",
-    appid: "appid",
-    idtyp: "idtyp",
-    scp: "scp",
-    roles: "roles",
-    cnf: "cnf",
-    nonce: "nonce",
-    at_hash: "at_hash",
-    c_hash: "c_hash",
-    xms_act_fct: "xms_act_fct",
-    xms_sub_fct: "xms_sub_fct",
-    xms_tnt_fct: "xms_tnt_fct",
-    xms_idrel: "xms_idrel",
-    xms_par_app_azp: "xms_par_app_azp",
-    azpacr: "azpacr",
-    appidacr: "appidacr",
-    acct: "acct",
-    idp: "idp",
-    uti: "uti",
-    acrs: "acrs",
-    xms_cc: "xms_cc",
-    groups: "groups",
-    claim_names: "_claim_names",
-    hasgroups: "hasgroups",
-}
-
-/// All of three to five characters, which `is_refused` relies on.
-const DECIDING: [&str; 15] = [
-    "iss", "aud", "tid", "ver", "exp", "nbf", "iat", "sub", "oid", "azp", "appid", "idtyp", "scp",
-    "roles", "cnf",
-];
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::members::DECIDING, *};
     use crate::Facet;
 
     #[track_caller]

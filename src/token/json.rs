@@ -3,11 +3,13 @@
 //! serde_json does the reading. What it does not do by itself is refuse a repeated name, and a
 //! repeated name is how two readers of one token come to see two different callers.
 
-use std::{borrow::Cow, fmt, sync::OnceLock};
+use std::{borrow::Cow, fmt};
 
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
 };
+
+use super::number::{NUMBER, Number, NumberText, numbers_come_as_objects};
 
 /// The value of a member that somebody looks at.
 #[derive(Debug)]
@@ -27,12 +29,6 @@ pub(crate) enum Item<'j> {
     Text(Cow<'j, str>),
     Integer(i64),
     Other,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Number {
-    Integer(i64),
-    Fraction(f64),
 }
 
 /// Members of an object that are looked at; all others are only checked.
@@ -287,52 +283,6 @@ impl<'j> Deserialize<'j> for Name<'j> {
     }
 }
 
-/// A number as serde_json hands it over when its feature `arbitrary_precision` is on.
-struct NumberText(Number);
-
-impl<'j> Deserialize<'j> for NumberText {
-    fn deserialize<D: Deserializer<'j>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if let Ok(number) = text.parse() {
-            return Ok(Self(Number::Integer(number)));
-        }
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Self(Number::Fraction(number))),
-            _ => Err(D::Error::custom("a number out of range")),
-        }
-    }
-}
-
-/// Whether some crate in the graph has turned on serde_json's `arbitrary_precision`, which makes
-/// it present every fraction and every large number as an object with one member. What a token may be must not depend on
-/// that, so it is found out and undone here.
-fn numbers_come_as_objects() -> bool {
-    struct Probe;
-
-    impl<'j> Visitor<'j> for Probe {
-        type Value = bool;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a number")
-        }
-
-        fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
-            Ok(false)
-        }
-
-        fn visit_map<A: MapAccess<'j>>(self, mut map: A) -> Result<bool, A::Error> {
-            map.next_entry::<String, String>().map(|_| true)
-        }
-    }
-
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| {
-        serde_json::Deserializer::from_str("0.5")
-            .deserialize_any(Probe)
-            .unwrap_or(false)
-    })
-}
-
 /// How deep objects and lists may stand in one another, the outermost object counted.
 const MAX_DEPTH: usize = 32;
 
@@ -340,9 +290,6 @@ const MAX_DEPTH: usize = 32;
 const TYPICAL_MEMBERS: usize = 32;
 
 const TWICE: &str = "a member twice";
-
-/// The name under which serde_json hides a number: its own, and not documented.
-const NUMBER: &str = "$serde_json::private::Number";
 
 #[cfg(test)]
 mod tests {

@@ -12,12 +12,17 @@ mod signature;
 
 mod claims;
 
+mod members;
+
 mod json;
+
+mod number;
 
 pub use self::signature::SignatureAlgorithm;
 pub(crate) use self::{
     claims::{Claims, Verified},
     compact::{TokenRules, UnverifiedToken},
-    json::{Number, is_json_object},
+    json::is_json_object,
+    number::Number,
     signature::{VerificationKey, VerifiedToken},
 };

@@ -885,6 +885,7 @@ fn a_token_that_grants_nothing_is_refused_unless_the_application_authorizes_by_a
         issuer().user().scope(""),
         issuer().user().scope(" "),
         issuer().user().scope("/"),
+        issuer().user().scope("/ /"),
     ] {
         assert_eq!(refusal(token.clone()), ErrorKind::NothingGranted);
         let token = token.mint();

@@ -90,6 +90,11 @@ fn the_first_row_of_evidence_that_fits_decides_the_kind() {
             (AgentOnBehalfOfUser, Attested),
         ),
         (
+            "13 in the actor attests an agent without making it the subject",
+            user().claim("xms_act_fct", "3 13"),
+            (User, Attested),
+        ),
+        (
             "a device",
             user().claim("idtyp", "device"),
             (Unknown, NotAgent),

@@ -485,6 +485,88 @@ fn a_denial_of_a_handler_becomes_a_challenge_with_all_scopes() {
 }
 
 #[test]
+fn a_hook_takes_no_header_away() {
+    let layer = layer().refusal_body(|_: &Error, headers: &mut HeaderMap| {
+        headers.clear();
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+        String::new()
+    });
+    let expected = "Bearer realm=\"api\"";
+    send(&layer, Request::new(())).is(StatusCode::UNAUTHORIZED, Some(expected));
+}
+
+/// The answer of a handler that denies, through two layers.
+fn denied(denial: Denial, token: &str) -> Response<String> {
+    let inner = service_fn(move |_: Request<()>| {
+        let mut response = Response::new("the handler's own".to_owned());
+        response.extensions_mut().insert(denial.clone());
+        async move { Ok::<_, Error>(response) }
+    });
+    let service = layer()
+        .with_realm("outer")
+        .unwrap()
+        .layer(layer().layer(inner));
+    block_on(service.oneshot(bearer(token))).unwrap()
+}
+
+#[test]
+fn the_innermost_layer_answers_a_denial_and_the_body_stays_the_handlers() {
+    let response = denied(Denial::new(), &issuer().user().mint());
+    assert_eq!(
+        response.headers()[WWW_AUTHENTICATE],
+        "Bearer realm=\"api\", error=\"insufficient_scope\""
+    );
+    assert_eq!(response.body(), "the handler's own");
+    let error = response.extensions().get::<Error>().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+#[test]
+fn a_client_that_can_answer_a_claims_challenge_gets_one_and_others_do_not() {
+    for (capability, status, challenge) in [
+        (
+            "cp1",
+            StatusCode::UNAUTHORIZED,
+            // base64 of {"access_token":{"acrs":{"essential":true,"value":"c1"}}}
+            format!(
+                "Bearer realm=\"\", authorization_uri=\"{}/{}/oauth2/v2.0/authorize\", \
+                 error=\"insufficient_claims\", \
+                 claims=\"eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19\"",
+                issuer().url(),
+                issuer().tenant_id(),
+            ),
+        ),
+        (
+            "other",
+            StatusCode::FORBIDDEN,
+            "Bearer realm=\"api\", error=\"insufficient_scope\"".to_owned(),
+        ),
+    ] {
+        let token = issuer().user().claim("xms_cc", [capability]);
+        let caller = crate::support::admitted(token.clone());
+        let denial = Denial::for_authentication_context(&caller, "c1");
+        let response = denied(denial, &token.mint());
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], challenge);
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    }
+}
+
+#[test]
+fn a_stronger_sign_in_is_asked_for_in_the_words_of_rfc_9470_where_wanted() {
+    let response = denied(
+        Denial::for_acr_values(["c1", "a b", "c2"]),
+        &issuer().user().mint(),
+    );
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        response.headers()[WWW_AUTHENTICATE],
+        "Bearer realm=\"api\", error=\"insufficient_user_authentication\", \
+         error_description=\"a stronger sign-in is needed\", acr_values=\"c1 c2\""
+    );
+}
+
+#[test]
 fn an_error_of_the_service_inside_passes_through_untouched() {
     let inner = service_fn(|_: Request<()>| async {
         Err::<Response<String>, _>(std::io::Error::other("the service's own"))

@@ -1,0 +1,28 @@
+//! Texts of a claim set, shared rather than copied.
+
+/// A text of the claim set: where it stands in there, or a copy if it is written with escapes.
+#[derive(Clone)]
+pub(super) enum Text {
+    Span { start: usize, len: usize },
+    Copy(Box<str>),
+}
+
+impl Text {
+    pub(super) fn of(claims: &str, value: &str) -> Self {
+        let start = value.as_ptr().addr().wrapping_sub(claims.as_ptr().addr());
+        match claims.get(start..start.saturating_add(value.len())) {
+            Some(found) if found == value => Self::Span {
+                start,
+                len: value.len(),
+            },
+            _ => Self::Copy(value.into()),
+        }
+    }
+
+    pub(super) fn in_claims<'a>(&'a self, claims: &'a str) -> &'a str {
+        match self {
+            Self::Span { start, len } => claims.get(*start..start + len).unwrap_or_default(),
+            Self::Copy(text) => text,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The names of the claims that are looked at.
+
+use super::json::{Slots, Value};
+
+macro_rules! members {
+    ($($field:ident: $name:literal,)*) => {
+        #[derive(Default)]
+        pub(super) struct Members<'j> {
+            $(pub(super) $field: Option<Value<'j>>,)*
+        }
+
+        impl<'j> Slots<'j> for Members<'j> {
+            fn slot(&mut self, name: &str) -> Option<&mut Option<Value<'j>>> {
+                Some(match name {
+                    $($name => &mut self.$field,)*
+                    _ => return None,
+                })
+            }
+
+            /// Refuses a claim that decides in another letter case. Readers that fold case would
+            /// see it, and which of `tid` and `TID` they then believe is anybody's guess.
+            fn is_refused(name: &str) -> bool {
+                (3..=5).contains(&name.len())
+                    && DECIDING.iter().any(|deciding| name.eq_ignore_ascii_case(deciding))
+            }
+        }
+    };
+}
+
+members! {
+    iss: "iss",
+    aud: "aud",
+    tid: "tid",
+    ver: "ver",
+    exp: "exp",
+    nbf: "nbf",
+    iat: "iat",
+    sub: "sub",
+    oid: "oid",
+    azp: "azp",
+    appid: "appid",
+    idtyp: "idtyp",
+    scp: "scp",
+    roles: "roles",
+    cnf: "cnf",
+    nonce: "nonce",
+    at_hash: "at_hash",
+    c_hash: "c_hash",
+    xms_act_fct: "xms_act_fct",
+    xms_sub_fct: "xms_sub_fct",
+    xms_tnt_fct: "xms_tnt_fct",
+    xms_idrel: "xms_idrel",
+    xms_par_app_azp: "xms_par_app_azp",
+    azpacr: "azpacr",
+    appidacr: "appidacr",
+    acct: "acct",
+    idp: "idp",
+    uti: "uti",
+    acrs: "acrs",
+    xms_cc: "xms_cc",
+    groups: "groups",
+    claim_names: "_claim_names",
+    hasgroups: "hasgroups",
+}
+
+/// All of three to five characters, which `is_refused` relies on.
+pub(super) const DECIDING: [&str; 15] = [
+    "iss", "aud", "tid", "ver", "exp", "nbf", "iat", "sub", "oid", "azp", "appid", "idtyp", "scp",
+    "roles", "cnf",
+];

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Proves the example `whoami` against tokens minted by PyJWT. Works from any directory.
+#
+#   CARGO_TARGET_DIR   where cargo builds and the virtual environment lies (default: target)
+#   PYTHON             the interpreter to use, 3.11 or later (default: python3)
+#
+# Arguments choose tests, as `python -m unittest` takes them: run.sh test_keys
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+[[ $target == /* ]] || target=$PWD/$target
+export CARGO_TARGET_DIR=$target
+venv=$target/interop-venv
+python=${PYTHON:-python3}
+
+"$python" -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
+
+if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+    # Last, so that an interrupted installation is begun again.
+    cp "$here/requirements.txt" "$venv/requirements.txt"
+fi
+
+cargo build --quiet --locked --manifest-path "$root/Cargo.toml" --example whoami
+
+export WHOAMI=$target/debug/examples/whoami
+export PYTHONDONTWRITEBYTECODE=1
+exec "$venv/bin/python" "$here" "$@"

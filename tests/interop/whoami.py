@@ -1,0 +1,161 @@
+"""The program under test: the process, and requests to it."""
+
+import atexit
+import http.client
+import json
+import os
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Any, Self
+
+PROGRAM = os.environ.get("WHOAMI", "target/debug/examples/whoami")
+LIMIT = 10.0
+"""The most seconds that any one thing may take."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP response."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header, in order."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Whoami:
+    """A running `whoami` with these variables and no others.
+
+    Its log is at the most talkative level for the library, so that tests can look into it.
+    """
+
+    def __init__(self, **variables: str) -> None:
+        self._log: IO[bytes] = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [PROGRAM],
+            env={"PORT": "0", "RUST_LOG": "info,tower_entra=trace"} | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+        )
+        atexit.register(self._process.kill)
+        try:
+            self.address = self._listening_at()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.wait(LIMIT)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._log.close()
+        atexit.unregister(self._process.kill)
+
+    def log(self) -> str:
+        """What it has written to stderr so far."""
+        return os.pread(self._log.fileno(), 1 << 24, 0).decode()
+
+    def get(
+        self,
+        path: str,
+        token: str | None = None,
+        *,
+        authorization: Sequence[str | bytes] = (),
+    ) -> Answer:
+        """GET with a bearer token, or with these `Authorization` lines, or with none."""
+        if token is not None:
+            authorization = [f"Bearer {token}"]
+        host, _, port = self.address.partition(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=LIMIT)
+        try:
+            connection.putrequest("GET", path)
+            for line in authorization:
+                connection.putheader("Authorization", line)
+            connection.endheaders()
+            response = connection.getresponse()
+            return Answer(response.status, response.getheaders(), response.read())
+        finally:
+            connection.close()
+
+    def curl(self, path: str, token: str | None = None) -> Answer:
+        """The same request, made by curl. The token is not on its command line."""
+        completed = subprocess.run(
+            [
+                *("curl", "--silent", "--show-error", "--include", "--http1.1"),
+                *("--noproxy", "*", "--max-time", str(LIMIT), "--header", "@-"),
+                f"http://{self.address}{path}",
+            ],
+            input=f"Authorization: Bearer {token}\n".encode() if token else b"",
+            capture_output=True,
+            timeout=2 * LIMIT,
+            check=True,
+        )
+        head, _, body = completed.stdout.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        fields = (line.partition(":") for line in lines)
+        headers = [(name, value.strip()) for name, _, value in fields]
+        return Answer(int(status.split(" ")[1]), headers, body)
+
+    def wait_until_ready(self, limit: float = LIMIT) -> None:
+        """Waits for its keys."""
+        wait_until(lambda: self.get("/readyz").status == 200, limit, "/readyz to answer 200")
+
+    def _listening_at(self) -> str:
+        output = self._process.stdout
+        assert output is not None
+        readable, _, _ = select.select([output], [], [], LIMIT)
+        line = output.readline().decode() if readable else ""
+        prefix = "listening on http://"
+        if not (line.startswith(f"{prefix}127.0.0.1:") and line.endswith("\n")):
+            raise AssertionError(f"the first line is {line!r}; its log: {self.log()}")
+        return line.removeprefix(prefix).rstrip("\n")
+
+
+def run_to_end(**variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs `whoami` with these variables and no others, where it is expected to give up."""
+    try:
+        return subprocess.run(
+            [PROGRAM],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT / 2,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as expired:
+        raise AssertionError(f"it did not give up, but said {expired.output!r}") from None
+
+
+def wait_until(is_so: Callable[[], bool], limit: float, what: str) -> None:
+    """Looks again and again until it is so. After `limit` seconds: AssertionError."""
+    deadline = time.monotonic() + limit
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {limit} s for {what}")
+        time.sleep(0.05)
