@@ -273,3 +273,7 @@ const MAX_DOUBLINGS: u32 = 20;
 
 /// What a client is told to wait at the least; the header counts whole seconds.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod tests;

@@ -207,17 +207,15 @@ impl Shared {
         came: u64,
         deadline: Instant,
     ) -> Verdict {
-        let verdict = match (self.snapshot(), worth_a_fetch) {
-            (None, _) => self.schedule().want_any(now(), deadline),
-            (Some(_), true) => self.schedule().want_key(now(), kid, came),
-            (Some(_), false) => Verdict::Absent,
-        };
-        // The key may have been published since the caller looked for it. The news of that is on
-        // its way, and whoever waits looks again first.
-        if self.snapshot_with(kid).is_some() {
-            Verdict::Wait
-        } else {
-            verdict
+        // Within the lock, in which a fetch ends too: the key may have come since the caller looked
+        // for it, and must not be wanted then.
+        let mut schedule = self.schedule();
+        match self.snapshot() {
+            None => schedule.want_any(now(), deadline),
+            // Whoever waits looks again first.
+            Some(snapshot) if snapshot.keys.get(kid).is_some() => Verdict::Wait,
+            Some(_) if worth_a_fetch => schedule.want_key(now(), kid, came),
+            Some(_) => Verdict::Absent,
         }
     }
 
@@ -274,10 +272,16 @@ impl Shared {
         let was_failing = self.schedule().is_failing();
         match result {
             Ok(keys) => {
-                // First the keys, then the news of them: whoever hears that a good fetch has
-                // ended must find what it brought.
-                self.publish(keys);
-                self.schedule().succeeded(now(), chance());
+                let keys = self.settled(keys);
+                let fetched = now();
+                self.has_served.store(true, Ordering::Release);
+                {
+                    // At once: whoever sees that a good fetch has ended sees what it brought.
+                    let mut schedule = self.schedule();
+                    self.snapshot
+                        .store(Some(Arc::new(Snapshot { keys, fetched })));
+                    schedule.succeeded(fetched, chance());
+                }
                 if was_failing {
                     tracing::info!(target: TARGET, "keys can be fetched again");
                 }
@@ -290,9 +294,10 @@ impl Shared {
         self.progress.send_replace(());
     }
 
-    fn publish(&self, keys: KeySet) {
+    /// The set in force if this one has the same keys; otherwise this one, with a line in the log.
+    fn settled(&self, keys: KeySet) -> Arc<KeySet> {
         let old = self.snapshot.load_full();
-        let keys = match old.as_deref().map(|old| &old.keys) {
+        match old.as_deref().map(|old| &old.keys) {
             Some(old) if old.is_same_as(&keys) => Arc::clone(old),
             Some(old) => {
                 tracing::info!(
@@ -307,11 +312,7 @@ impl Shared {
                 tracing::info!(target: TARGET, kids = ?keys.kids(), "the signing keys are loaded");
                 Arc::new(keys)
             }
-        };
-        let fetched = now();
-        self.has_served.store(true, Ordering::Release);
-        self.snapshot
-            .store(Some(Arc::new(Snapshot { keys, fetched })));
+        }
     }
 
     fn log_failure(&self, error: FetchError, was_failing: bool) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64_simd::URL_SAFE_NO_PAD;
 
 use super::{SignatureAlgorithm, header::Header};
 use crate::error::ErrorKind;
@@ -83,12 +83,14 @@ fn split(token: &str) -> Result<[&str; 3], ErrorKind> {
 /// has one spelling.
 fn decode(segment: &str) -> Result<Vec<u8>, ErrorKind> {
     URL_SAFE_NO_PAD
-        .decode(segment)
+        .decode_to_vec(segment)
         .map_err(|_| ErrorKind::MalformedToken)
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
     use super::*;
 
     #[track_caller]

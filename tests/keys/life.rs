@@ -1,0 +1,297 @@
+//! When the task lives, on which runtime, and what happens without any.
+
+use std::time::Duration;
+
+use tokio::{
+    runtime::{self, Handle, Runtime},
+    time,
+};
+use tower_entra::{ErrorKind, KeySettings, KeyStatus, testing::Fault};
+
+use crate::{
+    client::{Reply, scripted},
+    support::*,
+};
+
+fn runtime() -> Runtime {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+#[test]
+fn a_validator_needs_no_runtime_to_be_built_and_dropped() {
+    let (issuer, validator) = unready(KeySettings::default());
+    assert_eq!(validator.status(), KeyStatus::Unavailable);
+    let copy = validator.clone();
+    drop(validator);
+    assert!(format!("{copy:?}").contains("Unavailable"));
+    drop(copy);
+    assert_eq!(issuer.requests_seen(), [""; 0]);
+}
+
+#[test]
+fn a_request_outside_of_any_runtime_finds_no_keys() {
+    let (issuer, validator) = unready(KeySettings::default());
+    let token = issuer.user().mint();
+    for _ in 0..3 {
+        assert_eq!(at_once(&validator, &token), Err(ErrorKind::KeysUnavailable));
+    }
+    assert_eq!(at_once(&validator, "x"), Err(ErrorKind::MalformedToken));
+    assert_eq!(issuer.requests_seen(), [""; 0]);
+
+    // A runtime later makes up for it.
+    runtime().block_on(async {
+        assert_eq!(outcome(&validator, &token).await, Ok(()));
+    });
+    assert_fetches(&issuer, 1);
+}
+
+#[test]
+fn keys_once_fetched_serve_outside_of_any_runtime() {
+    let (issuer, validator) = unready(KeySettings::default());
+    runtime().block_on(within(validator.ready()));
+    assert_eq!(at_once(&validator, &issuer.user().mint()), Ok(()));
+    assert_eq!(validator.status(), KeyStatus::Fresh);
+    let forged = issuer.user().signed_by_stranger().mint();
+    assert_eq!(
+        at_once(&validator, &forged),
+        Err(ErrorKind::InvalidSignature)
+    );
+    issuer.rotate();
+    let new = issuer.user().mint();
+    assert_eq!(at_once(&validator, &new), Err(ErrorKind::KeysUnavailable));
+    runtime().block_on(async {
+        assert_eq!(outcome(&validator, &new).await, Ok(()));
+    });
+}
+
+#[test]
+fn a_runtime_without_a_timer_finds_no_keys_and_harms_nobody() {
+    let (issuer, validator) = unready(KeySettings::default());
+    let token = issuer.user().mint();
+    let no_timer = runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap();
+    no_timer.block_on(async {
+        for _ in 0..3 {
+            let refused = validator.validate(&token).await;
+            assert_eq!(kind(refused), Err(ErrorKind::KeysUnavailable));
+        }
+    });
+    assert_eq!(issuer.requests_seen(), [""; 0]);
+    runtime().block_on(within(validator.ready()));
+    no_timer.block_on(async {
+        assert_eq!(kind(validator.validate(&token).await), Ok(()));
+        issuer.rotate();
+        let new = issuer.user().mint();
+        let refused = validator.validate(&new).await;
+        assert_eq!(kind(refused), Err(ErrorKind::KeysUnavailable));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_ends_with_the_last_validator() {
+    let before = tasks();
+    let (_issuer, client, validator) = scripted(KeySettings::default());
+    assert_eq!(tasks(), before, "building starts nothing");
+    validator.ready().await;
+    assert_eq!(tasks(), before + 1);
+    let copy = validator.clone();
+    let derived = validator.with_authorization_by_acl();
+    let layer = tower_entra::EntraAuthLayer::new(copy.clone());
+    for handle in [validator, copy, derived] {
+        drop(handle);
+        time::sleep(TICK).await;
+        assert_eq!(tasks(), before + 1);
+    }
+    drop(layer);
+    time::sleep(TICK).await;
+    assert_eq!(tasks(), before);
+    time::sleep(DAY).await;
+    assert_eq!(client.key_fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_ends_with_the_last_validator_in_mid_fetch() {
+    let before = tasks();
+    let (_issuer, client, validator) = scripted(KeySettings::default());
+    client.reply(Reply::Never);
+    let _ = time::timeout(SECOND, validator.ready()).await;
+    assert_eq!(client.under_way(), 1);
+    drop(validator);
+    time::sleep(TICK).await;
+    assert_eq!(client.under_way(), 0, "the fetch is dropped");
+    assert_eq!(tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_ends_with_the_last_validator_while_backing_off() {
+    let before = tasks();
+    let (_issuer, client, validator) = scripted(KeySettings::default());
+    client.reply(Reply::Fails);
+    let _ = time::timeout(MINUTE, validator.ready()).await;
+    drop(validator);
+    time::sleep(TICK).await;
+    assert_eq!(tasks(), before);
+    let fetches = client.discovery_fetches();
+    time::sleep(DAY).await;
+    assert_eq!(client.discovery_fetches(), fetches);
+}
+
+#[tokio::test]
+async fn a_validator_dropped_on_another_thread_ends_its_task() {
+    let before = tasks();
+    let (_issuer, _client, validator) = scripted(KeySettings::default());
+    within(validator.ready()).await;
+    std::thread::spawn(move || drop(validator)).join().unwrap();
+    eventually("the task ends", || tasks() == before).await;
+}
+
+#[tokio::test]
+async fn validators_that_come_and_go_leave_nothing_behind() {
+    let before = tasks();
+    let (issuer, client, first) = scripted(KeySettings::default());
+    drop(first);
+    for _ in 0..200 {
+        let validator = issuer
+            .validator_builder()
+            .http_client(client.clone())
+            .build()
+            .unwrap();
+        within(validator.ready()).await;
+    }
+    eventually("the tasks end", || tasks() == before).await;
+    assert_eq!(client.key_fetches(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_first_requests_start_one_task() {
+    let before = tasks();
+    let (issuer, client, validator) = scripted(KeySettings::default());
+    let token = issuer.user().mint();
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let (validator, token) = (validator.clone(), token.clone());
+        requests.spawn(async move { outcome(&validator, &token).await });
+    }
+    for outcome in within(requests.join_all()).await {
+        assert_eq!(outcome, Ok(()));
+    }
+    eventually("one task is left", || tasks() == before + 1).await;
+    assert_eq!(client.most_under_way(), 1);
+}
+
+#[test]
+fn the_same_validator_works_on_one_runtime_after_another() {
+    let settings = impatient().with_refresh_interval(SECOND);
+    let (issuer, validator) = unready(settings);
+    for _ in 0..2 {
+        issuer.rotate();
+        let token = issuer.user().mint();
+        let fetches = issuer.key_fetches();
+        runtime().block_on(async {
+            until_admitted(&validator, &token).await;
+            assert_eq!(validator.status(), KeyStatus::Fresh);
+        });
+        assert!(issuer.key_fetches() > fetches);
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_in_mid_fetch_does_not_end_the_keys() {
+    let (issuer, validator) = unready(impatient());
+    let first = runtime();
+    first.block_on(within(validator.ready()));
+    let old = issuer.user().mint();
+    issuer.rotate();
+    let new = issuer.user().mint();
+    issuer.fail(Fault::Hang);
+    first.block_on(async {
+        let left = time::timeout(100 * TICK, validator.validate(&new)).await;
+        assert!(left.is_err());
+    });
+    assert_eq!(issuer.discovery_fetches(), 2);
+    drop(first);
+    assert_eq!(at_once(&validator, &old), Ok(()));
+
+    issuer.heal();
+    runtime().block_on(async {
+        let (time, refusals) = until_admitted(&validator, &new).await;
+        assert!(time < SECOND, "{time:?}");
+        // No fetch has found the key absent, so nobody may say so.
+        assert!(!refusals.contains(&ErrorKind::UnknownKey), "{refusals:?}");
+        assert_eq!(validator.status(), KeyStatus::Fresh);
+    });
+    assert_eq!(issuer.key_fetches(), 2);
+}
+
+#[test]
+fn a_runtime_that_ends_in_the_first_fetch_does_not_end_the_keys() {
+    let (issuer, validator) = unready(impatient());
+    let token = issuer.user().mint();
+    issuer.fail(Fault::Hang);
+    let first = runtime();
+    first.block_on(async {
+        assert!(time::timeout(50 * TICK, validator.ready()).await.is_err());
+    });
+    first.shutdown_background();
+    issuer.heal();
+    runtime().block_on(async {
+        assert_eq!(outcome(&validator, &token).await, Ok(()));
+    });
+}
+
+#[test]
+fn those_who_wait_on_another_runtime_take_the_task_over() {
+    let (issuer, validator) = unready(impatient());
+    issuer.fail(Fault::Hang);
+    let first = runtime();
+    first.block_on(async {
+        assert!(time::timeout(50 * TICK, validator.ready()).await.is_err());
+    });
+    let waiting = std::thread::spawn({
+        let validator = validator.clone();
+        move || runtime().block_on(within(validator.ready()))
+    });
+    std::thread::sleep(50 * TICK);
+    issuer.heal();
+    drop(first);
+    waiting.join().unwrap();
+    assert_eq!(validator.status(), KeyStatus::Fresh);
+}
+
+#[test]
+fn a_validator_may_be_dropped_after_its_runtime() {
+    let (_issuer, validator) = unready(KeySettings::default());
+    let first = runtime();
+    first.block_on(within(validator.ready()));
+    drop(first);
+    drop(validator);
+}
+
+#[test]
+fn a_validator_may_be_dropped_within_a_task_of_a_runtime_that_ends() {
+    let (issuer, validator) = unready(KeySettings::default());
+    let first = runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    first.block_on(within(validator.ready()));
+    let forger = Forger::new(&issuer.user().mint());
+    issuer.fail(Fault::Hang);
+    for _ in 0..20 {
+        let (validator, token) = (validator.clone(), forger.token());
+        first.spawn(async move { outcome(&validator, &token).await });
+    }
+    drop(validator);
+    std::thread::sleep(20 * TICK);
+    first.shutdown_timeout(Duration::from_secs(5));
+}
