@@ -126,6 +126,31 @@ mod timer {
     }
 
     #[test]
+    fn a_clock_that_jumps_a_year_ahead_costs_one_fetch() {
+        let mut desk = Desk::stocked();
+        desk.pass(365 * DAY);
+        desk.fetch(Cause::Scheduled);
+        desk.good();
+        assert!(desk.idle() > 50 * MINUTE);
+        assert_eq!(desk.arrive("new"), Verdict::Wait);
+        desk.fetch(Cause::UnknownKey);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_makes_nobody_wait_longer_and_fetches_nothing_twice() {
+        let mut desk = Desk::stocked();
+        assert_eq!(desk.arrive("new"), Verdict::Wait);
+        desk.fetch(Cause::UnknownKey);
+        desk.good();
+        let after = desk.now;
+        desk.now = desk.start;
+        assert_eq!(desk.arrive("new"), Verdict::Absent);
+        desk.idle();
+        desk.now = after + KeySettings::default().cool_down;
+        assert_eq!(desk.arrive("new"), Verdict::Wait);
+    }
+
+    #[test]
     fn the_next_fetch_comes_before_the_keys_are_too_old() {
         for chance in [0.0, 0.5, 1.0] {
             let settings = KeySettings::default()
