@@ -9,7 +9,9 @@ use tower_entra::{
 
 async fn verdict(issuer: &Issuer, token: TokenBuilder) -> Result<PrincipalKind, ErrorKind> {
     let verdict = issuer.validator().validate(&token.mint()).await;
-    verdict.map(|caller| caller.kind()).map_err(|error| error.kind())
+    verdict
+        .map(|caller| caller.kind())
+        .map_err(|error| error.kind())
 }
 
 #[tokio::test]
@@ -26,12 +28,20 @@ async fn numbers_are_numbers_whatever_serde_json_makes_of_them() {
     let issuer = Issuer::start().await;
     for (name, value, expected) in [
         ("exp", json!(4_000_000_000.9), Ok(PrincipalKind::User)),
-        ("exp", json!(253_402_300_800_u64), Err(ErrorKind::InvalidDates)),
+        (
+            "exp",
+            json!(253_402_300_800_u64),
+            Err(ErrorKind::InvalidDates),
+        ),
         ("exp", json!(-1), Err(ErrorKind::InvalidDates)),
         ("exp", json!(1), Err(ErrorKind::Expired)),
         ("exp", json!("4000000000"), Err(ErrorKind::MalformedClaims)),
         ("xms_sub_fct", json!(13), Ok(PrincipalKind::AgentUser)),
-        ("xms_sub_fct", json!([3, "13"]), Ok(PrincipalKind::AgentUser)),
+        (
+            "xms_sub_fct",
+            json!([3, "13"]),
+            Ok(PrincipalKind::AgentUser),
+        ),
         ("sub", json!(5), Err(ErrorKind::MalformedClaims)),
     ] {
         let token = issuer.user().claim(name, &value);
@@ -41,13 +51,24 @@ async fn numbers_are_numbers_whatever_serde_json_makes_of_them() {
     let deepest = issuer.user().claim("x", nested(31));
     assert_eq!(verdict(&issuer, deepest).await, Ok(PrincipalKind::User));
     let deeper = issuer.user().claim("x", nested(32));
-    assert_eq!(verdict(&issuer, deeper).await, Err(ErrorKind::MalformedClaims));
+    assert_eq!(
+        verdict(&issuer, deeper).await,
+        Err(ErrorKind::MalformedClaims)
+    );
     let huge = issuer.user().payload(r#"{"x":1e400}"#);
-    assert_eq!(verdict(&issuer, huge).await, Err(ErrorKind::MalformedClaims));
+    assert_eq!(
+        verdict(&issuer, huge).await,
+        Err(ErrorKind::MalformedClaims)
+    );
 
     let token = issuer.user().claim("xms_act_fct", "3 9 11").mint();
     let caller = issuer.validator().validate(&token).await.unwrap();
-    assert!(caller.actor_facets().unwrap().contains(Facet::AGENT_IDENTITY));
+    assert!(
+        caller
+            .actor_facets()
+            .unwrap()
+            .contains(Facet::AGENT_IDENTITY)
+    );
 }
 
 #[tokio::test]
