@@ -170,13 +170,11 @@ struct Settings {
     port: u16,
     known_agents: Vec<(String, String)>,
     resource_metadata: Option<String>,
+    token_cache: Option<usize>,
 }
 
 impl Settings {
     fn from_env() -> Result<Self, Problem> {
-        if parsed::<usize>("TOKEN_CACHE")?.is_some() {
-            tracing::warn!("TOKEN_CACHE has no effect yet");
-        }
         let mut known_agents = Vec::new();
         for pair in list("KNOWN_AGENTS")? {
             let Some((tenant, client)) = pair.split_once('/') else {
@@ -193,6 +191,7 @@ impl Settings {
             port: parsed("PORT")?.unwrap_or(8080),
             known_agents,
             resource_metadata: variable("RESOURCE_METADATA")?,
+            token_cache: parsed("TOKEN_CACHE")?,
         })
     }
 
@@ -201,11 +200,14 @@ impl Settings {
             [tenants] if tenants == "organizations" => Tenants::any_organization(),
             tenants => Tenants::list(tenants),
         };
-        Validator::builder(tenants, self.audiences.iter().cloned())
+        let builder = Validator::builder(tenants, self.audiences.iter().cloned())
             .authority(self.authority())
-            .known_agents(self.known_agents.iter().cloned())
-            .build()
-            .map_err(Problem::from)
+            .known_agents(self.known_agents.iter().cloned());
+        let builder = match self.token_cache {
+            Some(capacity) => builder.token_cache(capacity),
+            None => builder,
+        };
+        builder.build().map_err(Problem::from)
     }
 
     fn authority(&self) -> Authority {
@@ -314,6 +316,7 @@ impl From<ConfigError> for Problem {
             "audiences" => "EXPECTED_AUDIENCE",
             "known_agents" => "KNOWN_AGENTS",
             "resource_metadata" => "RESOURCE_METADATA",
+            "token_cache" => "TOKEN_CACHE",
             _ => "AZURE_AUTHORITY_HOST",
         };
         Self::new(variable, error.problem())

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     authority::{Authority, Issuers},
+    cache::TokenCache,
     error::ConfigError,
     ids::{AppId, TenantId},
     keys::{FetchRules, Fetcher, HttpClient, KeySettings, KeySource},
@@ -31,6 +32,7 @@ pub struct ValidatorBuilder {
     key_settings: KeySettings,
     http_client: Option<Arc<dyn HttpClient>>,
     shared_keys: Option<Arc<KeySource>>,
+    token_cache: Option<usize>,
 }
 
 impl ValidatorBuilder {
@@ -49,6 +51,7 @@ impl ValidatorBuilder {
             key_settings: KeySettings::default(),
             http_client: None,
             shared_keys: None,
+            token_cache: None,
         }
     }
 
@@ -159,6 +162,19 @@ impl ValidatorBuilder {
         }
     }
 
+    /// Remembers the callers of up to this many verified tokens, so that a token that comes again
+    /// costs a hash instead of a signature check. Default: none; from 1 to 1,000,000.
+    ///
+    /// Entries are found by the SHA-256 of the whole token and hold its claims, but no token. They
+    /// belong to this validator and the ones derived from it, and to one key set: a changed one
+    /// empties the cache. Dates are checked each time; refusals are never remembered.
+    pub fn token_cache(self, capacity: usize) -> Self {
+        Self {
+            token_cache: Some(capacity),
+            ..self
+        }
+    }
+
     /// Checks the configuration and makes the validator. Sends nothing and needs no runtime.
     ///
     /// # Errors
@@ -188,6 +204,7 @@ impl ValidatorBuilder {
             },
             policy,
             keys,
+            cache: self.token_cache.map(TokenCache::new),
         };
         Ok(Validator::from_shared(shared, self.authorization_by_acl))
     }
@@ -200,6 +217,12 @@ impl ValidatorBuilder {
         if !(1024..=1024 * 1024).contains(&self.max_token_size) {
             let problem = format!("{} is not between 1024 and 1048576", self.max_token_size);
             return Err(ConfigError::new("max_token_size", problem));
+        }
+        if let Some(capacity) = self.token_cache
+            && !(1..=1_000_000).contains(&capacity)
+        {
+            let problem = format!("{capacity} is not between 1 and 1000000");
+            return Err(ConfigError::new("token_cache", problem));
         }
         if self.algorithms.is_empty() {
             return Err(ConfigError::new("algorithms", "the list is empty"));

@@ -111,6 +111,8 @@ mod token;
 
 mod keys;
 
+mod cache;
+
 mod clock;
 
 #[cfg(feature = "testing")]

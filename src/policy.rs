@@ -105,24 +105,35 @@ impl Policy {
 
     /// Check 10: the token is valid at `now`, in seconds since 1970.
     pub(crate) fn dates(&self, claims: &Claims<'_>, now: u64) -> Result<Dates, ErrorKind> {
-        let expires = date(claims.exp)?.ok_or(ErrorKind::InvalidDates)?;
-        let not_before = date(claims.nbf)?;
-        let issued = date(claims.iat)?;
-        if now.saturating_sub(self.skew) >= expires {
+        let dates = Dates {
+            expires: date(claims.exp)?.ok_or(ErrorKind::InvalidDates)?,
+            not_before: date(claims.nbf)?,
+            issued: date(claims.iat)?,
+        };
+        self.are_current(&dates, now)?;
+        Ok(dates)
+    }
+
+    /// The part of check 10 that time changes.
+    pub(crate) fn are_current(&self, dates: &Dates, now: u64) -> Result<(), ErrorKind> {
+        if now.saturating_sub(self.skew) >= dates.expires {
             return Err(ErrorKind::Expired);
         }
         let latest = now.saturating_add(self.skew);
-        if [not_before, issued]
+        if [dates.not_before, dates.issued]
             .into_iter()
             .flatten()
             .any(|date| date > latest)
         {
             return Err(ErrorKind::NotYetValid);
         }
-        if not_before.is_some_and(|not_before| not_before > expires) {
+        if dates
+            .not_before
+            .is_some_and(|not_before| not_before > dates.expires)
+        {
             return Err(ErrorKind::InvalidDates);
         }
-        Ok(Dates { issued, expires })
+        Ok(())
     }
 
     /// What a token must satisfy before an unknown `kid` of its is worth a fetch: checks 7, 9 and
@@ -141,8 +152,9 @@ impl Policy {
 /// The dates of a token, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dates {
-    pub(crate) issued: Option<u64>,
     pub(crate) expires: u64,
+    pub(crate) not_before: Option<u64>,
+    pub(crate) issued: Option<u64>,
 }
 
 /// Check 11: an access token, and one without contradictions.

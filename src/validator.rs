@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     builder::ValidatorBuilder,
+    cache::{TokenCache, TokenDigest},
     clock::unix_now,
     error::{Error, ErrorKind},
     keys::{KeySource, KeyStatus, MissingKey, PublishedKey, Snapshot, Ticket},
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) rules: TokenRules,
     pub(crate) policy: Policy,
     pub(crate) keys: Arc<KeySource>,
+    pub(crate) cache: Option<TokenCache>,
 }
 
 /// What a look at a token has come to.
@@ -163,14 +165,42 @@ impl Validator {
     /// Decides without waiting, if that can be done.
     pub(crate) fn decide(&self, token: &str) -> Decision {
         self.ensure_running();
+        let snapshot = self.shared.keys.snapshot();
+        match (&self.shared.cache, &snapshot) {
+            (Some(cache), Some(snapshot)) if token.len() <= self.shared.rules.max_len => {
+                self.decide_by_cache(cache, token, snapshot)
+            }
+            _ => self.decide_by_proof(token, snapshot.as_deref()),
+        }
+    }
+
+    /// Looks among the verified tokens first. Only what does not change with time is taken from
+    /// there, and only if the keys are the same.
+    fn decide_by_cache(&self, cache: &TokenCache, token: &str, snapshot: &Snapshot) -> Decision {
+        let digest = TokenDigest::of(token);
+        if let Some(caller) = cache.get(&digest, snapshot.generation) {
+            let verdict = self.admit_again(caller);
+            if matches!(verdict, Err(ErrorKind::Expired)) {
+                cache.remove(&digest);
+            }
+            return Decision::Made(verdict.map_err(Error::from));
+        }
+        let decision = self.decide_by_proof(token, Some(snapshot));
+        if let Decision::Made(Ok(caller)) = &decision {
+            cache.insert(digest, caller.clone(), snapshot.generation);
+        }
+        decision
+    }
+
+    fn decide_by_proof(&self, token: &str, snapshot: Option<&Snapshot>) -> Decision {
         let token = match UnverifiedToken::parse(token, &self.shared.rules) {
             Ok(token) => token,
             Err(kind) => return Decision::Made(Err(kind.into())),
         };
-        if let Some(snapshot) = self.shared.keys.snapshot()
+        if let Some(snapshot) = snapshot
             && let Some(key) = snapshot.keys.get(token.kid())
         {
-            return Decision::Made(self.admit(token, &snapshot, key).map_err(Error::from));
+            return Decision::Made(self.admit(token, snapshot, key).map_err(Error::from));
         }
         self.want_key_for(&token)
     }
@@ -218,6 +248,16 @@ impl Validator {
         Ok(AgentPrincipal::new(&claims, &findings, policy))
     }
 
+    /// What of checks 5 to 13 a verified token has to pass each time: what depends on now, and on
+    /// which of the validators that share a cache is asked.
+    fn admit_again(&self, caller: AgentPrincipal) -> Result<AgentPrincipal, ErrorKind> {
+        self.shared.policy.are_current(caller.dates(), unix_now())?;
+        if !self.authorization_by_acl && !caller.is_granted_something() {
+            return Err(ErrorKind::NothingGranted);
+        }
+        Ok(caller)
+    }
+
     /// Check 5. A bad signature on a token that would pass otherwise may mean that the key was
     /// replaced under its name; the token is refused all the same.
     fn verify(
@@ -260,6 +300,7 @@ impl fmt::Debug for Validator {
             .field("audiences", &self.shared.policy.audiences)
             .field("authorization_by_acl", &self.authorization_by_acl)
             .field("keys", &self.shared.keys)
+            .field("cache", &self.shared.cache)
             .finish_non_exhaustive()
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct KeySource {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) keys: Arc<KeySet>,
+    /// Counts the key sets that differed from the one before.
+    pub(crate) generation: u64,
     fetched: Instant,
 }
 
@@ -272,14 +274,17 @@ impl Shared {
         let was_failing = self.schedule().is_failing();
         match result {
             Ok(keys) => {
-                let keys = self.settled(keys);
+                let (keys, generation) = self.settled(keys);
                 let fetched = now();
                 self.has_served.store(true, Ordering::Release);
                 {
                     // At once: whoever sees that a good fetch has ended sees what it brought.
                     let mut schedule = self.schedule();
-                    self.snapshot
-                        .store(Some(Arc::new(Snapshot { keys, fetched })));
+                    self.snapshot.store(Some(Arc::new(Snapshot {
+                        keys,
+                        generation,
+                        fetched,
+                    })));
                     schedule.succeeded(fetched, chance());
                 }
                 if was_failing {
@@ -295,24 +300,21 @@ impl Shared {
     }
 
     /// The set in force if this one has the same keys; otherwise this one, with a line in the log.
-    fn settled(&self, keys: KeySet) -> Arc<KeySet> {
-        let old = self.snapshot.load_full();
-        match old.as_deref().map(|old| &old.keys) {
-            Some(old) if old.is_same_as(&keys) => Arc::clone(old),
-            Some(old) => {
-                tracing::info!(
-                    target: TARGET,
-                    added = ?keys.kids_not_in(old),
-                    gone = ?old.kids_not_in(&keys),
-                    "the signing keys have changed",
-                );
-                Arc::new(keys)
-            }
-            None => {
-                tracing::info!(target: TARGET, kids = ?keys.kids(), "the signing keys are loaded");
-                Arc::new(keys)
-            }
+    fn settled(&self, keys: KeySet) -> (Arc<KeySet>, u64) {
+        let Some(old) = self.snapshot.load_full() else {
+            tracing::info!(target: TARGET, kids = ?keys.kids(), "the signing keys are loaded");
+            return (Arc::new(keys), 1);
+        };
+        if old.keys.is_same_as(&keys) {
+            return (Arc::clone(&old.keys), old.generation);
         }
+        tracing::info!(
+            target: TARGET,
+            added = ?keys.kids_not_in(&old.keys),
+            gone = ?old.keys.kids_not_in(&keys),
+            "the signing keys have changed",
+        );
+        (Arc::new(keys), old.generation + 1)
     }
 
     fn log_failure(&self, error: FetchError, was_failing: bool) {

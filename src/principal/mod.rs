@@ -151,6 +151,15 @@ impl AgentPrincipal {
         }
     }
 
+    pub(crate) fn dates(&self) -> &Dates {
+        &self.inner.dates
+    }
+
+    /// Whether the token has a scope or a role: check 13.
+    pub(crate) fn is_granted_something(&self) -> bool {
+        self.inner.scopes.is_some() || !self.inner.roles.is_empty()
+    }
+
     /// The tenant in which the token is valid: `tid`. For an agent, the one it is registered in.
     #[must_use]
     pub fn tenant_id(&self) -> TenantId {

@@ -17,6 +17,8 @@ mod tower_contract;
 
 mod servers;
 
+mod cache;
+
 mod configuration;
 
 mod auto_traits;
