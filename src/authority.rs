@@ -188,6 +188,7 @@ impl Issuers {
     }
 
     /// Whether keys are only ever spoken of over loopback.
+    #[cfg(feature = "http-client")]
     pub(crate) fn is_loopback(&self) -> bool {
         self.origin.is_loopback_address()
     }

@@ -308,20 +308,28 @@ impl ValidatorBuilder {
     }
 
     fn client(&self, issuers: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {
-        if let Some(client) = &self.http_client {
-            return Ok(Arc::clone(client));
+        match &self.http_client {
+            Some(client) => Ok(Arc::clone(client)),
+            None => default_client(&self.key_settings, issuers),
         }
-        #[cfg(feature = "http-client")]
-        return Ok(Arc::new(crate::keys::ReqwestClient::new(
-            &self.key_settings,
-            issuers,
-        )?));
-        #[cfg(not(feature = "http-client"))]
-        Err(ConfigError::new(
-            "http_client",
-            "must be given, because the feature `http-client` is off",
-        ))
     }
+}
+
+#[cfg(feature = "http-client")]
+fn default_client(
+    settings: &KeySettings,
+    issuers: &Issuers,
+) -> Result<Arc<dyn HttpClient>, ConfigError> {
+    let client = crate::keys::ReqwestClient::new(settings, issuers)?;
+    Ok(Arc::new(client))
+}
+
+#[cfg(not(feature = "http-client"))]
+fn default_client(_: &KeySettings, _: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {
+    Err(ConfigError::new(
+        "http_client",
+        "must be given, because the feature `http-client` is off",
+    ))
 }
 
 impl fmt::Debug for ValidatorBuilder {

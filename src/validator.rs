@@ -21,7 +21,9 @@ use crate::{
 /// [`ready`](Self::ready), [`validate`](Self::validate) or request through a layer, on the
 /// [tokio](https://docs.rs/tokio) runtime of that call, which must have its timer enabled, and ends
 /// with the last clone. If its runtime ends before, the next call starts it again; a runtime that is
-/// kept but no longer driven stops the fetching, so call it where the application lives.
+/// kept but no longer driven stops the fetching, so call it where the application lives. On a runtime
+/// without a timer no request waits and nothing is fetched, but finding that out panics inside and is
+/// caught: a program that aborts on panics aborts.
 ///
 /// # What is checked
 ///

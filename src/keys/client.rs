@@ -23,6 +23,9 @@ impl ReqwestClient {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
+            // A connection serves the two documents of one fetch. By the next one the server may
+            // have closed it without a word.
+            .pool_idle_timeout(settings.total_timeout)
             .no_gzip()
             .no_brotli()
             .no_zstd()

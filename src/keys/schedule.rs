@@ -136,7 +136,7 @@ impl Schedule {
         self.not_before = None;
         let interval = self.settings.refresh_interval.mul_f64(0.9 + 0.2 * chance);
         // However close the stale limit lies, the next fetch comes before it.
-        self.due = now + interval.min(self.settings.stale_limit.mul_f64(0.9));
+        self.due = now + interval.min(self.settings.stale_limit.mul_f64(0.8 + 0.1 * chance));
     }
 
     /// The fetch under way was bad. `chance` is drawn from 0 to 1: full jitter.
@@ -159,9 +159,14 @@ impl Schedule {
         self.due = now + longest.mul_f64(chance).max(asked);
     }
 
-    /// The driver died. If a fetch was under way it has failed, and is tried again like any other.
+    /// The driver died. A fetch that was under way is tried again soon, and does not count as a
+    /// failure of the endpoint.
     pub(super) fn abandoned(&mut self, now: Instant, chance: f64) {
-        self.failed(now, None, chance);
+        let Some((number, _)) = self.under_way.take() else {
+            return;
+        };
+        self.ended = Some((number, false));
+        self.due = now + self.settings.first_retry.mul_f64(chance);
     }
 
     /// How many fetches were started so far: what a request remembers when it arrives.

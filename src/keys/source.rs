@@ -87,7 +87,12 @@ impl KeySource {
     /// Whether the keys that `rules` ask for are the ones in here.
     pub(crate) fn follows(&self, rules: &FetchRules) -> bool {
         let own = self.shared.fetcher.rules();
-        own.discovery_url == rules.discovery_url && own.algorithms == rules.algorithms
+        own.discovery_url == rules.discovery_url
+            && own.algorithms.len() == rules.algorithms.len()
+            && own
+                .algorithms
+                .iter()
+                .all(|algorithm| rules.algorithms.contains(algorithm))
     }
 
     /// Starts the task unless it runs. Without a runtime nothing happens.
