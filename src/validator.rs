@@ -278,11 +278,8 @@ impl Validator {
 
     /// Check 4, when the look-up has failed: worth waiting for, or not?
     fn want_key_for(&self, token: &UnverifiedToken<'_>) -> Decision {
-        match self
-            .shared
-            .keys
-            .want(token.kid(), self.is_worth_a_fetch(token, unix_now()))
-        {
+        let worth_a_fetch = || self.is_worth_a_fetch(token, unix_now());
+        match self.shared.keys.want(token.kid(), worth_a_fetch) {
             Ok(ticket) => Decision::Wait(ticket),
             Err(missing) => Decision::Made(Err(missing_key(missing))),
         }

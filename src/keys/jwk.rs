@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::set::PublishedKey;
 use crate::{
     authority::KeyIssuer,
-    token::{SignatureAlgorithm, VerificationKey, is_json_object},
+    token::{MAX_KID, SignatureAlgorithm, VerificationKey, is_json_object},
 };
 
 /// Members that Entra adds to [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517) and that the JOSE
@@ -29,7 +29,11 @@ pub(super) fn usable_key(json: &str, allowed: &[SignatureAlgorithm]) -> Option<P
     let jwk: Jwk = serde_json::from_str(json).ok()?;
     let entra: EntraMembers = serde_json::from_str(json).ok()?;
     let common = &jwk.common;
-    let kid = common.key_id.as_deref().filter(|kid| !kid.is_empty())?;
+    // A longer one is named by no token that is looked at.
+    let kid = common
+        .key_id
+        .as_deref()
+        .filter(|kid| (1..=MAX_KID).contains(&kid.len()))?;
     let may_verify = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature))
         && common
             .key_operations
@@ -352,7 +356,14 @@ mod tests {
 
     #[test]
     fn a_key_has_an_id() {
-        for kid in [json!(""), json!(1), json!(null), json!(["k"]), json!({})] {
+        for kid in [
+            json!("k".repeat(257)),
+            json!(""),
+            json!(1),
+            json!(null),
+            json!(["k"]),
+            json!({}),
+        ] {
             assert_skipped(&rsa_with("kid", kid));
         }
         assert_skipped(&without(&rsa(), "kid"));

@@ -192,25 +192,26 @@ impl Schedule {
         {
             return Verdict::Unavailable(self.until_next_try(now));
         }
-        if self.is_remembered_absent(kid, now) {
-            return Verdict::Absent;
-        }
-        let cooling_down = self.cooling_down(now);
-        if let Some((number, start)) = cooling_down
-            // Every later good fetch began within the cool-down too.
-            && self.good.is_some_and(|(good, _)| good >= number)
-        {
-            self.remember_absent(kid, start, now);
+        if self.is_known_absent(now, kid) {
             return Verdict::Absent;
         }
         if self.under_way.is_some() || self.key_wanted {
             return Verdict::Wait;
         }
-        if cooling_down.is_some() || self.is_barred(now) {
+        if self.cooling_down(now).is_some() || self.is_barred(now) {
             return Verdict::Unavailable(self.until_next_try(now));
         }
         self.key_wanted = true;
         Verdict::Wait
+    }
+
+    /// Whether a good fetch within the cool-down, or one that is remembered, did not bring this
+    /// `kid`. Every good fetch after the one whose cool-down is running began within it too.
+    pub(super) fn is_known_absent(&self, now: Instant, kid: &str) -> bool {
+        let was_looked_for = self
+            .cooling_down(now)
+            .is_some_and(|number| self.good.is_some_and(|(good, _)| good >= number));
+        was_looked_for || self.is_remembered_absent(kid, now)
     }
 
     /// A request needs any key set at all and can wait until `deadline`.
@@ -248,9 +249,10 @@ impl Schedule {
     }
 
     /// The fetch whose cool-down is running.
-    fn cooling_down(&self, now: Instant) -> Option<(Number, Instant)> {
+    fn cooling_down(&self, now: Instant) -> Option<Number> {
         self.for_unknown_key
             .filter(|(_, start)| now < *start + self.settings.cool_down)
+            .map(|(number, _)| number)
     }
 
     /// Remembers a `kid` for one cool-down from the start of the fetch that did not bring it.

@@ -114,8 +114,16 @@ impl KeySource {
     ///
     /// A token that is not worth a fetch waits for the first key set like any other, and for no
     /// second one.
-    pub(crate) fn want(&self, kid: &str, worth_a_fetch: bool) -> Result<Ticket, MissingKey> {
-        Ticket::new(&self.shared, kid, worth_a_fetch)
+    pub(crate) fn want(
+        &self,
+        kid: &str,
+        worth_a_fetch: impl FnOnce() -> bool,
+    ) -> Result<Ticket, MissingKey> {
+        // What a flood of invented keys comes to, and so the least that can be done for it.
+        if self.shared.is_known_absent(kid) {
+            return Err(MissingKey::Unknown);
+        }
+        Ticket::new(&self.shared, kid, worth_a_fetch())
     }
 
     /// A signature was bad although its key is known: it may have been replaced.
@@ -224,6 +232,15 @@ impl Shared {
             Some(_) if worth_a_fetch => schedule.want_key(now(), kid, came),
             Some(_) => Verdict::Absent,
         }
+    }
+
+    fn is_known_absent(&self, kid: &str) -> bool {
+        let schedule = self.schedule();
+        // Within the lock, like every verdict.
+        let is_absent = self
+            .snapshot()
+            .is_some_and(|snapshot| snapshot.keys.get(kid).is_none());
+        is_absent && schedule.is_known_absent(now(), kid)
     }
 
     pub(super) fn ensure_running(self: &Arc<Self>) {

@@ -100,7 +100,7 @@ impl<'j> Slots<'j> for Members<'j> {
 }
 
 /// The longest `kid` that is looked up, in bytes.
-const MAX_KID: usize = 256;
+pub(crate) const MAX_KID: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,7 @@ pub use self::signature::SignatureAlgorithm;
 pub(crate) use self::{
     claims::{Claims, Verified},
     compact::{TokenRules, UnverifiedToken},
+    header::MAX_KID,
     json::is_json_object,
     number::Number,
     signature::{VerificationKey, VerifiedToken},
