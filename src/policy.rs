@@ -79,7 +79,7 @@ impl Policy {
     pub(crate) fn signer(&self, signer: Signer<'_>, origin: &Origin) -> Result<(), ErrorKind> {
         let tid = origin.tenant.as_str();
         let may_sign = match signer.issuer {
-            Some(issuer) => issuer.is(&self.issuers.v2.fill(tid), tid),
+            Some(issuer) => issuer.agrees_with(&self.issuers.v2, tid),
             None => signer.discovery_names_one_tenant,
         };
         let same_cloud = match (signer.cloud, signer.discovery_cloud) {
