@@ -39,7 +39,7 @@ impl UnverifiedToken<'_> {
     /// The claims as somebody wrote them: good for deciding whether a fetch is worth it, and for
     /// nothing else.
     pub(crate) fn unverified_claims(&self) -> Result<Claims<'_>, ErrorKind> {
-        Claims::parse(&self.payload)
+        Claims::parse(self.payload())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Is this text a compact JWS at all? Splits it, decodes it, and reads its header.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use base64_simd::URL_SAFE_NO_PAD;
 
@@ -20,8 +20,10 @@ pub(crate) struct TokenRules {
 pub(crate) struct UnverifiedToken<'t> {
     pub(super) signing_input: &'t str,
     pub(super) header: Header,
-    pub(super) payload: Vec<u8>,
-    pub(super) signature: Vec<u8>,
+    pub(super) payload: Range<usize>,
+    pub(super) signature: Range<usize>,
+    /// All three segments, decoded one behind the other.
+    pub(super) decoded: Vec<u8>,
 }
 
 impl<'t> UnverifiedToken<'t> {
@@ -35,16 +37,27 @@ impl<'t> UnverifiedToken<'t> {
         let signing_input = token
             .get(..header.len() + 1 + payload.len())
             .ok_or(ErrorKind::MalformedToken)?;
-        let header = decode(header)?;
-        let payload = decode(payload)?;
-        let signature = decode(signature)?;
-        let header = Header::parse(&header, &rules.algorithms)?;
+        // Decoding makes shorter, so this is the one allocation for all three.
+        let mut decoded = Vec::with_capacity(token.len());
+        let header = decode(header, &mut decoded)?;
+        let payload = decode(payload, &mut decoded)?;
+        let signature = decode(signature, &mut decoded)?;
+        let header = Header::parse(part(&decoded, &header), &rules.algorithms)?;
         Ok(Self {
             signing_input,
             header,
             payload,
             signature,
+            decoded,
         })
+    }
+
+    pub(super) fn payload(&self) -> &[u8] {
+        part(&self.decoded, &self.payload)
+    }
+
+    pub(super) fn signature(&self) -> &[u8] {
+        part(&self.decoded, &self.signature)
     }
 
     pub(crate) fn kid(&self) -> &str {
@@ -79,12 +92,19 @@ fn split(token: &str) -> Result<[&str; 3], ErrorKind> {
     }
 }
 
-/// Padding, white space, the `+/` alphabet and non-zero trailing bits are all refused: one token
-/// has one spelling.
-fn decode(segment: &str) -> Result<Vec<u8>, ErrorKind> {
+/// Decodes a segment behind the ones before, and tells where it is. Padding, white space, the `+/`
+/// alphabet and non-zero trailing bits are all refused: one token has one spelling.
+fn decode(segment: &str, decoded: &mut Vec<u8>) -> Result<Range<usize>, ErrorKind> {
+    let start = decoded.len();
     URL_SAFE_NO_PAD
-        .decode_to_vec(segment)
-        .map_err(|_| ErrorKind::MalformedToken)
+        .decode_append(segment, decoded)
+        .map_err(|_| ErrorKind::MalformedToken)?;
+    Ok(start..decoded.len())
+}
+
+/// A range that [`decode`] has given lies within what it has decoded.
+pub(super) fn part<'d>(decoded: &'d [u8], range: &Range<usize>) -> &'d [u8] {
+    decoded.get(range.clone()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::error::ErrorKind;
 
 /// What a header says, as far as it is listened to.
 ///
-/// Key material and URLs (`jwk`, `jku`, `x5c`, `x5u`, `x5t`) are not even read.
+/// Key material and URLs (`jwk`, `jku`, `x5c`, `x5u`, `x5t`) are not listened to.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(super) algorithm: SignatureAlgorithm,
@@ -76,6 +76,8 @@ struct Members<'j> {
     enc: Option<Value<'j>>,
     cty: Option<Value<'j>>,
     nonce: Option<Value<'j>>,
+    /// In every version 1.0 token, and never used.
+    _x5t: Option<Value<'j>>,
 }
 
 impl<'j> Slots<'j> for Members<'j> {
@@ -90,6 +92,7 @@ impl<'j> Slots<'j> for Members<'j> {
             "enc" => &mut self.enc,
             "cty" => &mut self.cty,
             "nonce" => &mut self.nonce,
+            "x5t" => &mut self._x5t,
             _ => return None,
         })
     }
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn key_material_in_the_header_is_not_even_read() {
+    fn key_material_in_the_header_is_never_used() {
         for member in [
             "\"jwk\":{\"kty\":\"RSA\"}",
             "\"jku\":\"https://evil.example\"",

@@ -47,7 +47,7 @@ pub(crate) struct MalformedJson;
 pub(crate) fn read_object<'j, S: Slots<'j>>(text: &'j str) -> Result<S, MalformedJson> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let mut slots = S::default();
-    let mut names = Vec::with_capacity(TYPICAL_MEMBERS);
+    let mut names = Vec::new();
     let object = TopLevel {
         slots: &mut slots,
         names: &mut names,
@@ -105,6 +105,9 @@ impl<'j, S: Slots<'j>> Visitor<'j> for TopLevel<'_, 'j, S> {
             } else if S::is_refused(&name) {
                 return Err(A::Error::custom("a refused member"));
             } else {
+                if self.names.capacity() == 0 {
+                    self.names.reserve(TYPICAL_MEMBERS);
+                }
                 let reader = Reader {
                     depth: 1,
                     capture: false,
@@ -203,7 +206,7 @@ impl<'j> Visitor<'j> for Reader<'_, 'j> {
             while seq.next_element_seed(self.inner())?.is_some() {}
             return Ok(Value::Null);
         }
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(TYPICAL_ITEMS);
         loop {
             let element = Reader {
                 capture: true,
@@ -288,6 +291,9 @@ const MAX_DEPTH: usize = 32;
 
 /// Enough for the members of an Entra token that nobody looks at.
 const TYPICAL_MEMBERS: usize = 32;
+
+/// Enough for the roles and groups of nearly everybody.
+const TYPICAL_ITEMS: usize = 64;
 
 const TWICE: &str = "a member twice";
 

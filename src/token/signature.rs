@@ -1,13 +1,13 @@
 //! Does this key vouch for this token? Makes check 5.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
     RsaParameters, RsaPublicKeyComponents,
 };
 
-use super::UnverifiedToken;
+use super::{UnverifiedToken, compact::part};
 use crate::error::ErrorKind;
 
 /// A signature algorithm that the allow-list may name:
@@ -86,11 +86,12 @@ impl VerificationKey {
         let is_right_algorithm = token.header.algorithm == self.algorithm;
         let verify = || {
             self.key
-                .verify_sig(token.signing_input.as_bytes(), &token.signature)
+                .verify_sig(token.signing_input.as_bytes(), token.signature())
         };
         if is_right_algorithm && verify().is_ok() {
             Ok(VerifiedToken {
                 payload: token.payload,
+                decoded: token.decoded,
             })
         } else {
             Err(BadSignature(token))
@@ -123,12 +124,13 @@ impl fmt::Debug for VerificationKey {
 /// The payload of a token whose signature has been verified. Only
 /// [`VerificationKey::verify`] makes one.
 pub(crate) struct VerifiedToken {
-    payload: Vec<u8>,
+    payload: Range<usize>,
+    decoded: Vec<u8>,
 }
 
 impl VerifiedToken {
     pub(super) fn payload(&self) -> &[u8] {
-        &self.payload
+        part(&self.decoded, &self.payload)
     }
 }
 
