@@ -106,8 +106,14 @@ impl ValidatorBuilder {
     /// The algorithms that a token may be signed with. Default RS256 alone, which is what Entra
     /// uses. An empty list is refused.
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = SignatureAlgorithm>) -> Self {
+        let mut distinct = Vec::new();
+        for algorithm in algorithms {
+            if !distinct.contains(&algorithm) {
+                distinct.push(algorithm);
+            }
+        }
         Self {
-            algorithms: algorithms.into_iter().collect(),
+            algorithms: distinct,
             ..self
         }
     }
@@ -154,7 +160,8 @@ impl ValidatorBuilder {
     /// other's. Default: keys of its own.
     ///
     /// The other must ask for keys at the same place: the same authority and `app_id`, and the same
-    /// single tenant, or both of them several tenants. Its algorithms must be the same.
+    /// single tenant or else several, with personal accounts among them or not. Its algorithms must
+    /// be the same.
     pub fn share_keys_with(self, other: &Validator) -> Self {
         Self {
             shared_keys: Some(other.keys()),
@@ -162,12 +169,14 @@ impl ValidatorBuilder {
         }
     }
 
-    /// Remembers the callers of up to this many verified tokens, so that a token that comes again
+    /// Remembers the callers of about this many verified tokens, so that a token that comes again
     /// costs a hash instead of a signature check. Default: none; from 1 to 1,000,000.
     ///
     /// Entries are found by the SHA-256 of the whole token and hold its claims, but no token. They
-    /// belong to this validator and the ones derived from it, and to one key set: a changed one
-    /// empties the cache. Dates are checked each time; refusals are never remembered.
+    /// belong to this validator and the ones derived from it, and to one key set. Dates are checked
+    /// each time; refusals are never remembered. An entry that has expired or whose key set is no
+    /// longer in force is never used; it leaves when its token comes again, when a token is verified
+    /// by the new keys, or when others need the room.
     pub fn token_cache(self, capacity: usize) -> Self {
         Self {
             token_cache: Some(capacity),

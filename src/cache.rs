@@ -18,7 +18,7 @@ use crate::principal::AgentPrincipal;
 /// The callers of verified tokens.
 pub(crate) struct TokenCache {
     entries: Cache<TokenDigest, Entry>,
-    /// The key set of the last entry.
+    /// The latest key set that an entry was verified by.
     generation: AtomicU64,
 }
 
@@ -63,10 +63,14 @@ impl TokenCache {
             .map(|entry| entry.caller)
     }
 
-    /// Keeps the caller of a token that these keys have verified. The first one of another
-    /// generation empties the cache.
+    /// Keeps the caller of a token that these keys have verified. The first one of a later generation
+    /// empties the cache; one of an earlier comes too late.
     pub(crate) fn insert(&self, token: TokenDigest, caller: AgentPrincipal, generation: u64) {
-        if self.generation.swap(generation, Ordering::AcqRel) != generation {
+        let latest = self.generation.fetch_max(generation, Ordering::AcqRel);
+        if latest > generation {
+            return;
+        }
+        if latest < generation {
             self.entries.clear();
         }
         self.entries.insert(token, Entry { caller, generation });

@@ -23,7 +23,8 @@ use crate::{
 /// with the last clone. If its runtime ends before, the next call starts it again; a runtime that is
 /// kept but no longer driven stops the fetching, so call it where the application lives. On a runtime
 /// without a timer no request waits and nothing is fetched, but finding that out panics inside and is
-/// caught: a program that aborts on panics aborts.
+/// caught: a program that aborts on panics aborts. What one runtime has begun to wait for must not be
+/// awaited on another that has no timer.
 ///
 /// # What is checked
 ///
@@ -169,7 +170,8 @@ impl Validator {
         self.ensure_running();
         let snapshot = self.shared.keys.snapshot();
         match (&self.shared.cache, &snapshot) {
-            (Some(cache), Some(snapshot)) if token.len() <= self.shared.rules.max_len => {
+            // What cannot be a token is not worth a hash.
+            (Some(cache), Some(snapshot)) if self.shared.rules.allow_shape_of(token) => {
                 self.decide_by_cache(cache, token, snapshot)
             }
             _ => self.decide_by_proof(token, snapshot.as_deref()),

@@ -23,7 +23,8 @@ pub(crate) struct Ticket {
     came: u64,
     deadline: time::Instant,
     progress: watch::Receiver<()>,
-    _place: OwnedSemaphorePermit,
+    /// None for a request whose key has come meanwhile, which does not wait.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Ticket {
@@ -32,9 +33,6 @@ impl Ticket {
         kid: &str,
         worth_a_fetch: bool,
     ) -> Result<Self, MissingKey> {
-        let full = MissingKey::Unavailable {
-            retry_after: Duration::from_secs(1),
-        };
         let came = shared.schedule().started();
         let deadline = now() + shared.settings.wait;
         // Before the verdict: whatever ends after it is noticed.
@@ -48,13 +46,15 @@ impl Ticket {
         }
         // Whether or not there is a place left: the fetch is wanted.
         shared.wake.notify_one();
-        // Without a timer nothing would end the waiting.
-        if runtime_with_a_timer().is_none() {
-            return Err(full);
-        }
-        let place = Arc::clone(&shared.waiters)
-            .try_acquire_owned()
-            .map_err(|_| full)?;
+        let place = if shared.snapshot_with(kid).is_some() {
+            None
+        } else if runtime_with_a_timer().is_none() {
+            // Nothing would end the waiting.
+            return Err(TRY_AGAIN);
+        } else {
+            let waiters = Arc::clone(&shared.waiters);
+            Some(waiters.try_acquire_owned().map_err(|_| TRY_AGAIN)?)
+        };
         Ok(Self {
             shared: Arc::clone(shared),
             kid: kid.into(),
@@ -62,7 +62,7 @@ impl Ticket {
             came,
             deadline: deadline.into(),
             progress,
-            _place: place,
+            place: place,
         })
     }
 
@@ -79,6 +79,8 @@ impl Ticket {
                 .shared
                 .verdict(&self.kid, self.worth_a_fetch, self.came, deadline)
             {
+                // The key that had come is gone again, and there is no place to wait in.
+                Verdict::Wait if self.place.is_none() => return Err(TRY_AGAIN),
                 Verdict::Wait => self.shared.wake.notify_one(),
                 Verdict::Absent => return Err(MissingKey::Unknown),
                 Verdict::Unavailable(retry_after) => {
@@ -89,8 +91,7 @@ impl Ticket {
                 .await
                 .is_err()
             {
-                let retry_after = Duration::from_secs(1);
-                return Err(MissingKey::Unavailable { retry_after });
+                return Err(TRY_AGAIN);
             }
         }
     }
@@ -103,3 +104,8 @@ impl fmt::Debug for Ticket {
             .finish_non_exhaustive()
     }
 }
+
+/// What a request is told that cannot wait, or has waited for long enough.
+const TRY_AGAIN: MissingKey = MissingKey::Unavailable {
+    retry_after: Duration::from_secs(1),
+};

@@ -16,6 +16,13 @@ pub(crate) struct TokenRules {
     pub(crate) algorithms: Vec<SignatureAlgorithm>,
 }
 
+impl TokenRules {
+    /// Whether this text has the size and the segments of a token.
+    pub(crate) fn allow_shape_of(&self, token: &str) -> bool {
+        token.len() <= self.max_len && split(token).is_ok()
+    }
+}
+
 /// A well-formed compact JWS, of which nothing is known to be true.
 pub(crate) struct UnverifiedToken<'t> {
     pub(super) signing_input: &'t str,
