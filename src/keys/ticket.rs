@@ -62,7 +62,7 @@ impl Ticket {
             came,
             deadline: deadline.into(),
             progress,
-            place: place,
+            place,
         })
     }
 

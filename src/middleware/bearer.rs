@@ -51,13 +51,22 @@ impl<'h> Credentials<'h> {
 fn token(rest: &[u8]) -> Option<&str> {
     let start = rest.iter().position(|byte| *byte != b' ')?;
     let token = std::str::from_utf8(rest.get(start..)?).ok()?;
-    token.bytes().all(is_token_character).then_some(token)
+    token
+        .bytes()
+        .fold(true, |fits, byte| fits & is_token_character(byte))
+        .then_some(token)
 }
 
 /// `=` is padding, and RFC 6750 has it only at the end; elsewhere it makes a malformed token, which
 /// is told from a malformed request further on.
+///
+/// Without a branch, so that sixteen characters are looked at at once.
 fn is_token_character(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    // `-./` and the digits stand side by side.
+    let is_digit_or_near = byte.wrapping_sub(b'-') < 13;
+    let is_other = (byte == b'_') | (byte == b'~') | (byte == b'+') | (byte == b'=');
+    is_letter | is_digit_or_near | is_other
 }
 
 #[cfg(test)]
@@ -99,6 +108,14 @@ mod tests {
                 Credentials::of(&headers),
                 Ok(Credentials::Bearer("a.b-c_d~e+f/g="))
             );
+        }
+    }
+
+    #[test]
+    fn the_characters_of_a_token_are_those_of_rfc_6750() {
+        for byte in 0..=u8::MAX {
+            let expected = byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+            assert_eq!(is_token_character(byte), expected, "{byte}");
         }
     }
 
