@@ -1,0 +1,118 @@
+//! How often a validation asks for memory: what a change can make worse without anybody's noticing.
+//!
+//! Counted are the calls of the Rust allocator on the thread that validates. What the C library
+//! behind the signature check takes for itself is not among them. To see the counts:
+//!
+//! ```text
+//! cargo test --test allocations -- --nocapture --test-threads 1
+//! ```
+
+#[path = "../benches/common/poll.rs"]
+mod poll;
+#[path = "../benches/common/tokens.rs"]
+mod tokens;
+
+use std::sync::OnceLock;
+
+use tokio::runtime::Runtime;
+use tower_entra::{ErrorKind, Validator, testing::Issuer};
+
+use self::poll::at_once;
+
+#[test]
+fn a_cold_validation_allocates_at_most_10_times() {
+    let token = tokens::agent(issuer()).mint();
+    assert_at_most(10, allocations(&cold(), &token, Ok(())));
+}
+
+#[test]
+fn groups_make_it_no_more_than_10_either() {
+    let token = tokens::agent_with_groups(issuer()).mint();
+    assert_at_most(10, allocations(&cold(), &token, Ok(())));
+}
+
+#[test]
+fn a_cached_validation_allocates_at_most_once() {
+    for token in [tokens::agent(issuer()), tokens::agent_with_groups(issuer())] {
+        assert_at_most(1, allocations(&cached(), &token.mint(), Ok(())));
+    }
+}
+
+#[test]
+fn a_malformed_token_allocates_at_most_once() {
+    let good = tokens::agent(issuer()).mint();
+    let (two_segments, _) = good.rsplit_once('.').expect("a token has dots");
+    let (header, rest) = good.split_once('.').expect("a token has dots");
+    for malformed in [
+        two_segments,
+        &format!("{good}.AQ"),
+        &format!("{header}=.{rest}"),
+        &format!("{header}.={rest}"),
+        &format!("{good}="),
+        &".".repeat(20_000),
+    ] {
+        let expected = match malformed.len() {
+            20_000 => ErrorKind::TokenTooLarge,
+            _ => ErrorKind::MalformedToken,
+        };
+        for validator in [cold(), cached()] {
+            assert_at_most(1, allocations(&validator, malformed, Err(expected)));
+        }
+    }
+}
+
+#[test]
+fn an_algorithm_that_is_not_allowed_allocates_at_most_once() {
+    let token = tokens::agent(issuer()).algorithm("RS384").mint();
+    let expected = Err(ErrorKind::AlgorithmNotAllowed);
+    assert_at_most(1, allocations(&cold(), &token, expected));
+}
+
+/// How often a validation of the token allocates that is not the first: the first ones fill what is
+/// there to be filled.
+#[track_caller]
+fn allocations(validator: &Validator, token: &str, expected: Result<(), ErrorKind>) -> u64 {
+    let _entered = runtime().enter();
+    for _ in 0..2 {
+        validate(validator, token, expected);
+    }
+    let count = allocation_counter::measure(|| validate(validator, token, expected)).count_total;
+    println!("{count} allocations: {} bytes, {expected:?}", token.len());
+    count
+}
+
+#[track_caller]
+fn validate(validator: &Validator, token: &str, expected: Result<(), ErrorKind>) {
+    let verdict = at_once(validator.validate(token));
+    let verdict = verdict.map(drop).map_err(|error| error.kind());
+    assert_eq!(verdict, expected);
+}
+
+#[track_caller]
+fn assert_at_most(limit: u64, count: u64) {
+    assert!(count <= limit, "{count} allocations are more than {limit}");
+}
+
+fn cold() -> Validator {
+    with_keys(issuer().validator())
+}
+
+fn cached() -> Validator {
+    let builder = issuer().validator_builder().token_cache(16);
+    with_keys(builder.build().expect("a good configuration"))
+}
+
+fn with_keys(validator: Validator) -> Validator {
+    runtime().block_on(validator.ready());
+    validator
+}
+
+fn issuer() -> &'static Issuer {
+    static ISSUER: OnceLock<Issuer> = OnceLock::new();
+    ISSUER.get_or_init(Issuer::start_blocking)
+}
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().expect("a runtime"))
+}
