@@ -103,6 +103,8 @@ mod ids;
 
 mod error;
 
+mod diagnosis;
+
 mod middleware;
 
 mod policy;
@@ -128,8 +130,9 @@ pub use self::{
     keys::{HttpClient, KeySettings, KeyStatus},
     middleware::{Denial, EmptyBody, EntraAuth, EntraAuthLayer, RefusalBody, ResponseFuture},
     principal::{
-        AgentPrincipal, AgentStatus, ClaimsError, ClientAuthentication, Facet, Facets, Groups,
-        IdentityRelationship, IdentityRelationships, IdentityType, PrincipalKind, TokenVersion,
+        AgentPrincipal, AgentStatus, AuditRecord, ClaimsError, ClientAuthentication, Facet, Facets,
+        Groups, IdentityRelationship, IdentityRelationships, IdentityType, PrincipalKind,
+        TokenVersion,
     },
     tenants::Tenants,
     token::SignatureAlgorithm,

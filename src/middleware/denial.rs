@@ -40,6 +40,16 @@ pub(super) enum Demand {
     Authentication { acr_values: Vec<String> },
 }
 
+impl Demand {
+    /// The scopes that are asked for, if it is scopes.
+    pub(super) fn scopes(&self) -> &[String] {
+        match self {
+            Self::Permission { scopes } => scopes,
+            Self::ClaimsChallenge { .. } | Self::Authentication { .. } => &[],
+        }
+    }
+}
+
 impl Denial {
     /// A denial that no scope would mend: 403 with `error="insufficient_scope"`, as
     /// [RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) asks for.

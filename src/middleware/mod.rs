@@ -10,6 +10,8 @@ mod bearer;
 
 mod rejection;
 
+mod audit;
+
 mod denial;
 
 #[cfg(feature = "axum")]

@@ -7,8 +7,12 @@ use http::{
     header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::{Denial, denial::Demand};
-use crate::error::{ConfigError, Error, ErrorKind};
+use super::{Denial, audit::Audit, denial::Demand};
+use crate::{
+    diagnosis::denied,
+    error::{ConfigError, Error, ErrorKind},
+    principal::AgentPrincipal,
+};
 
 /// Builds the body of a refusal.
 ///
@@ -44,6 +48,7 @@ where
 pub(super) struct Responder<B> {
     pub(super) challenge: Arc<Challenge>,
     pub(super) body: B,
+    pub(super) audit: Audit,
 }
 
 impl<B> Responder<B> {
@@ -51,7 +56,7 @@ impl<B> Responder<B> {
     where
         B: RefusalBody<ResBody>,
     {
-        log(error.kind());
+        self.audit.refused(&error, None);
         let (status, challenge) = self.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
         let body = self.body.refusal_body(&error, &mut headers);
@@ -72,24 +77,23 @@ impl<B> Responder<B> {
 
     /// Completes the answer of a handler that refused by a [`Denial`]. An outer layer of the same
     /// kind leaves it as it is.
-    pub(super) fn complete<ResBody>(&self, response: &mut Response<ResBody>) {
+    pub(super) fn complete<ResBody>(
+        &self,
+        response: &mut Response<ResBody>,
+        caller: Option<&AgentPrincipal>,
+    ) {
         let Some(denial) = response.extensions_mut().remove::<Denial>() else {
             return;
         };
-        log(ErrorKind::Denied);
+        let error = denied(denial.demand().scopes());
+        self.audit.refused(&error, caller);
         let (status, challenge) = self.challenge.denial(denial.demand());
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(WWW_AUTHENTICATE, challenge);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
-            .extensions_mut()
-            .insert(Error::from(ErrorKind::Denied));
+        response.extensions_mut().insert(error);
     }
-}
-
-fn log(kind: ErrorKind) {
-    tracing::debug!(target: "tower_entra", code = kind.as_str(), "request refused");
 }
 
 /// The parts of a `Bearer` challenge that are the same for every request:
