@@ -8,7 +8,7 @@ use axum_core::{
 };
 use http::{StatusCode, request::Parts};
 
-use super::{EmptyBody, ProblemJson, rejection::deny, service::caller};
+use super::{EmptyBody, ProblemJson, deny::deny, service::caller};
 use crate::{
     principal::AgentPrincipal,
     requirement::{Demand, Denial},

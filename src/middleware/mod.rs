@@ -10,6 +10,8 @@ mod bearer;
 
 mod rejection;
 
+mod deny;
+
 mod problem;
 
 mod require;

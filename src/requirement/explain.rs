@@ -1,11 +1,11 @@
-//! Why a requirement does not hold, in words for the operator: configured names and what the caller
-//! was found to be, and nothing else of its token.
+//! A requirement, and why it does not hold, in words for the operator: configured names and what the
+//! caller was found to be, and nothing else of its token.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use super::{
     DenialReason, Requirement,
-    rule::{Lack, Rule, is_delegated, join},
+    rule::{Lack, Rule, is_delegated},
 };
 use crate::principal::{AgentPrincipal, AgentStatus, PrincipalKind};
 
@@ -18,7 +18,7 @@ impl Rule {
         text
     }
 
-    fn write_lacks(&self, caller: &AgentPrincipal, text: &mut String) -> std::fmt::Result {
+    fn write_lacks(&self, caller: &AgentPrincipal, text: &mut String) -> fmt::Result {
         let kind = caller.kind();
         match self {
             Self::Scope(scope) if is_delegated(caller) => {
@@ -89,7 +89,7 @@ fn write_each<'r>(
     parts: impl Iterator<Item = &'r Requirement>,
     caller: &AgentPrincipal,
     text: &mut String,
-) -> std::fmt::Result {
+) -> fmt::Result {
     for (number, part) in parts.enumerate() {
         if number > 0 {
             text.write_str("; ")?;
@@ -133,6 +133,53 @@ impl Lack<'_> {
         let is_agents = |kind| matches!(kind, &(AutonomousAgent | AgentOnBehalfOfUser | AgentUser));
         matches!(self.rule, Rule::Kinds(kinds) if kinds.iter().any(is_agents))
     }
+}
+
+/// In the words of the methods that make them.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scope(scope) => write!(f, "scope {scope}"),
+            Self::Role(role) => write!(f, "role {role}"),
+            Self::ScopeOrRole { scope, role } => write!(f, "scope {scope} (app-only: role {role})"),
+            Self::Kinds(kinds) => join(f, "kind ", kinds, "/"),
+            Self::Agents => f.write_str("agents"),
+            Self::NoAgents => f.write_str("no agents"),
+            Self::People => f.write_str("people"),
+            Self::PeopleOrUnattested => f.write_str("people or unattested"),
+            Self::Clients(clients) => write!(f, "one of {} clients", clients.len()),
+            Self::Principals(principals) => write!(f, "one of {} principals", principals.len()),
+            Self::SignIn { context, .. } => write!(f, "authentication context {context}"),
+            Self::All(parts) => join(f, "", parts.iter().map(|part| Nested(&part.rule)), " and "),
+            Self::Any(parts) => join(f, "", parts.iter().map(|part| Nested(&part.rule)), " or "),
+        }
+    }
+}
+
+/// A part of an `and` or an `or`.
+struct Nested<'r>(&'r Rule);
+
+impl fmt::Display for Nested<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Rule::All(_) | Rule::Any(_) => write!(f, "({})", self.0),
+            part => part.fmt(f),
+        }
+    }
+}
+
+fn join<T: fmt::Display>(
+    to: &mut impl Write,
+    begin: &str,
+    parts: impl IntoIterator<Item = T>,
+    between: &str,
+) -> fmt::Result {
+    let mut separator = begin;
+    for part in parts {
+        write!(to, "{separator}{part}")?;
+        separator = between;
+    }
+    Ok(())
 }
 
 const UNKNOWN_KIND: &str = "the token's idtyp has a value that this crate does not know";

@@ -12,13 +12,15 @@ use crate::{
 
 mod rule;
 
-mod explain;
-
 mod denial;
 
+mod reason;
+
+mod explain;
+
 pub(crate) use self::denial::Demand;
-pub use self::denial::{Denial, DenialReason};
 use self::rule::{Rule, StepUp};
+pub use self::{denial::Denial, reason::DenialReason};
 
 /// What a caller must be, or must have been granted, to do something.
 ///

@@ -1,7 +1,5 @@
 //! What a requirement is made of, and whether a caller satisfies it.
 
-use std::fmt;
-
 use super::{DenialReason, Requirement};
 use crate::{
     ids::{AppId, ObjectId, TenantId},
@@ -257,53 +255,6 @@ fn worst<'r>(parts: &'r [Requirement], caller: &AgentPrincipal) -> Result<(), La
         }
     }
     worst.map_or(Ok(()), Err)
-}
-
-/// In the words of the methods that make them.
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Scope(scope) => write!(f, "scope {scope}"),
-            Self::Role(role) => write!(f, "role {role}"),
-            Self::ScopeOrRole { scope, role } => write!(f, "scope {scope} (app-only: role {role})"),
-            Self::Kinds(kinds) => join(f, "kind ", kinds, "/"),
-            Self::Agents => f.write_str("agents"),
-            Self::NoAgents => f.write_str("no agents"),
-            Self::People => f.write_str("people"),
-            Self::PeopleOrUnattested => f.write_str("people or unattested"),
-            Self::Clients(clients) => write!(f, "one of {} clients", clients.len()),
-            Self::Principals(principals) => write!(f, "one of {} principals", principals.len()),
-            Self::SignIn { context, .. } => write!(f, "authentication context {context}"),
-            Self::All(parts) => join(f, "", parts.iter().map(|part| Nested(&part.rule)), " and "),
-            Self::Any(parts) => join(f, "", parts.iter().map(|part| Nested(&part.rule)), " or "),
-        }
-    }
-}
-
-/// A part of an `and` or an `or`.
-struct Nested<'r>(&'r Rule);
-
-impl fmt::Display for Nested<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Rule::All(_) | Rule::Any(_) => write!(f, "({})", self.0),
-            part => part.fmt(f),
-        }
-    }
-}
-
-pub(super) fn join<T: fmt::Display>(
-    to: &mut impl fmt::Write,
-    begin: &str,
-    parts: impl IntoIterator<Item = T>,
-    between: &str,
-) -> fmt::Result {
-    let mut separator = begin;
-    for part in parts {
-        write!(to, "{separator}{part}")?;
-        separator = between;
-    }
-    Ok(())
 }
 
 /// Every kind with every status that it can have: what the classification of a caller can come to.
