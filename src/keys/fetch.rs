@@ -18,6 +18,12 @@ use crate::{authority::Issuers, token::SignatureAlgorithm};
 /// **must not follow redirects**, must not decompress, and should stop reading after `max_body`
 /// bytes; a longer body is refused either way. Whether an answer is any good is judged by the
 /// caller, who also limits the time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot fetch keys: it is no `HttpClient`",
+    label = "not an `HttpClient`",
+    note = "wrap it in a type of your own and implement `tower_entra::HttpClient` for that: it must \
+            follow no redirects and decompress nothing"
+)]
 pub trait HttpClient: Send + Sync + 'static {
     /// Sends one `GET` and returns whatever is answered, body included.
     ///

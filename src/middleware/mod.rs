@@ -10,17 +10,22 @@ mod bearer;
 
 mod rejection;
 
-mod denial;
+mod deny;
+
+mod problem;
+
+mod require;
 
 #[cfg(feature = "axum")]
 mod extract;
 
 #[cfg(feature = "axum")]
-pub use self::extract::MissingPrincipal;
+pub use self::extract::{MissingPrincipal, Problem};
 pub use self::{
-    denial::Denial,
     future::ResponseFuture,
     layer::EntraAuthLayer,
+    problem::ProblemJson,
     rejection::{EmptyBody, RefusalBody},
+    require::{Require, RequireFuture, RequireLayer},
     service::EntraAuth,
 };
