@@ -1,7 +1,7 @@
 //! Whose tokens are accepted: which issuers an authority may produce, and where its discovery
 //! document lies.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use crate::{error::ConfigError, ids::TenantId, origin::Origin, tenants::TenantPolicy};
 
@@ -240,6 +240,13 @@ impl IssuerTemplate {
             .is_some_and(|rest| rest == self.suffix)
     }
 
+    /// Whether `issuer` is this template, whatever stands in the place of the tenant.
+    pub(crate) fn has_form_of(&self, issuer: &str) -> bool {
+        issuer
+            .strip_prefix(self.prefix.as_str())
+            .is_some_and(|rest| rest.ends_with(self.suffix.as_str()))
+    }
+
     pub(crate) fn fill(&self, tid: &str) -> String {
         [self.prefix.as_str(), tid, self.suffix.as_str()].concat()
     }
@@ -254,7 +261,6 @@ pub(crate) struct KeyIssuer {
 
 impl KeyIssuer {
     pub(crate) fn parse(text: &str) -> Self {
-        const TENANT: &str = "{tenantid}";
         let lower = text.to_ascii_lowercase();
         let mut parts = Vec::new();
         let mut from = 0;
@@ -300,7 +306,15 @@ impl KeyIssuer {
     }
 }
 
+impl fmt::Display for KeyIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.parts.join(TENANT))
+    }
+}
+
 const PLACEHOLDER: &str = "{tid}";
+/// What stands for the tenant in a key's issuer, in lower case.
+const TENANT: &str = "{tenantid}";
 const MAX_URL: usize = 2_048;
 
 #[cfg(test)]

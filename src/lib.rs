@@ -105,6 +105,8 @@ mod requirement;
 
 mod error;
 
+mod diagnosis;
+
 mod middleware;
 
 mod policy;
@@ -133,8 +135,9 @@ pub use self::{
         RequireLayer, ResponseFuture,
     },
     principal::{
-        AgentPrincipal, AgentStatus, ClaimsError, ClientAuthentication, Facet, Facets, Groups,
-        IdentityRelationship, IdentityRelationships, IdentityType, PrincipalKind, TokenVersion,
+        AgentPrincipal, AgentStatus, AuditRecord, ClaimsError, ClientAuthentication, Facet, Facets,
+        Groups, IdentityRelationship, IdentityRelationships, IdentityType, PrincipalKind,
+        TokenVersion,
     },
     requirement::{Denial, DenialReason, Requirement},
     tenants::Tenants,

@@ -211,7 +211,7 @@ pub(crate) fn grants_something(claims: &Claims<'_>) -> Result<(), ErrorKind> {
 
 /// A date of [RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2), up to the
 /// end of the year 9999. A fraction of a second is cut off.
-fn date(number: Option<Number>) -> Result<Option<u64>, ErrorKind> {
+pub(crate) fn date(number: Option<Number>) -> Result<Option<u64>, ErrorKind> {
     match number {
         None => Ok(None),
         Some(Number::Integer(date)) => u64::try_from(date)

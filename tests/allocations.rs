@@ -82,6 +82,19 @@ fn a_requirement_that_is_satisfied_allocates_nothing() -> Result<(), tower_entra
     Ok(())
 }
 
+#[test]
+fn an_invented_key_id_allocates_at_most_6_times() {
+    let token = tokens::agent(issuer()).header("kid", "invented").mint();
+    let validator = cold();
+    // Causes the one fetch that there is in a cool-down.
+    let waited = runtime().block_on(validator.validate(&token));
+    assert!(waited.is_err());
+    assert_at_most(
+        6,
+        allocations(&validator, &token, Err(ErrorKind::UnknownKey)),
+    );
+}
+
 /// How often a validation of the token allocates that is not the first: the first ones fill what is
 /// there to be filled.
 #[track_caller]

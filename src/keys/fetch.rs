@@ -46,7 +46,7 @@ pub trait HttpClient: Send + Sync + 'static {
 /// What a fetched document must be.
 #[derive(Debug)]
 pub(crate) struct FetchRules {
-    pub(crate) discovery_url: String,
+    pub(crate) discovery_url: Arc<str>,
     pub(crate) algorithms: Vec<SignatureAlgorithm>,
     pub(crate) max_body: usize,
     pub(crate) max_keys: usize,

@@ -26,8 +26,8 @@ mod client;
 pub(crate) use self::client::ReqwestClient;
 pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};
 pub(crate) use self::{
-    fetch::{FetchRules, Fetcher},
+    fetch::{FetchError, FetchRules, Fetcher},
     set::PublishedKey,
-    source::{KeySource, MissingKey, Snapshot},
+    source::{KeyReport, KeySource, MissingKey, Snapshot},
     ticket::Ticket,
 };

@@ -32,6 +32,10 @@ pub(crate) struct PublishedKey {
 }
 
 impl PublishedKey {
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
     pub(crate) fn key(&self) -> &VerificationKey {
         &self.key
     }
@@ -89,6 +93,11 @@ impl KeySet {
 
     pub(crate) fn get(&self, kid: &str) -> Option<&PublishedKey> {
         self.keys.get(kid)
+    }
+
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
     }
 
     pub(crate) fn signer<'k>(&'k self, key: &'k PublishedKey) -> Signer<'k> {

@@ -49,6 +49,19 @@ pub(crate) enum MissingKey {
     Unavailable { retry_after: Duration },
 }
 
+/// What an operator needs to know when a key was missing.
+#[derive(Debug)]
+pub(crate) struct KeyReport {
+    /// Where keys come from: the discovery document.
+    pub(crate) url: Arc<str>,
+    /// How many keys the last good fetch brought, and how long ago it was.
+    pub(crate) keys: Option<(usize, Duration)>,
+    /// Whether they may still be used.
+    pub(crate) is_usable: bool,
+    /// Why the last fetch was not good, if it was not.
+    pub(crate) problem: Option<FetchError>,
+}
+
 /// What is known about the keys of a [`Validator`](crate::Validator).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -73,6 +86,7 @@ impl KeySource {
             wake: Notify::new(),
             progress: watch::Sender::new(()),
             waiters: Arc::new(Semaphore::new(settings.max_waiters)),
+            problem: Mutex::new(None),
             is_running: AtomicBool::new(false),
             has_served: AtomicBool::new(false),
             task: Mutex::new(None),
@@ -107,6 +121,23 @@ impl KeySource {
 
     pub(crate) fn status(&self) -> KeyStatus {
         self.shared.status()
+    }
+
+    /// What there is to say about the keys to a request that lacks one.
+    pub(crate) fn report(&self) -> KeyReport {
+        let shared = &self.shared;
+        let snapshot = shared.snapshot.load();
+        KeyReport {
+            url: Arc::clone(&shared.fetcher.rules().discovery_url),
+            keys: snapshot.as_ref().map(|snapshot| {
+                let age = now().saturating_duration_since(snapshot.fetched);
+                (snapshot.keys.len(), age)
+            }),
+            is_usable: snapshot
+                .as_ref()
+                .is_some_and(|snapshot| !shared.remaining(snapshot).is_zero()),
+            problem: *lock(&shared.problem),
+        }
     }
 
     /// Takes a place among the waiting for a key set that has this `kid`, unless the answer is
@@ -174,6 +205,8 @@ pub(super) struct Shared {
     /// Tells the waiting that a fetch has ended.
     pub(super) progress: watch::Sender<()>,
     pub(super) waiters: Arc<Semaphore>,
+    /// Why the last fetch was not good, if it was not.
+    problem: Mutex<Option<FetchError>>,
     is_running: AtomicBool,
     task: Mutex<Option<AbortHandle>>,
     fetcher: Fetcher,
@@ -294,6 +327,8 @@ impl Shared {
 
     fn end_fetch(&self, result: Result<KeySet, FetchError>) {
         let was_failing = self.schedule().is_failing();
+        // Before anybody who waits is told that the fetch has ended.
+        *lock(&self.problem) = result.as_ref().err().copied();
         match result {
             Ok(keys) => {
                 let (keys, generation) = self.settled(keys);
@@ -340,7 +375,7 @@ impl Shared {
     }
 
     fn log_failure(&self, error: FetchError, was_failing: bool) {
-        let url = &self.fetcher.rules().discovery_url;
+        let url = self.fetcher.rules().discovery_url.as_ref();
         match self.snapshot() {
             None if self.has_served.swap(false, Ordering::AcqRel) => tracing::error!(
                 target: TARGET,

@@ -6,6 +6,7 @@ use tower::Layer;
 
 use super::{
     EmptyBody, EntraAuth,
+    audit::Audit,
     rejection::{Challenge, Responder},
 };
 use crate::{error::ConfigError, validator::Validator};
@@ -29,6 +30,20 @@ use crate::{error::ConfigError, validator::Validator};
 /// An admitted request keeps its `Authorization` header, marked as sensitive. A principal that is
 /// already in a request's extensions is taken out first.
 ///
+/// # The audit log
+///
+/// Each request makes one [`tracing`](https://docs.rs/tracing) event of the target `tower_entra::audit`
+/// at the level `info`, unless [`without_audit_log`](Self::without_audit_log) says otherwise:
+///
+/// | message | fields |
+/// |---|---|
+/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); `hint`, if nobody knows whether the caller is an agent |
+/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` too, if it was a handler that refused by a [`Denial`](crate::Denial) |
+///
+/// It holds no names, no addresses and no token. Values that a stranger has chosen stand in `reason`
+/// alone, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through
+/// without a token makes an event at the level `debug`.
+///
 /// Put CORS and tracing layers outside of this one: a preflight carries no token, and browsers read
 /// `WWW-Authenticate` only if `Access-Control-Expose-Headers` lists it.
 #[derive(Clone)]
@@ -48,6 +63,7 @@ impl EntraAuthLayer {
         let responder = Responder {
             challenge,
             body: EmptyBody,
+            audit: Audit::On,
         };
         Self {
             validator,
@@ -108,6 +124,16 @@ impl<B> EntraAuthLayer<B> {
         Ok(self)
     }
 
+    /// Keeps no audit log. Refusals are then logged at the level `debug`, for whoever looks into one.
+    ///
+    /// By default each request that is decided makes one event of the target `tower_entra::audit`, at
+    /// the level `info`: see the [type](Self#the-audit-log).
+    #[must_use]
+    pub fn without_audit_log(mut self) -> Self {
+        self.responder.audit = Audit::Off;
+        self
+    }
+
     /// Builds the bodies of refusals with `body`, which may add headers that describe them. Default:
     /// an empty body. Status and challenge stay as they are.
     ///
@@ -118,11 +144,14 @@ impl<B> EntraAuthLayer<B> {
     /// let layer = EntraAuthLayer::new(validator).refusal_body(
     ///     |error: &Error, headers: &mut HeaderMap| {
     ///         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    ///         format!(r#"{{"title":"{error}"}}"#)
+    ///         format!(r#"{{"title":"{}"}}"#, error.kind())
     ///     },
     /// );
     /// # }
     /// ```
+    ///
+    /// Tell the client no more than the [kind](crate::Error::kind). The error itself shows values of
+    /// the token that a stranger may have chosen, and of the configuration: it is for the log.
     #[must_use]
     pub fn refusal_body<F>(self, body: F) -> EntraAuthLayer<F> {
         EntraAuthLayer {
@@ -131,6 +160,7 @@ impl<B> EntraAuthLayer<B> {
             responder: Responder {
                 challenge: self.responder.challenge,
                 body,
+                audit: self.responder.audit,
             },
         }
     }

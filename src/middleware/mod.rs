@@ -16,6 +16,8 @@ mod problem;
 
 mod require;
 
+mod audit;
+
 #[cfg(feature = "axum")]
 mod extract;
 

@@ -7,8 +7,11 @@ use http::{
     header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
+use super::audit::Audit;
 use crate::{
+    diagnosis::denied,
     error::{ConfigError, Error, ErrorKind},
+    principal::AgentPrincipal,
     requirement::{Demand, Denial, is_scope_token},
 };
 
@@ -54,6 +57,7 @@ where
 pub(super) struct Responder<B> {
     pub(super) challenge: Arc<Challenge>,
     pub(super) body: B,
+    pub(super) audit: Audit,
 }
 
 impl<B> Responder<B> {
@@ -61,7 +65,7 @@ impl<B> Responder<B> {
     where
         B: RefusalBody<ResBody>,
     {
-        log(error.kind());
+        self.audit.refused(&error, None);
         let (status, challenge) = self.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
         let body = self.body.refusal_body(&error, &mut headers);
@@ -82,7 +86,11 @@ impl<B> Responder<B> {
 
     /// Completes the answer of a handler or a [`RequireLayer`](crate::RequireLayer) that refused by
     /// a [`Denial`]. An outer layer of the same kind leaves it as it is.
-    pub(super) fn complete<ResBody>(&self, response: &mut Response<ResBody>) {
+    pub(super) fn complete<ResBody>(
+        &self,
+        response: &mut Response<ResBody>,
+        caller: Option<&AgentPrincipal>,
+    ) {
         let extensions = response.extensions();
         let Some(denial) = extensions.get::<Denial>() else {
             return;
@@ -93,13 +101,14 @@ impl<B> Responder<B> {
         let Some(challenge) = self.challenge.denial(denial.demand()) else {
             return;
         };
-        log_denial(denial);
-        let (status, kind) = (denial.status(), denial.error_kind());
+        let error = denied(denial);
+        self.audit.refused(&error, caller);
+        let status = denial.status();
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(WWW_AUTHENTICATE, challenge);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response.extensions_mut().insert(Error::from(kind));
+        response.extensions_mut().insert(error);
         response.extensions_mut().insert(Completed);
     }
 }
@@ -107,15 +116,6 @@ impl<B> Responder<B> {
 /// Marks the answer to a denial that has its whole challenge.
 #[derive(Clone, Copy)]
 struct Completed;
-
-fn log(kind: ErrorKind) {
-    tracing::debug!(target: "tower_entra", code = kind.as_str(), "request refused");
-}
-
-fn log_denial(denial: &Denial) {
-    let (code, reason) = (denial.error_kind().as_str(), denial.reason().as_str());
-    tracing::debug!(target: "tower_entra", code, reason, hint = denial.hint(), "request refused: {denial}");
-}
 
 /// The parts of a `Bearer` challenge that are the same for every request:
 /// [RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3).

@@ -10,6 +10,7 @@ use tower::Service;
 
 use super::{RefusalBody, ResponseFuture, bearer::Credentials, rejection::Responder};
 use crate::{
+    diagnosis::refused_credentials,
     error::{Error, ErrorKind},
     keys::Ticket,
     principal::AgentPrincipal,
@@ -56,9 +57,14 @@ impl<S, B> EntraAuth<S, B> {
             Ok(Credentials::Bearer(token)) => token,
             Ok(Credentials::None) if self.is_optional => return Verdict::Admit(None),
             Ok(Credentials::None | Credentials::ProofOfPossession) => {
-                return Verdict::Refuse(ErrorKind::MissingToken.into());
+                return Verdict::Refuse(refused_credentials(
+                    ErrorKind::MissingToken,
+                    request.headers(),
+                ));
             }
-            Err(kind) => return Verdict::Refuse(kind.into()),
+            Err(kind) => {
+                return Verdict::Refuse(refused_credentials(kind, request.headers()));
+            }
         };
         match self.validator.decide(token) {
             Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),
@@ -91,8 +97,10 @@ where
         request.extensions_mut().remove::<Anonymous>();
         match self.judge(&request) {
             Verdict::Admit(principal) => {
+                let caller = self.responder.audit.admitted(principal.as_ref());
                 admit(&mut request, principal);
-                ResponseFuture::calling(self.inner.call(request), self.responder.clone())
+                let future = self.inner.call(request);
+                ResponseFuture::calling(future, caller, self.responder.clone())
             }
             Verdict::Refuse(error) => ResponseFuture::refused(self.responder.refuse(error)),
             Verdict::Wait { token, ticket } => {

@@ -135,7 +135,7 @@ fn status_without_agent(claims: &Claims<'_>) -> AgentStatus {
 
 /// `idtyp` says so; without it, a token without a scope whose subject is the application itself,
 /// by its object or by a path of federated identity.
-pub(super) fn is_app_only(claims: &Claims<'_>) -> bool {
+pub(crate) fn is_app_only(claims: &Claims<'_>) -> bool {
     match claims.idtyp.as_deref() {
         Some(idtyp) => idtyp == "app",
         None => {

@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration, time::SystemTime};
 use serde::de::DeserializeOwned;
 
 use crate::{
+    diagnosis::{INFORMING_FORM, malformed_claims},
     ids::{AppId, ObjectId, TenantId},
     policy::{Dates, Origin, Policy},
     token::{Claims, Verified},
@@ -35,9 +36,12 @@ mod values;
 
 mod text;
 
-pub(crate) use self::facets::FacetSet;
+mod audit;
+
 use self::text::Text;
+pub(crate) use self::{audit::AuditFields, facets::FacetSet, kind::is_app_only};
 pub use self::{
+    audit::AuditRecord,
     facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
     kind::{AgentStatus, PrincipalKind},
     values::{ClaimsError, ClientAuthentication, IdentityType, TokenVersion},
@@ -112,7 +116,7 @@ impl AgentPrincipal {
         } = *findings;
         let client = claims.client_id();
         let is_known_agent = client.is_some_and(|client| policy.knows_agent(origin.tenant, client));
-        let is_app_only = kind::is_app_only(claims);
+        let is_app_only = is_app_only(claims);
         let (kind, status) = kind::classify(claims, is_app_only, is_known_agent);
         let text = |value: &str| Text::of(claims.text, value);
         let texts = |values: &[Cow<'_, str>]| values.iter().map(|value| text(value)).collect();
@@ -160,6 +164,8 @@ impl AgentPrincipal {
             tracing::warn!(
                 target: "tower_entra",
                 claims = ?inner.malformed,
+                found = malformed_claims(claims.text, &inner.malformed),
+                hint = INFORMING_FORM,
                 "claims that are not in their form count as absent",
             );
         }
@@ -388,6 +394,13 @@ impl AgentPrincipal {
         &self.inner.malformed
     }
 
+    /// What an audit log should keep of this caller, to be serialized. The
+    /// [layer](crate::EntraAuthLayer) logs the same of every request that it admits.
+    #[must_use]
+    pub fn audit(&self) -> AuditRecord {
+        AuditRecord::of(self)
+    }
+
     /// Reads the claim set into a type of your own, for what has no method here.
     ///
     /// ```
@@ -428,7 +441,8 @@ impl fmt::Debug for AgentPrincipal {
     }
 }
 
-fn is_guest(claims: &Claims<'_>, tenant: TenantId, policy: &Policy) -> bool {
+/// Whether the claims say that their subject is a guest of this tenant.
+pub(crate) fn is_guest(claims: &Claims<'_>, tenant: TenantId, policy: &Policy) -> bool {
     let by_relationship = claims
         .relationships
         .as_ref()

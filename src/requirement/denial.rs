@@ -66,8 +66,9 @@ impl Denial {
         Self::demanding(demand, DenialReason::Policy)
     }
 
-    /// Names all the scopes that the operation needs, for the client to ask for. A text that is
-    /// not one scope token, such as one with a space or a quote, is left out.
+    /// Names all the scopes that the operation needs, for the client to ask for: instead of another
+    /// sign-in, if that was asked for before. A text that is not one scope token, such as one with a
+    /// space or a quote, is left out.
     #[must_use]
     pub fn with_scopes<I>(self, scopes: I) -> Self
     where

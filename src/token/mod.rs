@@ -25,5 +25,5 @@ pub(crate) use self::{
     header::MAX_KID,
     json::is_json_object,
     number::Number,
-    signature::{VerificationKey, VerifiedToken},
+    signature::{BadSignature, VerificationKey, VerifiedToken},
 };

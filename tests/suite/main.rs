@@ -13,6 +13,12 @@ mod shapes;
 
 mod wire;
 
+mod explanations;
+
+mod audit;
+
+mod logs;
+
 mod tower_contract;
 
 mod servers;

@@ -1,9 +1,13 @@
 //! One issuer for all tests that leave it as it is, and short ways to ask.
 
-use std::sync::OnceLock;
+use std::{
+    io,
+    sync::{Arc, Mutex, OnceLock},
+};
 
+use serde_json::Value;
 use tower_entra::{
-    AgentPrincipal, ErrorKind, Validator,
+    AgentPrincipal, Error, ErrorKind, Validator,
     testing::{Issuer, TokenBuilder},
 };
 
@@ -54,6 +58,19 @@ pub(crate) fn refusal_by(validator: &Validator, token: &str) -> ErrorKind {
     }
 }
 
+/// The whole error with which this token is refused.
+#[track_caller]
+pub(crate) fn error_by(validator: &Validator, token: &str) -> Error {
+    let verdict = block_on(async {
+        validator.ready().await;
+        validator.validate(token).await
+    });
+    match verdict {
+        Ok(principal) => panic!("admitted: {principal:?}"),
+        Err(error) => error,
+    }
+}
+
 fn verdict(validator: &Validator, token: &str) -> Result<AgentPrincipal, ErrorKind> {
     block_on(async {
         validator.ready().await;
@@ -62,6 +79,57 @@ fn verdict(validator: &Validator, token: &str) -> Result<AgentPrincipal, ErrorKi
             .await
             .map_err(|error| error.kind())
     })
+}
+
+/// Everything that was logged meanwhile on this thread, at every level, as an operator reads it.
+pub(crate) fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let result = tracing::subscriber::with_default(subscriber, work);
+    (result, log.text())
+}
+
+/// The audit events that were made meanwhile on this thread, at the level `info`.
+pub(crate) fn audited<T>(work: impl FnOnce() -> T) -> (T, Vec<Value>) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter("tower_entra::audit=info")
+        .with_writer(move || writer.clone())
+        .finish();
+    let result = tracing::subscriber::with_default(subscriber, work);
+    let events = log.text();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    (result, events.collect())
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 pub(crate) fn now() -> i64 {
