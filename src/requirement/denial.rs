@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     DenialReason, is_scope_token,
-    rule::{Lack, Mend, Rule, StepUp},
+    rule::{Mend, Rule, StepUp},
 };
 use crate::{error::ErrorKind, ids::TenantId, principal::AgentPrincipal};
 
@@ -136,7 +136,8 @@ impl Denial {
     }
 
     /// What a requirement comes to for a caller who does not satisfy it.
-    pub(super) fn of(requirement: &Rule, lack: Lack<'_>, caller: &AgentPrincipal) -> Self {
+    pub(super) fn of(requirement: &Rule, caller: &AgentPrincipal) -> Self {
+        let lack = requirement.lack(caller);
         let denial = match (lack.mend, lack.rule) {
             (Mend::SignIn, Rule::SignIn { context, step_up }) => match step_up {
                 StepUp::Entra => Self::for_authentication_context(caller, context),

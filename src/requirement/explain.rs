@@ -73,7 +73,7 @@ impl Rule {
                 write!(text, "the authentication context {context} is missing")
             }
             Self::All(parts) => {
-                let lacking = parts.iter().filter(|part| part.rule.judge(caller).is_err());
+                let lacking = parts.iter().filter(|part| !part.rule.holds_for(caller));
                 write_each(lacking, caller, text)
             }
             Self::Any(parts) => {

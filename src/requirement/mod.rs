@@ -344,9 +344,11 @@ impl Requirement {
     ///   mend than one that a scope would mend, and either rather than one that nothing would. Of
     ///   several equally near it is the first.
     pub fn check(&self, caller: &AgentPrincipal) -> Result<(), Denial> {
-        self.rule
-            .judge(caller)
-            .map_err(|lack| Denial::of(&self.rule, lack, caller))
+        if self.rule.holds_for(caller) {
+            Ok(())
+        } else {
+            Err(Denial::of(&self.rule, caller))
+        }
     }
 }
 

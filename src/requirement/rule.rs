@@ -1,5 +1,7 @@
 //! What a requirement is made of, and whether a caller satisfies it.
 
+use std::cmp::Reverse;
+
 use super::{DenialReason, Requirement};
 use crate::{
     ids::{AppId, ObjectId, TenantId},
@@ -71,97 +73,78 @@ impl Rule {
     }
 
     /// The one place that decides. Allocates nothing.
-    pub(super) fn judge(&self, caller: &AgentPrincipal) -> Result<(), Lack<'_>> {
-        use DenialReason as Reason;
-
-        let (holds, reason, mend) = match self {
-            Self::Scope(_) if !is_delegated(caller) => (false, Reason::NotDelegated, Mend::Nothing),
-            Self::Scope(scope) => (caller.has_scope(scope), Reason::MissingScope, Mend::Scope),
-            Self::Role(role) => (caller.has_role(role), Reason::MissingRole, Mend::Nothing),
-            Self::ScopeOrRole { scope, .. } if is_delegated(caller) => {
-                (caller.has_scope(scope), Reason::MissingScope, Mend::Scope)
-            }
-            Self::ScopeOrRole { role, .. } if caller.is_app_only() => {
-                (caller.has_role(role), Reason::MissingRole, Mend::Nothing)
-            }
-            Self::ScopeOrRole { .. } => (false, Reason::WrongKind, Mend::Nothing),
-            Self::SignIn { context, step_up } => {
-                let can_be_asked =
-                    *step_up == StepUp::Rfc9470 || caller.supports_claims_challenge();
-                (
-                    caller.authentication_contexts().any(|had| had == context),
-                    Reason::MissingAuthenticationContext,
-                    if can_be_asked {
-                        Mend::SignIn
-                    } else {
-                        Mend::Nothing
-                    },
-                )
-            }
-            Self::Clients(clients) => {
-                let client = caller
-                    .client_id()
-                    .map(|client| (caller.tenant_id(), client));
-                (
-                    client.is_some_and(|client| clients.binary_search(&client).is_ok()),
-                    Reason::UnlistedClient,
-                    Mend::Nothing,
-                )
-            }
-            Self::Principals(principals) => {
-                let object = caller
-                    .object_id()
-                    .map(|object| (caller.tenant_id(), object));
-                (
-                    object.is_some_and(|object| principals.binary_search(&object).is_ok()),
-                    Reason::UnlistedPrincipal,
-                    Mend::Nothing,
-                )
-            }
+    pub(super) fn holds_for(&self, caller: &AgentPrincipal) -> bool {
+        let tenant = caller.tenant_id();
+        match self {
+            Self::Scope(scope) => is_delegated(caller) && caller.has_scope(scope),
+            Self::Role(role) => caller.has_role(role),
+            Self::ScopeOrRole { scope, .. } if is_delegated(caller) => caller.has_scope(scope),
+            Self::ScopeOrRole { role, .. } => caller.is_app_only() && caller.has_role(role),
             Self::Kinds(_)
             | Self::Agents
             | Self::NoAgents
             | Self::People
-            | Self::PeopleOrUnattested => {
-                let (kind, status) = (caller.kind(), caller.agent_status());
-                let reason = self.wrong_identity(kind, status);
-                (self.admits(kind, status), reason, Mend::Nothing)
+            | Self::PeopleOrUnattested => self.admits(caller.kind(), caller.agent_status()),
+            Self::Clients(clients) => caller
+                .client_id()
+                .is_some_and(|client| clients.binary_search(&(tenant, client)).is_ok()),
+            Self::Principals(principals) => caller
+                .object_id()
+                .is_some_and(|object| principals.binary_search(&(tenant, object)).is_ok()),
+            Self::SignIn { context, .. } => {
+                caller.authentication_contexts().any(|had| had == context)
             }
-            Self::All(parts) => return worst(parts, caller),
-            Self::Any(parts) => return self.nearest(parts, caller),
+            Self::All(parts) => parts.iter().all(|part| part.rule.holds_for(caller)),
+            Self::Any(parts) => parts.iter().any(|part| part.rule.holds_for(caller)),
+        }
+    }
+
+    /// What lacks, for a caller for whom the rule does not hold: of an `and` the first of those that
+    /// can be mended least, of an `or` the first of those that can be mended most easily.
+    pub(super) fn lack(&self, caller: &AgentPrincipal) -> Lack<'_> {
+        let decisive = match self {
+            Self::All(parts) => {
+                let lacking = parts.iter().filter(|part| !part.rule.holds_for(caller));
+                let lacks = lacking.map(|part| part.rule.lack(caller));
+                lacks.min_by_key(|lack| Reverse(lack.mend))
+            }
+            Self::Any(parts) => {
+                let lacks = parts.iter().map(|part| part.rule.lack(caller));
+                lacks.min_by_key(|lack| lack.mend)
+            }
+            _ => None,
         };
-        if holds {
-            Ok(())
-        } else {
-            Err(self.lack(reason, mend))
-        }
-    }
-
-    /// One of these parts holds; otherwise the first that can be mended most easily decides. Of no
-    /// parts, which cannot be made, none holds.
-    fn nearest<'r>(
-        &'r self,
-        parts: &'r [Requirement],
-        caller: &AgentPrincipal,
-    ) -> Result<(), Lack<'r>> {
-        let mut nearest: Option<Lack<'r>> = None;
-        for part in parts {
-            match part.rule.judge(caller) {
-                Ok(()) => return Ok(()),
-                Err(lack) if nearest.is_none_or(|nearest| lack.mend < nearest.mend) => {
-                    nearest = Some(lack);
-                }
-                Err(_) => {}
-            }
-        }
-        Err(nearest.unwrap_or_else(|| self.lack(DenialReason::Policy, Mend::Nothing)))
-    }
-
-    fn lack(&self, reason: DenialReason, mend: Mend) -> Lack<'_> {
-        Lack {
+        decisive.unwrap_or_else(|| Lack {
             rule: self,
-            reason,
-            mend,
+            reason: self.reason(caller),
+            mend: self.mend(caller),
+        })
+    }
+
+    fn reason(&self, caller: &AgentPrincipal) -> DenialReason {
+        match self {
+            Self::Scope(_) if !is_delegated(caller) => DenialReason::NotDelegated,
+            Self::Scope(_) => DenialReason::MissingScope,
+            Self::Role(_) => DenialReason::MissingRole,
+            Self::ScopeOrRole { .. } if is_delegated(caller) => DenialReason::MissingScope,
+            Self::ScopeOrRole { .. } if caller.is_app_only() => DenialReason::MissingRole,
+            Self::ScopeOrRole { .. } => DenialReason::WrongKind,
+            Self::Clients(_) => DenialReason::UnlistedClient,
+            Self::Principals(_) => DenialReason::UnlistedPrincipal,
+            Self::SignIn { .. } => DenialReason::MissingAuthenticationContext,
+            _ => self.wrong_identity(caller.kind(), caller.agent_status()),
+        }
+    }
+
+    fn mend(&self, caller: &AgentPrincipal) -> Mend {
+        match self {
+            Self::Scope(_) | Self::ScopeOrRole { .. } if is_delegated(caller) => Mend::Scope,
+            Self::SignIn { step_up, .. }
+                if *step_up == StepUp::Rfc9470 || caller.supports_claims_challenge() =>
+            {
+                Mend::SignIn
+            }
+            _ => Mend::Nothing,
         }
     }
 
@@ -180,8 +163,10 @@ impl Rule {
                 }
             }
             Self::Any(parts) => {
-                let rank =
-                    |part: &&Requirement| part.rule.judge(caller).err().map(|lack| lack.mend);
+                let rank = |part: &&Requirement| match part.rule.holds_for(caller) {
+                    true => None,
+                    false => Some(part.rule.lack(caller).mend),
+                };
                 if let Some(taken) = parts.iter().min_by_key(rank) {
                     taken.rule.scopes_for(caller, scopes);
                 }
@@ -242,19 +227,6 @@ impl Rule {
 /// Whether somebody is known to have delegated something to this caller.
 pub(super) fn is_delegated(caller: &AgentPrincipal) -> bool {
     !caller.is_app_only() && caller.kind() != PrincipalKind::Unknown
-}
-
-/// Of what lacks the first that can be mended least.
-fn worst<'r>(parts: &'r [Requirement], caller: &AgentPrincipal) -> Result<(), Lack<'r>> {
-    let mut worst: Option<Lack<'r>> = None;
-    for part in parts {
-        if let Err(lack) = part.rule.judge(caller)
-            && worst.is_none_or(|worst| lack.mend > worst.mend)
-        {
-            worst = Some(lack);
-        }
-    }
-    worst.map_or(Ok(()), Err)
 }
 
 /// Every kind with every status that it can have: what the classification of a caller can come to.

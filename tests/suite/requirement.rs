@@ -655,6 +655,8 @@ fn requirements_joined_in_turn_a_thousand_times_are_checked() {
     }
     let user = admitted(issuer().user());
     assert!(requirement.check(&user).is_ok());
+    let denial = denial(&requirement, issuer().user().scope("B"));
+    assert_eq!(denial.scopes().collect::<Vec<_>>(), ["Orders.Read"]);
 
     let mut wide = scope("A");
     for number in 0..5_000 {
