@@ -14,8 +14,8 @@ use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_entra::{
-    AgentPrincipal, AgentStatus, Authority, ConfigError, Denial, EntraAuthLayer, IdentityType,
-    KeyStatus, PrincipalKind, Tenants, Validator,
+    AgentPrincipal, Authority, ConfigError, EntraAuthLayer, IdentityType, KeyStatus, RequireLayer,
+    Requirement, Tenants, Validator,
 };
 
 #[tokio::main]
@@ -57,6 +57,17 @@ fn app(settings: &Settings) -> Result<Router, Problem> {
     let by_acl = settings.layer(validator.with_authorization_by_acl())?;
     let metadata = settings.metadata();
 
+    // Who is calling is found out first, then whether they may.
+    let only = |requirement| (layer.clone(), RequireLayer::new(requirement));
+    let agents_only = only(Requirement::agents());
+    // A caller that nobody has attested to be no agent may be one.
+    let people_only = only(Requirement::people());
+    // The scope for callers to whom somebody delegated something, the role for applications.
+    let granted = only(Requirement::scope_or_role(
+        "Orders.Read",
+        "Orders.Read.All",
+    )?);
+
     // Keys are there before the first request needs them.
     let warm_up = validator.clone();
     tokio::spawn(async move { warm_up.ready().await });
@@ -64,9 +75,9 @@ fn app(settings: &Settings) -> Result<Router, Problem> {
     Ok(Router::new()
         .route("/whoami", get(whoami).layer(by_acl.clone()))
         .route("/public", get(public).layer(by_acl.optional()))
-        .route("/agents", get(agents).layer(layer.clone()))
-        .route("/people", get(people).layer(layer.clone()))
-        .route("/orders", get(orders).layer(layer))
+        .route("/agents", get(kind).layer(agents_only))
+        .route("/people", get(kind).layer(people_only))
+        .route("/orders", get(orders).layer(granted))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
         .route(
@@ -77,14 +88,6 @@ fn app(settings: &Settings) -> Result<Router, Problem> {
 }
 
 async fn whoami(caller: AgentPrincipal) -> Json<Value> {
-    let facets = |set: Option<&tower_entra::Facets>| {
-        set.map(|set| set.iter().map(|facet| facet.value()).collect::<Vec<_>>())
-    };
-    let relationships = caller.identity_relationships().map(|set| {
-        set.iter()
-            .map(|relationship| relationship.value())
-            .collect::<Vec<_>>()
-    });
     let expires_at = caller
         .expires_at()
         .duration_since(std::time::UNIX_EPOCH)
@@ -101,10 +104,10 @@ async fn whoami(caller: AgentPrincipal) -> Json<Value> {
         "client_id": caller.client_id(),
         "parent_agent_blueprint": caller.parent_agent_blueprint(),
         "identity_type": caller.identity_type().map(IdentityType::as_str),
-        "actor_facets": facets(caller.actor_facets()),
-        "subject_facets": facets(caller.subject_facets()),
-        "tenant_facets": facets(caller.tenant_facets()),
-        "identity_relationships": relationships,
+        "actor_facets": caller.actor_facets(),
+        "subject_facets": caller.subject_facets(),
+        "tenant_facets": caller.tenant_facets(),
+        "identity_relationships": caller.identity_relationships(),
         "scopes": caller.scopes().collect::<Vec<_>>(),
         "roles": caller.roles().collect::<Vec<_>>(),
         "token_version": caller.token_version().as_str(),
@@ -118,41 +121,12 @@ async fn public(caller: Option<AgentPrincipal>) -> Json<Value> {
     Json(json!({ "anonymous": caller.is_none() }))
 }
 
-/// Agents only, whatever their kind.
-async fn agents(caller: AgentPrincipal) -> Result<Json<Value>, Denial> {
-    if caller.is_agent() {
-        Ok(Json(json!({ "kind": caller.kind().as_str() })))
-    } else {
-        Err(Denial::new())
-    }
+async fn kind(caller: AgentPrincipal) -> Json<Value> {
+    Json(json!({ "kind": caller.kind().as_str() }))
 }
 
-/// People only. A caller that nobody has attested to be no agent may be one.
-async fn people(caller: AgentPrincipal) -> Result<Json<Value>, Denial> {
-    if caller.kind() == PrincipalKind::User && caller.agent_status() == AgentStatus::NotAgent {
-        Ok(Json(json!({ "kind": caller.kind().as_str() })))
-    } else {
-        Err(Denial::new())
-    }
-}
-
-/// A scope for callers to whom somebody delegated something, a role for applications.
-async fn orders(caller: AgentPrincipal) -> Result<Json<Value>, Denial> {
-    let (is_allowed, denial) = if caller.kind() == PrincipalKind::Unknown {
-        (false, Denial::new())
-    } else if caller.is_app_only() {
-        (caller.has_role("Orders.Read.All"), Denial::new())
-    } else {
-        (
-            caller.has_scope("Orders.Read"),
-            Denial::new().with_scopes(["Orders.Read"]),
-        )
-    };
-    if is_allowed {
-        Ok(Json(json!({ "orders": [] })))
-    } else {
-        Err(denial)
-    }
+async fn orders() -> Json<Value> {
+    Json(json!({ "orders": [] }))
 }
 
 async fn readyz(State(validator): State<Validator>) -> StatusCode {
@@ -216,7 +190,7 @@ impl Settings {
             "https://login.microsoftonline.com" => Authority::public(),
             "https://login.microsoftonline.us" => Authority::us_government(),
             "https://login.partner.microsoftonline.cn" => Authority::china(),
-            _ if host.starts_with("http://") => {
+            lower if lower.starts_with("http://") => {
                 Authority::insecure_loopback(host).with_v1_issuer(format!("{host}/{{tid}}/"))
             }
             _ => Authority::custom(host),
@@ -317,6 +291,7 @@ impl From<ConfigError> for Problem {
             "known_agents" => "KNOWN_AGENTS",
             "resource_metadata" => "RESOURCE_METADATA",
             "token_cache" => "TOKEN_CACHE",
+            "http_client" => "HTTP client",
             _ => "AZURE_AUTHORITY_HOST",
         };
         Self::new(variable, error.problem())

@@ -101,6 +101,8 @@ mod principal;
 
 mod ids;
 
+mod requirement;
+
 mod error;
 
 mod diagnosis;
@@ -121,19 +123,23 @@ mod clock;
 pub mod testing;
 
 #[cfg(feature = "axum")]
-pub use self::middleware::MissingPrincipal;
+pub use self::middleware::{MissingPrincipal, Problem};
 pub use self::{
     authority::Authority,
     builder::ValidatorBuilder,
     error::{ConfigError, Error, ErrorKind},
     ids::{AppId, InvalidGuid, ObjectId, TenantId},
     keys::{HttpClient, KeySettings, KeyStatus},
-    middleware::{Denial, EmptyBody, EntraAuth, EntraAuthLayer, RefusalBody, ResponseFuture},
+    middleware::{
+        EmptyBody, EntraAuth, EntraAuthLayer, ProblemJson, RefusalBody, Require, RequireFuture,
+        RequireLayer, ResponseFuture,
+    },
     principal::{
         AgentPrincipal, AgentStatus, AuditRecord, ClaimsError, ClientAuthentication, Facet, Facets,
         Groups, IdentityRelationship, IdentityRelationships, IdentityType, PrincipalKind,
         TokenVersion,
     },
+    requirement::{Denial, DenialReason, Requirement},
     tenants::Tenants,
     token::SignatureAlgorithm,
     validator::Validator,

@@ -43,10 +43,12 @@ use self::{
     credentials::{HeaderFault, Presented},
     json::Flaw,
     keys::{BadSignature, NoKeys, UnknownKey},
-    text::Few,
     token::{Allowed, KeyIdFault, Shape, ShownOrType},
 };
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    requirement::Denial,
+};
 
 /// What there is to say about a refusal besides its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,8 +102,8 @@ pub(crate) enum Facts {
     WrongTenant(WrongTenant),
     WrongKey(WrongKey),
     WrongAudience(WrongAudience),
-    /// The scopes that a handler asks for.
-    Denied(Few),
+    /// What the denial says.
+    Denied(Box<str>),
 }
 
 impl Diagnosis {
@@ -146,16 +148,16 @@ impl Diagnosis {
     }
 }
 
-/// A refusal by a handler, which may have named the scopes that it asks for.
+/// A refusal by a requirement or a handler. The text of a denial is the operator's own.
 #[cold]
-pub(crate) fn denied(scopes: &[String]) -> Error {
-    let diagnosis = if scopes.is_empty() {
-        Diagnosis::Nothing
-    } else {
-        let scopes = Few::of(scopes.iter().map(String::as_str));
-        Diagnosis::full(hints::DENIED, Facts::Denied(scopes))
-    };
-    Error::new(ErrorKind::Denied, diagnosis)
+pub(crate) fn denied(denial: &Denial) -> Error {
+    let kind = denial.error_kind();
+    let text = denial.to_string();
+    if text == kind.description() {
+        return kind.into();
+    }
+    let hint = denial.hint().unwrap_or_else(|| hints::of_kind(kind));
+    Error::new(kind, Diagnosis::full(hint, Facts::Denied(text.into())))
 }
 
 /// What claims that only inform, and are not in their form, are instead: for the log.
@@ -220,7 +222,7 @@ impl fmt::Display for Facts {
             Self::WrongTenant(facts) => facts.fmt(f),
             Self::WrongKey(facts) => facts.fmt(f),
             Self::WrongAudience(facts) => facts.fmt(f),
-            Self::Denied(scopes) => write!(f, "the route asks for a scope of {scopes}"),
+            Self::Denied(text) => f.write_str(text),
         }
     }
 }

@@ -76,6 +76,9 @@ impl EntraAuthLayer {
 impl<B> EntraAuthLayer<B> {
     /// Lets a request *without* a token through, without a principal. A bad token is still refused,
     /// and so are the schemes `DPoP` and `PoP`. The default is to refuse them all.
+    ///
+    /// A [`RequireLayer`](crate::RequireLayer) inside, and with feature `axum` a handler that extracts
+    /// an [`AgentPrincipal`](crate::AgentPrincipal), answer such a request with 401 all the same.
     #[must_use]
     pub fn optional(self) -> Self {
         Self {

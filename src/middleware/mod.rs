@@ -10,19 +10,24 @@ mod bearer;
 
 mod rejection;
 
-mod audit;
+mod deny;
 
-mod denial;
+mod problem;
+
+mod require;
+
+mod audit;
 
 #[cfg(feature = "axum")]
 mod extract;
 
 #[cfg(feature = "axum")]
-pub use self::extract::MissingPrincipal;
+pub use self::extract::{MissingPrincipal, Problem};
 pub use self::{
-    denial::Denial,
     future::ResponseFuture,
     layer::EntraAuthLayer,
+    problem::ProblemJson,
     rejection::{EmptyBody, RefusalBody},
+    require::{Require, RequireFuture, RequireLayer},
     service::EntraAuth,
 };

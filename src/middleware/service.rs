@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response, header::AUTHORIZATION};
+use http::{Extensions, Request, Response, header::AUTHORIZATION};
 use tower::Service;
 
 use super::{RefusalBody, ResponseFuture, bearer::Credentials, rejection::Responder};
@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind},
     keys::Ticket,
     principal::AgentPrincipal,
+    requirement::Denial,
     validator::{Decision, Validator},
 };
 
@@ -93,6 +94,7 @@ where
         self.validator.ensure_running();
         // Whatever a client or an outer layer has put there is not ours.
         request.extensions_mut().remove::<AgentPrincipal>();
+        request.extensions_mut().remove::<Anonymous>();
         match self.judge(&request) {
             Verdict::Admit(principal) => {
                 let caller = self.responder.audit.admitted(principal.as_ref());
@@ -120,10 +122,26 @@ pub(super) fn admit<ReqBody>(request: &mut Request<ReqBody>, principal: Option<A
     if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
         value.set_sensitive(true);
     }
-    if let Some(principal) = principal {
-        request.extensions_mut().insert(principal);
+    let extensions = request.extensions_mut();
+    match principal {
+        Some(principal) => drop(extensions.insert(principal)),
+        None => drop(extensions.insert(Anonymous)),
     }
 }
+
+/// Who is calling, by what the layer has left in a request's extensions.
+pub(super) fn caller(extensions: &Extensions) -> Result<&AgentPrincipal, Denial> {
+    match (extensions.get(), extensions.get::<Anonymous>()) {
+        (Some(principal), _) => Ok(principal),
+        (None, Some(_)) => Err(Denial::anonymous()),
+        (None, None) => Err(Denial::missing_layer()),
+    }
+}
+
+/// Tells a request that an optional layer let through from one that no layer has seen. Nobody else
+/// can put it into a request.
+#[derive(Clone, Copy)]
+struct Anonymous;
 
 impl<S: fmt::Debug, B> fmt::Debug for EntraAuth<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

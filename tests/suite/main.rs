@@ -23,6 +23,12 @@ mod tower_contract;
 
 mod servers;
 
+mod requirement;
+
+mod requirement_table;
+
+mod require_layer;
+
 mod cache;
 
 mod configuration;
