@@ -67,6 +67,25 @@
 //! seconds at the most. While the authority is out of reach the last good keys serve for 24 hours.
 //! Every number is a setting of [`KeySettings`].
 //!
+//! # When a token is refused
+//!
+//! The client gets a status and a challenge with a fixed text. What an operator needs is in the
+//! [`Error`], which an outer layer finds in the response's extensions, and in the log:
+//!
+//! | | |
+//! |---|---|
+//! | [`Error::kind`] | which check refused; a stable code for metrics and alerts |
+//! | its [`Display`](std::fmt::Display) | one line: what was found, and what would be accepted |
+//! | [`Error::hint`] | one sentence: what to change, in the client, in the API's registration, or here |
+//!
+//! [`EntraAuthLayer`] writes all three into its [audit log](EntraAuthLayer#the-audit-log), one event
+//! for each request, and for an admitted one who was calling: see [`AgentPrincipal::audit`]. With
+//! `tower_entra=info` in its filter, an operator reads there why a caller is turned away; what is
+//! wrong with the keys is logged under `tower_entra::keys`.
+//!
+//! Never hand the line to the client: it shows what the token claims, escaped and cut, and how the API
+//! is configured. To take one token apart by hand there is the example `explain`.
+//!
 //! # What this is not
 //!
 //! - It gets no tokens; it only checks those that come.

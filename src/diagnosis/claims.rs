@@ -331,6 +331,10 @@ fn date_fault(claims: &Claims<'_>) -> DateFault {
 }
 
 fn wrong_time(kind: ErrorKind, dates: &Dates, skew: u64, now: u64) -> Diagnosis {
+    // What a clock before 1970 reads as.
+    if now == u64::MAX {
+        return Diagnosis::Brief(Brief::NoClock);
+    }
     let (claim, date) = match (kind, dates.not_before, dates.issued) {
         (ErrorKind::NotYetValid, Some(not_before), issued)
             if issued.is_none_or(|issued| issued <= not_before) =>
@@ -567,3 +571,43 @@ impl fmt::Display for NoGrant {
 
 /// What bad clocks and slow clients come to, in seconds.
 const NEARLY: u32 = 600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATES: Dates = Dates {
+        expires: 1_000,
+        not_before: Some(500),
+        issued: Some(400),
+    };
+
+    #[track_caller]
+    fn line(kind: ErrorKind, now: u64) -> String {
+        refused_dates(kind, &DATES, 60, now).to_string()
+    }
+
+    #[test]
+    fn a_date_is_told_by_how_far_it_is_from_now() {
+        assert_eq!(
+            line(ErrorKind::Expired, 1_102),
+            "the token has expired: expired 102 s ago, at 1970-01-01T00:16:40Z; the allowed clock \
+             skew is 60 s"
+        );
+        assert_eq!(
+            line(ErrorKind::NotYetValid, 398),
+            "the token is not yet valid: not valid for another 102 s (nbf is 1970-01-01T00:08:20Z); \
+             the allowed clock skew is 60 s"
+        );
+    }
+
+    #[test]
+    fn a_clock_that_tells_nothing_is_what_is_blamed() {
+        let error = refused_dates(ErrorKind::Expired, &DATES, 60, u64::MAX);
+        assert_eq!(
+            error.to_string(),
+            "the token has expired: the clock of this machine stands before 1970"
+        );
+        assert_eq!(error.hint(), hints::CLOCK_BEFORE_1970);
+    }
+}

@@ -130,6 +130,7 @@ hints! {
         allowed clock skew can be raised to 300 s with clock_skew.";
     CLOCK = "Check that the clock of this machine is right (NTP): it is behind that of Entra; the allowed \
         clock skew can be raised to 300 s with clock_skew.";
+    CLOCK_BEFORE_1970 = "Set the clock of this machine: while it stands before 1970 every token has expired.";
     ID_TOKEN = "Send the access token instead of the ID token: ask for a scope of this API, such as \
         api://<client id>/.default, and use access_token of the answer.";
     CONTRADICTION = "Look for a claims-mapping policy, or a custom claims provider, that overwrites who is \

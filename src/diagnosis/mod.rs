@@ -77,6 +77,8 @@ pub(crate) enum Brief {
     Unsupported(&'static str),
     DateFault(DateFault),
     WrongTime(WrongTime),
+    /// The clock of this machine tells nothing.
+    NoClock,
     IdToken(IdTokenMark),
     Contradiction(Contradiction),
     NoGrant(NoGrant),
@@ -142,6 +144,7 @@ impl Diagnosis {
             Self::Brief(Brief::Presented(presented)) => presented.hint(),
             Self::Brief(Brief::Shape(shape)) => shape.hint(),
             Self::Brief(Brief::WrongTime(time)) => time.hint(kind),
+            Self::Brief(Brief::NoClock) => hints::CLOCK_BEFORE_1970,
             Self::Brief(Brief::NoGrant(grant)) => grant.hint(),
             Self::Brief(_) | Self::Nothing => hints::of_kind(kind),
         }
@@ -199,6 +202,7 @@ impl fmt::Display for Brief {
             Self::Unsupported(name) => write!(f, "the header has {name}"),
             Self::DateFault(fault) => fault.fmt(f),
             Self::WrongTime(time) => time.fmt(f),
+            Self::NoClock => f.write_str("the clock of this machine stands before 1970"),
             Self::IdToken(mark) => mark.fmt(f),
             Self::Contradiction(contradiction) => contradiction.fmt(f),
             Self::NoGrant(grant) => grant.fmt(f),

@@ -25,8 +25,9 @@ if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
     cp "$here/requirements.txt" "$venv/requirements.txt"
 fi
 
-cargo build --quiet --locked --manifest-path "$root/Cargo.toml" --example whoami
+cargo build --quiet --locked --manifest-path "$root/Cargo.toml" --example whoami --example explain
 
 export WHOAMI=$target/debug/examples/whoami
+export EXPLAIN=$target/debug/examples/explain
 export PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" "$here" "$@"
