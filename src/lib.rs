@@ -67,6 +67,11 @@
 //! seconds at the most. While the authority is out of reach the last good keys serve for 24 hours.
 //! Every number is a setting of [`KeySettings`].
 //!
+//! What becomes of them is logged with the target `tower_entra::keys`, each event once and nothing
+//! per request: `info` when keys come and go and when an outage ends, `warn` when one begins, once
+//! for each reason, or when keys of the set are broken, `error` when the last good ones have become
+//! too old, and `debug` for every fetch.
+//!
 //! # What this is not
 //!
 //! - It gets no tokens; it only checks those that come.
@@ -82,6 +87,7 @@
 //! |---|---|
 //! | `http-client` (default) | fetches keys with reqwest and rustls; without it, bring an [`HttpClient`] |
 //! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] as an answer |
+//! | `metrics` | what is counted and measured, through the `metrics` facade: the module `metrics` lists it |
 //! | `testing` | `testing::Issuer`, an Entra look-alike on loopback for tests |
 //!
 //! Features add API. None of them changes what is admitted.
@@ -114,6 +120,11 @@ mod keys;
 mod cache;
 
 mod clock;
+
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
 
 #[cfg(feature = "testing")]
 pub mod testing;

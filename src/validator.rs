@@ -8,6 +8,7 @@ use crate::{
     clock::unix_now,
     error::{Error, ErrorKind},
     keys::{KeySource, KeyStatus, MissingKey, PublishedKey, Snapshot, Ticket},
+    metrics,
     policy::{Policy, grants_something, is_access_token, is_bearer_token},
     principal::{AgentPrincipal, Findings},
     tenants::Tenants,
@@ -167,6 +168,14 @@ impl Validator {
 
     /// Decides without waiting, if that can be done.
     pub(crate) fn decide(&self, token: &str) -> Decision {
+        let decision = self.look_at(token);
+        if let Decision::Made(verdict) = &decision {
+            count(verdict);
+        }
+        decision
+    }
+
+    fn look_at(&self, token: &str) -> Decision {
         self.ensure_running();
         let snapshot = self.shared.keys.snapshot();
         match (&self.shared.cache, &snapshot) {
@@ -183,12 +192,14 @@ impl Validator {
     fn decide_by_cache(&self, cache: &TokenCache, token: &str, snapshot: &Snapshot) -> Decision {
         let digest = TokenDigest::of(token);
         if let Some(caller) = cache.get(&digest, snapshot.generation) {
+            metrics::cache_hit();
             let verdict = self.admit_again(caller);
             if matches!(verdict, Err(ErrorKind::Expired)) {
                 cache.remove(&digest);
             }
             return Decision::Made(verdict.map_err(Error::from));
         }
+        metrics::cache_missed();
         let decision = self.decide_by_proof(token, Some(snapshot));
         if let Decision::Made(Ok(caller)) = &decision {
             cache.insert(digest, caller.clone(), snapshot.generation);
@@ -215,6 +226,12 @@ impl Validator {
         token: &str,
         ticket: Ticket,
     ) -> Result<AgentPrincipal, Error> {
+        let verdict = self.look_again_at(token, ticket).await;
+        count(&verdict);
+        verdict
+    }
+
+    async fn look_again_at(&self, token: &str, ticket: Ticket) -> Result<AgentPrincipal, Error> {
         let snapshot = ticket.key_set().await.map_err(missing_key)?;
         let token = UnverifiedToken::parse(token, &self.shared.rules)?;
         let key = snapshot
@@ -303,6 +320,14 @@ impl fmt::Debug for Validator {
             .field("keys", &self.shared.keys)
             .field("cache", &self.shared.cache)
             .finish_non_exhaustive()
+    }
+}
+
+/// Counts the one verdict on a token.
+fn count(verdict: &Result<AgentPrincipal, Error>) {
+    match verdict {
+        Ok(_) => metrics::admitted(),
+        Err(error) => metrics::refused(error.kind()),
     }
 }
 

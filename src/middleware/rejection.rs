@@ -8,7 +8,10 @@ use http::{
 };
 
 use super::{Denial, denial::Demand};
-use crate::error::{ConfigError, Error, ErrorKind};
+use crate::{
+    error::{ConfigError, Error, ErrorKind},
+    metrics,
+};
 
 /// Builds the body of a refusal.
 ///
@@ -77,6 +80,7 @@ impl<B> Responder<B> {
             return;
         };
         log(ErrorKind::Denied);
+        metrics::denied();
         let (status, challenge) = self.challenge.denial(denial.demand());
         *response.status_mut() = status;
         let headers = response.headers_mut();

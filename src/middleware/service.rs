@@ -12,6 +12,7 @@ use super::{RefusalBody, ResponseFuture, bearer::Credentials, rejection::Respond
 use crate::{
     error::{Error, ErrorKind},
     keys::Ticket,
+    metrics,
     principal::AgentPrincipal,
     validator::{Decision, Validator},
 };
@@ -35,6 +36,14 @@ enum Verdict {
     Wait { token: String, ticket: Ticket },
 }
 
+impl Verdict {
+    /// Check 1 is made here, and so its refusals are counted here.
+    fn without_a_token(kind: ErrorKind) -> Self {
+        metrics::refused(kind);
+        Self::Refuse(kind.into())
+    }
+}
+
 impl<S, B> EntraAuth<S, B> {
     pub(super) fn new(
         inner: S,
@@ -53,11 +62,14 @@ impl<S, B> EntraAuth<S, B> {
     fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
         let token = match Credentials::of(request.headers()) {
             Ok(Credentials::Bearer(token)) => token,
-            Ok(Credentials::None) if self.is_optional => return Verdict::Admit(None),
-            Ok(Credentials::None | Credentials::ProofOfPossession) => {
-                return Verdict::Refuse(ErrorKind::MissingToken.into());
+            Ok(Credentials::None) if self.is_optional => {
+                metrics::anonymous();
+                return Verdict::Admit(None);
             }
-            Err(kind) => return Verdict::Refuse(kind.into()),
+            Ok(Credentials::None | Credentials::ProofOfPossession) => {
+                return Verdict::without_a_token(ErrorKind::MissingToken);
+            }
+            Err(kind) => return Verdict::without_a_token(kind),
         };
         match self.validator.decide(token) {
             Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),

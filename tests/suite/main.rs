@@ -21,4 +21,12 @@ mod cache;
 
 mod configuration;
 
+#[cfg(feature = "metrics")]
+#[path = "../keys/recorder.rs"]
+#[expect(dead_code, reason = "the tests of the keys read the gauges")]
+mod recorder;
+
+#[cfg(feature = "metrics")]
+mod metrics;
+
 mod auto_traits;
