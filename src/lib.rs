@@ -33,6 +33,7 @@
 //! | put that in front of a service | [`EntraAuthLayer`] |
 //! | learn who is calling | [`AgentPrincipal`]: from the request's extensions, or as an axum extractor (feature `axum`) |
 //! | say no to a caller that was admitted | [`Denial`] |
+//! | tell clients where to get a token | [`ProtectedResourceMetadata`] |
 //! | check a token without HTTP | [`Validator::validate`] |
 //! | know whether keys are there | [`Validator::ready`], [`Validator::status`] |
 //! | test one's own API | `testing::Issuer` (feature `testing`) |
@@ -137,7 +138,10 @@ pub use self::{
     error::{ConfigError, Error, ErrorKind},
     ids::{AppId, InvalidGuid, ObjectId, TenantId},
     keys::{HttpClient, KeySettings, KeyStatus},
-    middleware::{Denial, EmptyBody, EntraAuth, EntraAuthLayer, RefusalBody, ResponseFuture},
+    middleware::{
+        Denial, EmptyBody, EntraAuth, EntraAuthLayer, ProtectedResourceMetadata, RefusalBody,
+        ResourceMetadataService, ResponseFuture,
+    },
     principal::{
         AgentPrincipal, AgentStatus, ClaimsError, ClientAuthentication, Facet, Facets, Groups,
         IdentityRelationship, IdentityRelationships, IdentityType, PrincipalKind, TokenVersion,

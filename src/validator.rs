@@ -166,6 +166,12 @@ impl Validator {
         &self.shared.policy.audiences
     }
 
+    /// Where clients can get tokens that this validator accepts.
+    pub(crate) fn authorization_servers(&self) -> Vec<String> {
+        let policy = &self.shared.policy;
+        policy.issuers.authorization_servers(&policy.tenants)
+    }
+
     /// Decides without waiting, if that can be done.
     pub(crate) fn decide(&self, token: &str) -> Decision {
         let decision = self.look_at(token);

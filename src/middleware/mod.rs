@@ -12,6 +12,8 @@ mod rejection;
 
 mod denial;
 
+mod resource_metadata;
+
 #[cfg(feature = "axum")]
 mod extract;
 
@@ -22,5 +24,6 @@ pub use self::{
     future::ResponseFuture,
     layer::EntraAuthLayer,
     rejection::{EmptyBody, RefusalBody},
+    resource_metadata::{ProtectedResourceMetadata, ResourceMetadataService},
     service::EntraAuth,
 };

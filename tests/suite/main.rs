@@ -13,6 +13,16 @@ mod shapes;
 
 mod wire;
 
+mod challenge;
+
+mod matrix;
+
+mod resource_metadata;
+
+mod cors;
+
+mod grpc;
+
 mod tower_contract;
 
 mod servers;
