@@ -22,7 +22,12 @@
 //! Under `error.type` `keys_unavailable`, verdicts are 503s of our own. Suppressed refreshes that
 //! climb mean that somebody invents keys, or that the authority rotates faster than it says.
 
+#[cfg(feature = "metrics")]
+use std::sync::OnceLock;
 use std::time::Duration;
+
+#[cfg(feature = "metrics")]
+use metrics::{Key, Level, Metadata};
 
 use crate::error::ErrorKind;
 
@@ -137,8 +142,11 @@ recorded! {
 
     /// A check has failed.
     fn refused(kind: ErrorKind) {
-        let code = kind.as_str();
-        metrics::counter!(VERDICTS, "outcome" => "refused", "error.type" => code).increment(1);
+        static KEYS: Keys<ErrorKind> = Keys::new();
+        KEYS.count(kind, || {
+            let labels = [("outcome", "refused"), ("error.type", kind.as_str())];
+            Key::from_parts(VERDICTS, labels_of(None, &labels))
+        });
     }
 
     /// The application has said no.
@@ -155,12 +163,12 @@ recorded! {
     }
 
     fn refreshed(source: Option<&'static str>, cause: &'static str) {
-        let labels = labels(source, &[("cause", cause), ("outcome", "success")]);
+        let labels = labels_of(source, &[("cause", cause), ("outcome", "success")]);
         metrics::counter!(KEY_REFRESHES, labels).increment(1);
     }
 
     fn refresh_failed(source: Option<&'static str>, cause: &'static str, reason: &'static str) {
-        let labels = labels(
+        let labels = labels_of(
             source,
             &[("cause", cause), ("outcome", "failure"), ("error.type", reason)],
         );
@@ -168,23 +176,25 @@ recorded! {
     }
 
     fn refresh_suppressed(source: Option<&'static str>, cause: &'static str) {
-        let labels = labels(source, &[("cause", cause)]);
-        metrics::counter!(KEY_REFRESHES_SUPPRESSED, labels).increment(1);
+        static KEYS: Keys<(Option<&str>, &str)> = Keys::new();
+        KEYS.count((source, cause), || {
+            Key::from_parts(KEY_REFRESHES_SUPPRESSED, labels_of(source, &[("cause", cause)]))
+        });
     }
 
     fn key_set_aged(source: Option<&'static str>, age: Duration, left: Duration) {
-        metrics::gauge!(KEY_SET_AGE, labels(source, &[])).set(age);
-        metrics::gauge!(KEY_SET_TIME_LEFT, labels(source, &[])).set(left);
+        metrics::gauge!(KEY_SET_AGE, labels_of(source, &[])).set(age);
+        metrics::gauge!(KEY_SET_TIME_LEFT, labels_of(source, &[])).set(left);
     }
 
     fn no_key_set(source: Option<&'static str>) {
-        metrics::gauge!(KEY_SET_TIME_LEFT, labels(source, &[])).set(0.0);
+        metrics::gauge!(KEY_SET_TIME_LEFT, labels_of(source, &[])).set(0.0);
     }
 }
 
 /// Constants alone: that is what keeps the number of time series small.
 #[cfg(feature = "metrics")]
-fn labels(
+fn labels_of(
     source: Option<&'static str>,
     more: &[(&'static str, &'static str)],
 ) -> Vec<metrics::Label> {
@@ -192,4 +202,33 @@ fn labels(
     let all = more.iter().copied().chain(source);
     all.map(|(name, value)| metrics::Label::from_static_parts(name, value))
         .collect()
+}
+
+/// The keys of a counter with many labels, each made when it is first needed: what a stranger can
+/// have counted as often as they like then allocates nothing.
+#[cfg(feature = "metrics")]
+struct Keys<K>([OnceLock<(K, Key)>; 64]);
+
+#[cfg(feature = "metrics")]
+impl<K: Copy + PartialEq> Keys<K> {
+    const fn new() -> Self {
+        Self([const { OnceLock::new() }; 64])
+    }
+
+    /// Adds one to the counter that `key` is made for. Each takes the first place that is free; more
+    /// than there are places are made anew each time.
+    fn count(&self, of: K, key: impl Fn() -> Key) {
+        let places = self.0.iter();
+        let mut keys = places.map(|place| place.get_or_init(|| (of, key())));
+        match keys.find(|(other, _)| *other == of) {
+            Some((_, key)) => increment(key),
+            None => increment(&key()),
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn increment(key: &Key) {
+    const METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+    metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA).increment(1));
 }
