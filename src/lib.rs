@@ -33,6 +33,7 @@
 //! | put that in front of a service | [`EntraAuthLayer`] |
 //! | learn who is calling | [`AgentPrincipal`]: from the request's extensions, or as an axum extractor (feature `axum`) |
 //! | say no to a caller that was admitted | [`Denial`] |
+//! | tell clients where to get a token | [`ProtectedResourceMetadata`] |
 //! | check a token without HTTP | [`Validator::validate`] |
 //! | know whether keys are there | [`Validator::ready`], [`Validator::status`] |
 //! | test one's own API | `testing::Issuer` (feature `testing`) |
@@ -67,6 +68,11 @@
 //! seconds at the most. While the authority is out of reach the last good keys serve for 24 hours.
 //! Every number is a setting of [`KeySettings`].
 //!
+//! What becomes of them is logged with the target `tower_entra::keys`, each event once and nothing
+//! per request: `info` when keys come and go and when an outage ends, `warn` when one begins, once
+//! for each reason, or when keys of the set are broken, `error` when the last good ones have become
+//! too old, and `debug` for every fetch.
+//!
 //! # What this is not
 //!
 //! - It gets no tokens; it only checks those that come.
@@ -82,6 +88,7 @@
 //! |---|---|
 //! | `http-client` (default) | fetches keys with reqwest and rustls; without it, bring an [`HttpClient`] |
 //! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] as an answer |
+//! | `metrics` | what is counted and measured, through the `metrics` facade: the module `metrics` lists it |
 //! | `testing` | `testing::Issuer`, an Entra look-alike on loopback for tests |
 //!
 //! Features add API. None of them changes what is admitted.
@@ -119,6 +126,11 @@ mod cache;
 
 mod clock;
 
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -131,8 +143,8 @@ pub use self::{
     ids::{AppId, InvalidGuid, ObjectId, TenantId},
     keys::{HttpClient, KeySettings, KeyStatus},
     middleware::{
-        EmptyBody, EntraAuth, EntraAuthLayer, ProblemJson, RefusalBody, Require, RequireFuture,
-        RequireLayer, ResponseFuture,
+        EmptyBody, EntraAuth, EntraAuthLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody,
+        Require, RequireFuture, RequireLayer, ResourceMetadataService, ResponseFuture,
     },
     principal::{
         AgentPrincipal, AgentStatus, AuditRecord, ClaimsError, ClientAuthentication, Facet, Facets,

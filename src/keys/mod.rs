@@ -17,6 +17,8 @@ mod schedule;
 
 mod source;
 
+mod journal;
+
 mod ticket;
 
 #[cfg(feature = "http-client")]

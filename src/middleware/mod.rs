@@ -18,6 +18,8 @@ mod require;
 
 mod audit;
 
+mod resource_metadata;
+
 #[cfg(feature = "axum")]
 mod extract;
 
@@ -29,5 +31,6 @@ pub use self::{
     problem::ProblemJson,
     rejection::{EmptyBody, RefusalBody},
     require::{Require, RequireFuture, RequireLayer},
+    resource_metadata::{ProtectedResourceMetadata, ResourceMetadataService},
     service::EntraAuth,
 };

@@ -11,6 +11,7 @@ use super::audit::Audit;
 use crate::{
     diagnosis::denied,
     error::{ConfigError, Error, ErrorKind},
+    metrics,
     principal::AgentPrincipal,
     requirement::{Demand, Denial, is_scope_token},
 };
@@ -103,6 +104,7 @@ impl<B> Responder<B> {
         };
         let error = denied(denial);
         self.audit.refused(&error, caller);
+        metrics::denied();
         let status = denial.status();
         *response.status_mut() = status;
         let headers = response.headers_mut();
