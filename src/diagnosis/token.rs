@@ -21,8 +21,8 @@ use crate::{
 pub(crate) enum Shape {
     /// The place of a word in [`WORDS`].
     Word(usize),
-    /// It has this many segments, counted up to [`MOST_COUNTED`].
-    Segments(usize),
+    /// It has this many dots.
+    Dots(usize),
     /// The place of an empty segment.
     Empty(usize),
     /// The place of a segment that is not canonical base64url.
@@ -190,23 +190,31 @@ impl Shape {
         if let Some(word) = WORDS.iter().position(is_word) {
             return Self::Word(word);
         }
-        let count = token.split('.').take(MOST_COUNTED).count();
-        if count != 3 {
-            return Self::Segments(count);
-        }
-        if let Some(at) = token.split('.').position(str::is_empty) {
-            return Self::Empty(at);
-        }
-        token
-            .split('.')
-            .position(|segment| URL_SAFE_NO_PAD.check(segment.as_bytes()).is_err())
-            .map_or(Self::Segments(count), Self::Encoding)
+        let mut parts = token.splitn(4, '.');
+        let three = [parts.next(), parts.next(), parts.next()];
+        let ([Some(_), Some(_), Some(_)], None) = (three, parts.next()) else {
+            return Self::Dots(token.bytes().filter(|byte| *byte == b'.').count());
+        };
+        let fault = three
+            .into_iter()
+            .flatten()
+            .enumerate()
+            .find_map(|(at, part)| {
+                if part.is_empty() {
+                    Some(Self::Empty(at))
+                } else if URL_SAFE_NO_PAD.check(part.as_bytes()).is_err() {
+                    Some(Self::Encoding(at))
+                } else {
+                    None
+                }
+            });
+        fault.unwrap_or(Self::Dots(2))
     }
 
     pub(super) fn hint(self) -> &'static str {
         match self {
             Self::Word(_) => hints::UNSET_VARIABLE,
-            Self::Segments(_) | Self::Empty(_) | Self::Encoding(_) => hints::NOT_A_JWT,
+            Self::Dots(_) | Self::Empty(_) | Self::Encoding(_) => hints::NOT_A_JWT,
         }
     }
 }
@@ -219,13 +227,7 @@ impl fmt::Display for Shape {
                 None | Some(&"") => f.write_str("it is empty"),
                 Some(word) => write!(f, "it is the word {word}"),
             },
-            Self::Segments(MOST_COUNTED) => {
-                f.write_str("it has five dots or more, where a token has two")
-            }
-            Self::Segments(count) => {
-                let dots = count.saturating_sub(1);
-                write!(f, "it has {dots} dots, where a token has two")
-            }
+            Self::Dots(dots) => write!(f, "dots in it: {dots}, where a token has two"),
             Self::Empty(at) => write!(f, "its {} is empty", part(at)),
             Self::Encoding(at) => write!(
                 f,
@@ -276,8 +278,6 @@ const PARTS: [&str; 3] = [
     "second part (claims)",
     "third part (signature)",
 ];
-
-const MOST_COUNTED: usize = 6;
 
 /// The longest header, in characters of base64url, that is looked at.
 const MAX_HEADER: usize = 1_024;
