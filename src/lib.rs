@@ -32,6 +32,7 @@
 //! | say whose tokens are accepted, and for which API | [`Validator::builder`], [`Tenants`], [`Authority`] |
 //! | put that in front of a service | [`EntraAuthLayer`] |
 //! | learn who is calling | [`AgentPrincipal`]: from the request's extensions, or as an axum extractor (feature `axum`) |
+//! | say who may do what | [`Requirement`], on a route [`RequireLayer`]; the guide [who may do what](guide::who_may_do_what) |
 //! | say no to a caller that was admitted | [`Denial`] |
 //! | tell clients where to get a token | [`ProtectedResourceMetadata`] |
 //! | check a token without HTTP | [`Validator::validate`] |
@@ -76,8 +77,9 @@
 //! # What this is not
 //!
 //! - It gets no tokens; it only checks those that come.
-//! - It decides who is calling, not what they may do, beyond demanding that a token grant anything
-//!   at all.
+//! - It finds out who is calling, and what they may do it decides by the [`Requirement`]s of the API
+//!   alone; without any, it demands no more than that a token grant something. It keeps no lists,
+//!   looks up no groups, and asks nobody.
 //! - It does not open encrypted tokens, check proofs of possession, or serve Azure AD B2C, whose
 //!   tokens name no tenant.
 //! - It revokes nothing: a token is good until it expires or its key is withdrawn.
@@ -87,7 +89,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `http-client` (default) | fetches keys with reqwest and rustls; without it, bring an [`HttpClient`] |
-//! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] as an answer |
+//! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] and `Problem` as answers |
 //! | `metrics` | what is counted and measured, through the `metrics` facade: the module `metrics` lists it |
 //! | `testing` | `testing::Issuer`, an Entra look-alike on loopback for tests |
 //!
@@ -133,6 +135,8 @@ mod metrics;
 
 #[cfg(feature = "testing")]
 pub mod testing;
+
+pub mod guide;
 
 #[cfg(feature = "axum")]
 pub use self::middleware::{MissingPrincipal, Problem};

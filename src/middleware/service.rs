@@ -101,7 +101,6 @@ where
         self.validator.ensure_running();
         // Whatever a client or an outer layer has put there is not ours.
         request.extensions_mut().remove::<AgentPrincipal>();
-        request.extensions_mut().remove::<Anonymous>();
         match self.judge(&request) {
             Verdict::Admit(principal) => {
                 let caller = self.responder.audit.admitted(principal.as_ref());
@@ -146,7 +145,7 @@ pub(super) fn caller(extensions: &Extensions) -> Result<&AgentPrincipal, Denial>
 }
 
 /// Tells a request that an optional layer let through from one that no layer has seen. Nobody else
-/// can put it into a request.
+/// can put it into a request, and where there is a principal it says nothing.
 #[derive(Clone, Copy)]
 struct Anonymous;
 
