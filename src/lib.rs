@@ -118,6 +118,10 @@ mod clock;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[cfg(feature = "axum")]
 pub use self::middleware::MissingPrincipal;
 pub use self::{

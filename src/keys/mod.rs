@@ -19,6 +19,9 @@ mod source;
 
 mod ticket;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 #[cfg(feature = "http-client")]
 mod client;
 

@@ -12,6 +12,9 @@ mod rejection;
 
 mod denial;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 #[cfg(feature = "axum")]
 mod extract;
 

@@ -150,7 +150,7 @@ impl Challenge {
     }
 
     /// The one place that turns a kind of error into a status and a challenge.
-    fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
+    pub(super) fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
         match kind {
             ErrorKind::MissingToken => (StatusCode::UNAUTHORIZED, Some(self.without_error())),
             ErrorKind::MultipleCredentials | ErrorKind::MalformedAuthorization => (
@@ -191,7 +191,7 @@ impl Challenge {
         }
     }
 
-    fn denial(&self, demand: &Demand) -> (StatusCode, HeaderValue) {
+    pub(super) fn denial(&self, demand: &Demand) -> (StatusCode, HeaderValue) {
         match demand {
             Demand::Permission { scopes } => {
                 (StatusCode::FORBIDDEN, self.insufficient_scope(scopes))

@@ -18,6 +18,9 @@ mod values;
 
 mod text;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 pub(crate) use self::facets::FacetSet;
 use self::text::Text;
 pub use self::{

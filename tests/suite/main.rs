@@ -22,3 +22,7 @@ mod cache;
 mod configuration;
 
 mod auto_traits;
+
+mod edits;
+
+mod properties;
