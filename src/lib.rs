@@ -138,6 +138,10 @@ pub mod testing;
 
 pub mod guide;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[cfg(feature = "axum")]
 pub use self::middleware::{MissingPrincipal, Problem};
 pub use self::{

@@ -21,6 +21,9 @@ mod journal;
 
 mod ticket;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 #[cfg(feature = "http-client")]
 mod client;
 

@@ -45,6 +45,7 @@ pub(super) enum Verdict {
 type Number = u64;
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Schedule {
     settings: KeySettings,
     /// How many fetches were started.
@@ -274,3 +275,7 @@ const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 #[cfg(test)]
 #[path = "schedule_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "schedule_model.rs"]
+mod model;

@@ -1,18 +1,26 @@
 //! The task that fetches, and the snapshot it publishes.
 
+#[cfg(not(shuttle))]
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
 use std::{
     collections::hash_map::RandomState,
     fmt,
     hash::{BuildHasher, Hasher},
     panic::catch_unwind,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwapOption;
+// A model checker's, for `tests/interleavings`.
+#[cfg(shuttle)]
+use shuttle::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore, watch},
@@ -86,7 +94,7 @@ impl KeySource {
             snapshot: ArcSwapOption::empty(),
             schedule: Mutex::new(Schedule::new(settings.clone(), now())),
             wake: Notify::new(),
-            progress: watch::Sender::new(()),
+            progress: watch::channel(()).0,
             waiters: Arc::new(Semaphore::new(settings.max_waiters)),
             problem: Mutex::new(None),
             is_running: AtomicBool::new(false),

@@ -20,6 +20,9 @@ mod audit;
 
 mod resource_metadata;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 #[cfg(feature = "axum")]
 mod extract;
 

@@ -176,7 +176,7 @@ impl Challenge {
         Ok(())
     }
 
-    fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
+    pub(super) fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
         let status = status(kind);
         let challenge = match status {
             StatusCode::BAD_REQUEST => self.with_error("invalid_request", kind),
@@ -189,7 +189,7 @@ impl Challenge {
     }
 
     /// `None` if it is not for the client to do anything.
-    fn denial(&self, demand: &Demand) -> Option<HeaderValue> {
+    pub(super) fn denial(&self, demand: &Demand) -> Option<HeaderValue> {
         let challenge = match demand {
             Demand::Permission { scopes } => insufficient_scope(self.begin(), scopes),
             Demand::ClaimsChallenge { tenant, claims } => {

@@ -52,3 +52,7 @@ mod recorder;
 mod metrics;
 
 mod auto_traits;
+
+mod edits;
+
+mod properties;
