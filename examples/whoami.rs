@@ -21,11 +21,12 @@ use std::{
     process::ExitCode,
 };
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{Json, Router, body::Body, extract::State, http::StatusCode, routing::get};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_entra::{
-    AgentPrincipal, EntraAuthLayer, IdentityType, KeyStatus, RequireLayer, Requirement, Validator,
+    AgentPrincipal, EntraAuthLayer, IdentityType, KeyStatus, ProtectedResourceMetadata,
+    RequireLayer, Requirement, Validator,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -79,7 +80,7 @@ fn app(settings: &Settings) -> Result<Router, Problem> {
     // One source of keys for all routes; two rules for tokens that grant nothing.
     let layer = settings.layer(validator.clone())?;
     let by_acl = settings.layer(validator.with_authorization_by_acl())?;
-    let metadata = settings.metadata();
+    let metadata = settings.metadata(&validator)?;
 
     // Who is calling is found out first, then whether they may.
     let only = |requirement| (layer.clone(), RequireLayer::new(requirement));
@@ -104,9 +105,9 @@ fn app(settings: &Settings) -> Result<Router, Problem> {
         .route("/orders", get(orders).layer(granted))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
-        .route(
+        .route_service(
             "/.well-known/oauth-protected-resource",
-            get(|| async { Json(metadata) }),
+            metadata.service::<Body>(),
         )
         .with_state(validator))
 }
@@ -170,19 +171,9 @@ impl Settings {
         }
     }
 
-    /// The document of [RFC 9728](https://www.rfc-editor.org/rfc/rfc9728#section-2).
-    fn metadata(&self) -> Value {
-        let host = self.authority.trim_end_matches('/');
-        let servers: Vec<_> = self
-            .tenants
-            .iter()
-            .map(|tenant| format!("{host}/{tenant}/v2.0"))
-            .collect();
-        json!({
-            "resource": self.audiences.first(),
-            "authorization_servers": servers,
-            "scopes_supported": ["Orders.Read"],
-            "bearer_methods_supported": ["header"],
-        })
+    /// What the API says about itself, under the first of its names.
+    fn metadata(&self, validator: &Validator) -> Result<ProtectedResourceMetadata, Problem> {
+        let resource = self.audiences.first().map_or("", String::as_str);
+        Ok(ProtectedResourceMetadata::new(resource, validator)?.with_scopes(["Orders.Read"])?)
     }
 }

@@ -187,6 +187,19 @@ impl Issuers {
         &self.discovery
     }
 
+    /// The issuers of version 2.0 tokens, as clients look for them.
+    pub(crate) fn authorization_servers(&self, tenants: &TenantPolicy) -> Vec<String> {
+        match tenants {
+            TenantPolicy::Listed(tenants) => {
+                let issuers = tenants.iter().map(|tenant| self.v2.fill(tenant.as_str()));
+                issuers.collect()
+            }
+            TenantPolicy::AnyOrganization | TenantPolicy::Any => {
+                vec![self.v2.fill(&tenants.discovery_segment())]
+            }
+        }
+    }
+
     /// Whether keys are only ever spoken of over loopback.
     #[cfg(feature = "http-client")]
     pub(crate) fn is_loopback(&self) -> bool {

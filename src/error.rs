@@ -140,7 +140,8 @@ pub enum ErrorKind {
     SenderConstrained,
     /// The token grants nothing: it has neither a scope nor a role.
     NothingGranted,
-    /// The token was admitted, and a handler refused its bearer by a [`Denial`](crate::Denial).
+    /// The token was admitted, and a handler or a [`RequireLayer`](crate::RequireLayer) refused its
+    /// bearer by a [`Denial`](crate::Denial).
     Denied,
 }
 

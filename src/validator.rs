@@ -12,6 +12,7 @@ use crate::{
     },
     error::{Error, ErrorKind},
     keys::{KeySource, KeyStatus, MissingKey, PublishedKey, Snapshot, Ticket},
+    metrics,
     policy::{Policy, Signer, grants_something, is_access_token, is_bearer_token},
     principal::{AgentPrincipal, Findings},
     tenants::Tenants,
@@ -169,8 +170,22 @@ impl Validator {
         &self.shared.policy.audiences
     }
 
+    /// Where clients can get tokens that this validator accepts.
+    pub(crate) fn authorization_servers(&self) -> Vec<String> {
+        let policy = &self.shared.policy;
+        policy.issuers.authorization_servers(&policy.tenants)
+    }
+
     /// Decides without waiting, if that can be done.
     pub(crate) fn decide(&self, token: &str) -> Decision {
+        let decision = self.look_at(token);
+        if let Decision::Made(verdict) = &decision {
+            count(verdict);
+        }
+        decision
+    }
+
+    fn look_at(&self, token: &str) -> Decision {
         self.ensure_running();
         let snapshot = self.shared.keys.snapshot();
         match (&self.shared.cache, &snapshot) {
@@ -187,12 +202,14 @@ impl Validator {
     fn decide_by_cache(&self, cache: &TokenCache, token: &str, snapshot: &Snapshot) -> Decision {
         let digest = TokenDigest::of(token);
         if let Some(caller) = cache.get(&digest, snapshot.generation) {
+            metrics::cache_hit();
             let verdict = self.admit_again(caller);
             if matches!(&verdict, Err(error) if error.kind() == ErrorKind::Expired) {
                 cache.remove(&digest);
             }
             return Decision::Made(verdict);
         }
+        metrics::cache_missed();
         let decision = self.decide_by_proof(token, Some(snapshot));
         if let Decision::Made(Ok(caller)) = &decision {
             cache.insert(digest, caller.clone(), snapshot.generation);
@@ -219,6 +236,12 @@ impl Validator {
         token: &str,
         ticket: Ticket,
     ) -> Result<AgentPrincipal, Error> {
+        let verdict = self.look_again_at(token, ticket).await;
+        count(&verdict);
+        verdict
+    }
+
+    async fn look_again_at(&self, token: &str, ticket: Ticket) -> Result<AgentPrincipal, Error> {
         let snapshot = ticket.key_set().await;
         let token = self.parse(token)?;
         let missing = match &snapshot {
@@ -354,5 +377,13 @@ impl fmt::Debug for Validator {
             .field("keys", &self.shared.keys)
             .field("cache", &self.shared.cache)
             .finish_non_exhaustive()
+    }
+}
+
+/// Counts the one verdict on a token.
+fn count(verdict: &Result<AgentPrincipal, Error>) {
+    match verdict {
+        Ok(_) => metrics::admitted(),
+        Err(error) => metrics::refused(error.kind()),
     }
 }

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, pin::Pin};
 
 use http::{HeaderValue, Response, Uri, header};
 
-use super::{HttpClient, KeySettings};
+use super::{HttpClient, KeySettings, fetch::with_causes};
 use crate::{authority::Issuers, error::ConfigError};
 
 /// reqwest, told to do nothing on its own: no redirects, no retries, no decompression even if
@@ -77,14 +77,4 @@ impl HttpClient for ReqwestClient {
             Ok(response)
         })
     }
-}
-
-fn with_causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

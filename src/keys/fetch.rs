@@ -9,7 +9,11 @@ use std::{
 
 use http::{HeaderMap, Response, StatusCode, Uri, header};
 
-use super::{discovery::Discovery, set::KeySet};
+use super::{
+    discovery::Discovery,
+    journal::TARGET,
+    set::{KeySet, Skipped},
+};
 use crate::{authority::Issuers, token::SignatureAlgorithm};
 
 /// Fetches the documents of an authority: the seam for an HTTP client of one's own.
@@ -88,13 +92,31 @@ pub(crate) enum FetchError {
     NotAKeySet,
     #[error("the key set had too many keys")]
     TooManyKeys,
-    #[error("the key set had no usable key")]
-    NoUsableKey,
+    #[error("the key set had no usable key; left out: {skipped}")]
+    NoUsableKey { skipped: Skipped },
     #[error("the fetch panicked")]
     Panicked,
 }
 
 impl FetchError {
+    /// The code of this reason: a closed list, for the log and the metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::Status { .. } => "bad_status",
+            Self::TooBig => "too_big",
+            Self::Encoded => "encoded",
+            Self::NotADiscoveryDocument => "not_a_discovery_document",
+            Self::ForeignIssuer => "foreign_issuer",
+            Self::ForeignKeysUrl => "foreign_keys_url",
+            Self::NotAKeySet => "not_a_key_set",
+            Self::TooManyKeys => "too_many_keys",
+            Self::NoUsableKey { .. } => "no_usable_key",
+            Self::Panicked => "panicked",
+        }
+    }
+
     pub(super) fn retry_after(self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => retry_after,
@@ -127,7 +149,11 @@ impl Fetcher {
             .client
             .get(uri, self.rules.max_body)
             .await
-            .map_err(|_| FetchError::Unreachable)?;
+            .map_err(|error| {
+                let error = with_causes(error.as_ref());
+                tracing::debug!(target: TARGET, url, ?error, "no answer");
+                FetchError::Unreachable
+            })?;
         let status = answer.status();
         if status != StatusCode::OK {
             let retry_after = retry_after(answer.headers(), SystemTime::now())
@@ -154,6 +180,20 @@ impl std::fmt::Debug for Fetcher {
             .field("rules", &self.rules)
             .finish_non_exhaustive()
     }
+}
+
+/// An error of a client with what caused it, in so many words at most.
+pub(super) fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    for _ in 0..8 {
+        let Some(error) = cause else {
+            break;
+        };
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text.chars().take(500).collect()
 }
 
 /// [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): seconds, or a

@@ -17,7 +17,12 @@ mod schedule;
 
 mod source;
 
+mod journal;
+
 mod ticket;
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 
 #[cfg(feature = "http-client")]
 mod client;

@@ -21,16 +21,6 @@ pub(super) enum Cause {
     BadSignature,
 }
 
-impl Cause {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduled => "scheduled",
-            Self::UnknownKey => "unknown_key",
-            Self::BadSignature => "bad_signature",
-        }
-    }
-}
-
 /// What the driver does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
@@ -55,6 +45,7 @@ pub(super) enum Verdict {
 type Number = u64;
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Schedule {
     settings: KeySettings,
     /// How many fetches were started.
@@ -284,3 +275,7 @@ const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 #[cfg(test)]
 #[path = "schedule_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "schedule_model.rs"]
+mod model;

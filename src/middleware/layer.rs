@@ -44,8 +44,36 @@ use crate::{error::ConfigError, validator::Validator};
 /// alone, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through
 /// without a token makes an event at the level `debug`.
 ///
-/// Put CORS and tracing layers outside of this one: a preflight carries no token, and browsers read
-/// `WWW-Authenticate` only if `Access-Control-Expose-Headers` lists it.
+/// Put tracing layers outside of this one.
+///
+/// # Browsers
+///
+/// A [CORS](https://fetch.spec.whatwg.org/#http-cors-protocol) layer belongs outside too: a
+/// preflight carries no token and would be refused here, and a refusal without CORS headers is to a
+/// page no more than a network error. Let it allow `Authorization`, and expose `WWW-Authenticate`, or
+/// scripts cannot read the challenge:
+///
+/// ```
+/// # use http::{HeaderValue, header::{AUTHORIZATION, WWW_AUTHENTICATE}};
+/// # use tower_entra::{EntraAuthLayer, Validator};
+/// # fn layers(validator: Validator) {
+/// use tower::ServiceBuilder;
+/// use tower_http::cors::CorsLayer;
+///
+/// let cors = CorsLayer::new()
+///     .allow_origin(HeaderValue::from_static("https://app.example"))
+///     .allow_headers([AUTHORIZATION])
+///     .expose_headers([WWW_AUTHENTICATE]);
+/// let layers = ServiceBuilder::new().layer(cors).layer(EntraAuthLayer::new(validator));
+/// # }
+/// ```
+///
+/// # gRPC
+///
+/// The layer fits before a gRPC service as it is. Its refusals have no `grpc-status`, and clients then
+/// go [by the HTTP status](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md):
+/// 401 is `UNAUTHENTICATED`, 403 `PERMISSION_DENIED`, 503 `UNAVAILABLE`, and 400, a malformed
+/// `Authorization`, `INTERNAL`. The challenge reaches few of them.
 #[derive(Clone)]
 pub struct EntraAuthLayer<B = EmptyBody> {
     validator: Validator,
@@ -99,6 +127,7 @@ impl<B> EntraAuthLayer<B> {
 
     /// Names the URL of the API's protected-resource metadata in challenges:
     /// [RFC 9728, section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1). Default: none.
+    /// [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata) has the URL and the document.
     ///
     /// # Errors
     ///
@@ -109,6 +138,7 @@ impl<B> EntraAuthLayer<B> {
     }
 
     /// Names the scopes to ask for in the challenge to a request without a token. Default: none.
+    /// Entra wants them in full: `api://…/Orders.Read`, though tokens say `Orders.Read` alone.
     ///
     /// # Errors
     ///

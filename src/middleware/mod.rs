@@ -18,6 +18,11 @@ mod require;
 
 mod audit;
 
+mod resource_metadata;
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 #[cfg(feature = "axum")]
 mod extract;
 
@@ -29,5 +34,6 @@ pub use self::{
     problem::ProblemJson,
     rejection::{EmptyBody, RefusalBody},
     require::{Require, RequireFuture, RequireLayer},
+    resource_metadata::{ProtectedResourceMetadata, ResourceMetadataService},
     service::EntraAuth,
 };

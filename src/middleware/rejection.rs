@@ -11,6 +11,7 @@ use super::audit::Audit;
 use crate::{
     diagnosis::denied,
     error::{ConfigError, Error, ErrorKind},
+    metrics,
     principal::AgentPrincipal,
     requirement::{Demand, Denial, is_scope_token},
 };
@@ -103,6 +104,7 @@ impl<B> Responder<B> {
         };
         let error = denied(denial);
         self.audit.refused(&error, caller);
+        metrics::denied();
         let status = denial.status();
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -174,7 +176,7 @@ impl Challenge {
         Ok(())
     }
 
-    fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
+    pub(super) fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
         let status = status(kind);
         let challenge = match status {
             StatusCode::BAD_REQUEST => self.with_error("invalid_request", kind),
@@ -187,7 +189,7 @@ impl Challenge {
     }
 
     /// `None` if it is not for the client to do anything.
-    fn denial(&self, demand: &Demand) -> Option<HeaderValue> {
+    pub(super) fn denial(&self, demand: &Demand) -> Option<HeaderValue> {
         let challenge = match demand {
             Demand::Permission { scopes } => insufficient_scope(self.begin(), scopes),
             Demand::ClaimsChallenge { tenant, claims } => {

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Extensions, Request, Response, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
 use tower::Service;
 
 use super::{RefusalBody, ResponseFuture, bearer::Credentials, rejection::Responder};
@@ -13,6 +13,7 @@ use crate::{
     diagnosis::refused_credentials,
     error::{Error, ErrorKind},
     keys::Ticket,
+    metrics,
     principal::AgentPrincipal,
     requirement::Denial,
     validator::{Decision, Validator},
@@ -37,6 +38,14 @@ enum Verdict {
     Wait { token: String, ticket: Ticket },
 }
 
+impl Verdict {
+    /// Check 1 is made here, and so its refusals are counted here.
+    fn without_a_token(kind: ErrorKind, headers: &HeaderMap) -> Self {
+        metrics::refused(kind);
+        Self::Refuse(refused_credentials(kind, headers))
+    }
+}
+
 impl<S, B> EntraAuth<S, B> {
     pub(super) fn new(
         inner: S,
@@ -55,16 +64,14 @@ impl<S, B> EntraAuth<S, B> {
     fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
         let token = match Credentials::of(request.headers()) {
             Ok(Credentials::Bearer(token)) => token,
-            Ok(Credentials::None) if self.is_optional => return Verdict::Admit(None),
+            Ok(Credentials::None) if self.is_optional => {
+                metrics::anonymous();
+                return Verdict::Admit(None);
+            }
             Ok(Credentials::None | Credentials::ProofOfPossession) => {
-                return Verdict::Refuse(refused_credentials(
-                    ErrorKind::MissingToken,
-                    request.headers(),
-                ));
+                return Verdict::without_a_token(ErrorKind::MissingToken, request.headers());
             }
-            Err(kind) => {
-                return Verdict::Refuse(refused_credentials(kind, request.headers()));
-            }
+            Err(kind) => return Verdict::without_a_token(kind, request.headers()),
         };
         match self.validator.decide(token) {
             Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),
@@ -94,7 +101,6 @@ where
         self.validator.ensure_running();
         // Whatever a client or an outer layer has put there is not ours.
         request.extensions_mut().remove::<AgentPrincipal>();
-        request.extensions_mut().remove::<Anonymous>();
         match self.judge(&request) {
             Verdict::Admit(principal) => {
                 let caller = self.responder.audit.admitted(principal.as_ref());
@@ -139,7 +145,7 @@ pub(super) fn caller(extensions: &Extensions) -> Result<&AgentPrincipal, Denial>
 }
 
 /// Tells a request that an optional layer let through from one that no layer has seen. Nobody else
-/// can put it into a request.
+/// can put it into a request, and where there is a principal it says nothing.
 #[derive(Clone, Copy)]
 struct Anonymous;
 

@@ -38,6 +38,9 @@ mod text;
 
 mod audit;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 use self::text::Text;
 pub(crate) use self::{audit::AuditFields, facets::FacetSet, kind::is_app_only};
 pub use self::{

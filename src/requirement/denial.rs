@@ -223,11 +223,13 @@ impl Default for Denial {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            self.text
-                .as_deref()
-                .unwrap_or_else(|| self.reason.description()),
-        )
+        match (&self.text, &self.demand) {
+            (Some(text), _) => f.write_str(text),
+            (None, Demand::Permission { scopes }) if !scopes.is_empty() => {
+                write!(f, "{}: {}", self.reason, scopes.join(" "))
+            }
+            _ => self.reason.fmt(f),
+        }
     }
 }
 

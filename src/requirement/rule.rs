@@ -148,12 +148,12 @@ impl Rule {
         }
     }
 
-    /// The scopes to ask for, so that nothing but scopes lacks: of an `or` those of the part that
-    /// the caller takes.
+    /// The scopes to ask for, for a delegated caller: of an `or` those of the part that holds, or
+    /// else of the one that can be mended most easily.
     pub(super) fn scopes_for<'r>(&'r self, caller: &AgentPrincipal, scopes: &mut Vec<&'r str>) {
         match self {
             Self::Scope(scope) | Self::ScopeOrRole { scope, .. }
-                if !scopes.contains(&scope.as_str()) && is_delegated(caller) =>
+                if !scopes.contains(&scope.as_str()) =>
             {
                 scopes.push(scope);
             }

@@ -18,6 +18,9 @@ mod json;
 
 mod number;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 pub use self::signature::SignatureAlgorithm;
 pub(crate) use self::{
     claims::{Claims, Verified},

@@ -19,6 +19,16 @@ mod audit;
 
 mod logs;
 
+mod challenge;
+
+mod matrix;
+
+mod resource_metadata;
+
+mod cors;
+
+mod grpc;
+
 mod tower_contract;
 
 mod servers;
@@ -33,4 +43,16 @@ mod cache;
 
 mod configuration;
 
+#[cfg(feature = "metrics")]
+#[path = "../keys/recorder.rs"]
+#[expect(dead_code, reason = "the tests of the keys read the gauges")]
+mod recorder;
+
+#[cfg(feature = "metrics")]
+mod metrics;
+
 mod auto_traits;
+
+mod edits;
+
+mod properties;

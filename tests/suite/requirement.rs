@@ -608,7 +608,7 @@ fn a_denial_of_the_applications_own_knows_its_reason_too() {
             DenialReason::MissingScope,
             "missing_scope",
             403,
-            "a scope is missing",
+            "a scope is missing: A",
         ),
         (
             Denial::for_authentication_context(&caller, "c1"),

@@ -1,0 +1,87 @@
+//! The checks of what is read from outside, each from plain bytes.
+//!
+//! Not part of the API: fuzz targets call these, under the `cfg` that cargo-fuzz sets, and a test
+//! replays the targets' seeds through them. See `fuzz/README.md`.
+
+use crate::{keys, middleware, principal, token};
+
+/// Every target that [`check`] knows.
+pub const TARGETS: [&str; 9] = [
+    "authorization",
+    "challenge",
+    "claims",
+    "compact",
+    "discovery",
+    "facets",
+    "header",
+    "key_set",
+    "object",
+];
+
+/// Runs the check of this target.
+///
+/// # Panics
+///
+/// If there is no such target, and if a promise is broken.
+pub fn check(target: &str, data: &[u8]) {
+    match target {
+        "authorization" => authorization(data),
+        "challenge" => challenge(data),
+        "claims" => token::properties::claims(data),
+        "compact" => on_text(data, token::properties::compact),
+        "discovery" => keys::properties::discovery(data),
+        "facets" => on_text(data, principal::properties::facets),
+        "header" => token::properties::header(data),
+        "key_set" => keys::properties::key_set(data),
+        "object" => on_text(data, token::properties::object),
+        _ => panic!("no target {target}"),
+    }
+}
+
+fn on_text(data: &[u8], check: fn(&str)) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        check(text);
+    }
+}
+
+/// One header a line.
+fn authorization(data: &[u8]) {
+    let values: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
+    middleware::properties::authorization(&values);
+}
+
+/// A realm, a URL or nothing, and scopes, one a line.
+fn challenge(data: &[u8]) {
+    on_text(data, |text| {
+        let mut lines = text.split('\n');
+        let realm = lines.next().unwrap_or_default();
+        let metadata = lines.next().filter(|url| !url.is_empty());
+        let scopes: Vec<&str> = lines.collect();
+        middleware::properties::challenge(realm, metadata, &scopes);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    /// A package from the registry has no seeds.
+    #[test]
+    fn every_seed_of_every_target_keeps_its_promise() {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+        if !seeds.exists() {
+            return;
+        }
+        for target in TARGETS {
+            let seeds = fs::read_dir(seeds.join(target)).expect(target);
+            let mut replayed = 0;
+            for seed in seeds {
+                check(target, &fs::read(seed.expect(target).path()).expect(target));
+                replayed += 1;
+            }
+            assert!(replayed >= 10, "{target} has only {replayed} seeds");
+        }
+    }
+}

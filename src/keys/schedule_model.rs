@@ -1,0 +1,631 @@
+//! The schedule against a model of it: walks of chance that shrink, and every short walk there is.
+//!
+//! The model keeps the whole history of fetches and answers each question from that, by the words
+//! of the contract; the schedule keeps only what it needs. Both must say the same, and besides,
+//! what is promised to requests and to the authority is checked of every answer by itself.
+
+use std::collections::BTreeSet;
+
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use super::*;
+
+/// A `kid`. The authority publishes some of them sooner or later, and never the others.
+type Kid = u8;
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Time passes.
+    Pass(Duration),
+    /// A request comes that names this `kid`, and asks again whenever a fetch ends.
+    Ask(Kid),
+    /// A request comes that needs any key set.
+    AskForAny,
+    /// A signature is bad under a known `kid`.
+    BadSignature,
+    /// The authority publishes this `kid` from now on, or no longer.
+    Publish(Kid, bool),
+    /// The driver gets to run.
+    Drive,
+    /// The fetch under way ends.
+    End(Outcome),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    /// It brings what was published when it began.
+    Good { chance: f64 },
+    Bad {
+        retry_after: Option<Duration>,
+        chance: f64,
+    },
+    /// The driver dies with it.
+    Abandoned { chance: f64 },
+}
+
+/// A fetch as an onlooker sees it. Its number is its place in the history, counted from one.
+#[derive(Clone, Debug)]
+struct Fetch {
+    cause: Cause,
+    start: Instant,
+    brings: BTreeSet<Kid>,
+    end: Option<(Instant, Outcome)>,
+}
+
+impl Fetch {
+    fn is_good(&self) -> bool {
+        matches!(self.end, Some((_, Outcome::Good { .. })))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    kid: Kid,
+    came: Number,
+    ends_seen: u32,
+}
+
+/// The schedule, its surroundings, and the model.
+#[derive(Clone)]
+struct World {
+    settings: KeySettings,
+    schedule: Schedule,
+    start: Instant,
+    now: Instant,
+    published: BTreeSet<Kid>,
+    history: Vec<Fetch>,
+    waiting: Vec<Waiting>,
+    /// Wishes that no fetch has begun to answer.
+    key_wanted: bool,
+    signature_wanted: bool,
+    /// Which `kid`s requests were told to be absent by a fetch of their own, and when it began.
+    told_absent: Vec<(Kid, Instant)>,
+}
+
+/// What happens.
+impl World {
+    fn new(settings: KeySettings) -> Self {
+        let now = Instant::now();
+        Self {
+            schedule: Schedule::new(settings.clone(), now),
+            settings,
+            start: now,
+            now,
+            published: BTreeSet::new(),
+            history: Vec::new(),
+            waiting: Vec::new(),
+            key_wanted: false,
+            signature_wanted: false,
+            told_absent: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Pass(time) => self.now += *time,
+            Step::Ask(kid) => self.arrive(*kid),
+            Step::AskForAny => self.ask_for_any(),
+            Step::BadSignature => self.bad_signature(),
+            Step::Publish(kid, true) => drop(self.published.insert(*kid)),
+            Step::Publish(kid, false) => drop(self.published.remove(kid)),
+            Step::Drive => self.drive(),
+            Step::End(outcome) => self.end_fetch(*outcome),
+        }
+    }
+
+    /// The driver asks what to do, unless it is busy with a fetch.
+    fn drive(&mut self) {
+        if self.is_under_way() {
+            return;
+        }
+        let expected = self.expected_action();
+        let action = self.schedule.next(self.now);
+        assert_eq!(action, expected);
+        match action {
+            Action::Sleep(until) => self.check_sleep(until),
+            Action::Fetch(cause) => {
+                self.check_start(cause);
+                self.history.push(Fetch {
+                    cause,
+                    start: self.now,
+                    brings: self.published.clone(),
+                    end: None,
+                });
+                self.key_wanted = false;
+                self.signature_wanted = false;
+            }
+        }
+        assert_eq!(self.schedule.started(), self.number());
+    }
+
+    fn end_fetch(&mut self, outcome: Outcome) {
+        let now = self.now;
+        match outcome {
+            Outcome::Good { chance } => self.schedule.succeeded(now, chance),
+            Outcome::Bad {
+                retry_after,
+                chance,
+            } => self.schedule.failed(now, retry_after, chance),
+            Outcome::Abandoned { chance } => self.schedule.abandoned(now, chance),
+        }
+        let Some(fetch) = self.history.last_mut().filter(|fetch| fetch.end.is_none()) else {
+            // What did not begin cannot end, and must not have changed anything.
+            return;
+        };
+        fetch.end = Some((now, outcome));
+        let asks_again = std::mem::take(&mut self.waiting);
+        for mut waiting in asks_again {
+            waiting.ends_seen += 1;
+            self.ask(waiting);
+        }
+    }
+
+    fn arrive(&mut self, kid: Kid) {
+        self.ask(Waiting {
+            kid,
+            came: self.number(),
+            ends_seen: 0,
+        });
+    }
+
+    fn ask(&mut self, waiting: Waiting) {
+        if self.holds(waiting.kid) || self.held().is_none() {
+            // It is served, or waits for any key set, which `want_any` is for.
+            return;
+        }
+        let kid = waiting.kid.to_string();
+        let is_known_absent = self.schedule.is_known_absent(self.now, &kid);
+        assert_eq!(is_known_absent, self.is_known_absent(waiting.kid));
+        let expected = self.expected_verdict(&waiting);
+        let verdict = self.schedule.want_key(self.now, &kid, waiting.came);
+        assert_eq!(verdict, expected, "{waiting:?}");
+        match verdict {
+            Verdict::Absent => self.check_absent(&waiting),
+            Verdict::Unavailable(retry) => self.check_unavailable(&waiting, retry),
+            Verdict::Wait => {
+                // At most the fetch that was under way when it came, and the one after.
+                assert!(waiting.ends_seen < 2, "a request goes unanswered");
+                self.check_that_a_fetch_follows();
+                self.waiting.push(waiting);
+            }
+        }
+        assert!(self.schedule.absent.len() <= self.settings.max_absent);
+    }
+
+    fn ask_for_any(&mut self) {
+        let deadline = self.now + self.settings.wait;
+        let waits = self.is_under_way() || self.key_wanted || self.due() <= deadline;
+        let expected = if waits {
+            Verdict::Wait
+        } else {
+            Verdict::Unavailable(self.until_next_try())
+        };
+        assert_eq!(self.schedule.want_any(self.now, deadline), expected);
+    }
+
+    fn bad_signature(&mut self) {
+        let spent = self.is_within(Cause::BadSignature, self.settings.signature_interval);
+        let expected = !spent && !self.is_barred() && !self.signature_wanted;
+        assert_eq!(self.schedule.want_replacement(self.now), expected);
+        self.signature_wanted |= expected;
+        if expected && !self.is_under_way() {
+            self.check_that_a_fetch_follows();
+        }
+    }
+}
+
+/// The model: what the contract says, read off the history.
+impl World {
+    fn number(&self) -> Number {
+        Number::try_from(self.history.len()).expect("a short walk")
+    }
+
+    fn numbered(&self) -> impl DoubleEndedIterator<Item = (Number, &Fetch)> {
+        let number = |at| Number::try_from(at).expect("a short walk");
+        self.history
+            .iter()
+            .enumerate()
+            .map(move |(at, fetch)| (number(at + 1), fetch))
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.history.last().is_some_and(|fetch| fetch.end.is_none())
+    }
+
+    /// The key set of the last good fetch.
+    fn held(&self) -> Option<&BTreeSet<Kid>> {
+        let good = self.history.iter().rev().find(|fetch| fetch.is_good());
+        good.map(|fetch| &fetch.brings)
+    }
+
+    fn holds(&self, kid: Kid) -> bool {
+        self.held().is_some_and(|held| held.contains(&kid))
+    }
+
+    fn last_of(&self, cause: Cause) -> Option<(Number, &Fetch)> {
+        self.numbered()
+            .rev()
+            .find(|(_, fetch)| fetch.cause == cause)
+    }
+
+    fn is_within(&self, cause: Cause, interval: Duration) -> bool {
+        self.last_of(cause)
+            .is_some_and(|(_, fetch)| self.now < fetch.start + interval)
+    }
+
+    /// «Retry-After honoured up to 5 min».
+    fn is_barred(&self) -> bool {
+        self.barred_until().is_some_and(|until| self.now < until)
+    }
+
+    fn barred_until(&self) -> Option<Instant> {
+        let ends = self.history.iter().rev().filter_map(|fetch| fetch.end);
+        let told = ends.filter(|(_, outcome)| !matches!(outcome, Outcome::Abandoned { .. }));
+        match told.take(1).last()? {
+            (at, Outcome::Bad { retry_after, .. }) => {
+                retry_after.map(|asked| at + asked.min(self.settings.max_retry_after))
+            }
+            _ => None,
+        }
+    }
+
+    /// When the next scheduled fetch is due.
+    fn due(&self) -> Instant {
+        let ends = || self.history.iter().rev().filter_map(|fetch| fetch.end);
+        let Some((at, outcome)) = ends().next() else {
+            return self.start;
+        };
+        let settings = &self.settings;
+        match outcome {
+            Outcome::Good { chance } => {
+                let interval = settings.refresh_interval.mul_f64(0.9 + 0.2 * chance);
+                at + interval.min(settings.stale_limit.mul_f64(0.8 + 0.1 * chance))
+            }
+            Outcome::Abandoned { chance } => at + settings.first_retry.mul_f64(chance),
+            Outcome::Bad {
+                retry_after,
+                chance,
+            } => {
+                let failures = ends()
+                    .take_while(|(_, outcome)| !matches!(outcome, Outcome::Good { .. }))
+                    .filter(|(_, outcome)| matches!(outcome, Outcome::Bad { .. }))
+                    .count();
+                let mut pause = settings.first_retry;
+                for _ in 1..failures {
+                    pause = (pause * 2).min(settings.last_retry);
+                }
+                let asked = retry_after.unwrap_or_default();
+                at + pause
+                    .mul_f64(chance)
+                    .max(asked.min(settings.max_retry_after))
+            }
+        }
+    }
+
+    fn expected_action(&self) -> Action {
+        if self.key_wanted && !self.is_barred() {
+            Action::Fetch(Cause::UnknownKey)
+        } else if self.signature_wanted && !self.is_barred() {
+            Action::Fetch(Cause::BadSignature)
+        } else if self.now >= self.due() {
+            Action::Fetch(Cause::Scheduled)
+        } else {
+            Action::Sleep(self.due())
+        }
+    }
+
+    fn expected_verdict(&mut self, waiting: &Waiting) -> Verdict {
+        // A fetch begun after the request came has the last word: the last good one, if any was.
+        let last_good = self
+            .numbered()
+            .rev()
+            .find(|(number, fetch)| *number > waiting.came && fetch.is_good())
+            .map(|(_, fetch)| fetch.start);
+        if let Some(start) = last_good {
+            self.told_absent.push((waiting.kid, start));
+            return Verdict::Absent;
+        }
+        let has_failed = self
+            .numbered()
+            .any(|(number, fetch)| number > waiting.came && fetch.end.is_some());
+        if has_failed {
+            return Verdict::Unavailable(self.until_next_try());
+        }
+        if self.is_known_absent(waiting.kid) {
+            return Verdict::Absent;
+        }
+        if self.is_under_way() || self.key_wanted {
+            return Verdict::Wait;
+        }
+        if self.is_within(Cause::UnknownKey, self.settings.cool_down) || self.is_barred() {
+            return Verdict::Unavailable(self.until_next_try());
+        }
+        self.key_wanted = true;
+        Verdict::Wait
+    }
+
+    fn is_known_absent(&self, kid: Kid) -> bool {
+        let cool_down = self.settings.cool_down;
+        let was_looked_for = self
+            .last_of(Cause::UnknownKey)
+            .is_some_and(|(last, fetch)| {
+                self.now < fetch.start + cool_down
+                    && self
+                        .numbered()
+                        .any(|(number, fetch)| number >= last && fetch.is_good())
+            });
+        was_looked_for
+            || self
+                .told_absent
+                .iter()
+                .any(|(told, start)| *told == kid && self.now < *start + cool_down)
+    }
+
+    fn until_next_try(&self) -> Duration {
+        if self.is_under_way() {
+            return SECOND;
+        }
+        self.due().saturating_duration_since(self.now).max(SECOND)
+    }
+}
+
+/// What is promised, of every answer by itself.
+impl World {
+    /// «At most one such fetch per 30 s, counted from the attempt, failures too»; one in five
+    /// minutes for bad signatures, from a budget of its own; none that a `Retry-After` forbids.
+    fn check_start(&self, cause: Cause) {
+        let apart = match cause {
+            Cause::UnknownKey => self.settings.cool_down,
+            Cause::BadSignature => self.settings.signature_interval,
+            Cause::Scheduled => Duration::ZERO,
+        };
+        if let Some((_, last)) = self.last_of(cause) {
+            let pause = self.now - last.start;
+            assert!(pause >= apart, "{cause:?} only {pause:?} apart");
+        }
+        assert!(!self.is_under_way(), "two fetches at a time");
+        assert!(!self.is_barred(), "{cause:?} against a Retry-After");
+        if let Some((_, Outcome::Good { .. })) = self.history.last().and_then(|fetch| fetch.end)
+            && cause == Cause::Scheduled
+        {
+            let good = self.history.last().expect("it has just been looked at");
+            let pause = self.now - good.end.expect("it has ended").0;
+            let interval = self.settings.refresh_interval.mul_f64(0.9 - ROUNDING);
+            assert!(pause >= interval.min(self.settings.stale_limit.mul_f64(0.8 - ROUNDING)));
+        }
+    }
+
+    /// No sleep is a busy loop, longer than what could have asked for it, or over a wish.
+    fn check_sleep(&self, until: Instant) {
+        assert!(until > self.now, "a sleep of no length");
+        let settings = &self.settings;
+        let longest = match self.history.last().and_then(|fetch| fetch.end) {
+            Some((_, Outcome::Good { .. })) => settings.refresh_interval.mul_f64(1.1 + ROUNDING),
+            _ => settings.last_retry.max(settings.max_retry_after),
+        };
+        assert!(until <= self.now + longest, "{:?}", until - self.now);
+        assert!(!self.key_wanted && !self.signature_wanted || self.is_barred());
+        if let Some(good) = self.history.iter().rev().find(|fetch| fetch.is_good())
+            && self.history.last().is_some_and(Fetch::is_good)
+        {
+            let fetched = good.end.expect("it was good").0;
+            assert!(until < fetched + settings.stale_limit, "the keys go stale");
+        }
+    }
+
+    /// «401 when a good fetch, begun after the request came or within the cool-down, lacks the
+    /// `kid`.»
+    fn check_absent(&self, waiting: &Waiting) {
+        let vouched = self.numbered().any(|(number, fetch)| {
+            let is_recent = self.now < fetch.start + self.settings.cool_down;
+            fetch.is_good()
+                && (number > waiting.came || is_recent)
+                && !fetch.brings.contains(&waiting.kid)
+        });
+        assert!(vouched, "no fetch says that {waiting:?} is absent");
+    }
+
+    /// «503 with `Retry-After` when that fetch failed»: or when none may be made.
+    fn check_unavailable(&self, waiting: &Waiting, retry: Duration) {
+        let has_failed = self.numbered().any(|(number, fetch)| {
+            number > waiting.came && fetch.end.is_some() && !fetch.is_good()
+        });
+        let last = self.last_of(Cause::UnknownKey);
+        let failed_in_cool_down = last.is_some_and(|(_, fetch)| {
+            self.now < fetch.start + self.settings.cool_down && !fetch.is_good()
+        });
+        assert!(has_failed || failed_in_cool_down || self.is_barred());
+        let longest = self.settings.refresh_interval.mul_f64(1.1 + ROUNDING);
+        assert!(retry >= SECOND, "{retry:?}");
+        assert!(retry <= longest.max(self.settings.max_retry_after));
+    }
+
+    /// No wish is lost: either a fetch is under way, or the driver begins one as soon as it runs.
+    fn check_that_a_fetch_follows(&self) {
+        let mut ahead = self.schedule.clone();
+        let follows = self.is_under_way() || matches!(ahead.next(self.now), Action::Fetch(_));
+        assert!(follows, "the driver would sleep over a wish");
+    }
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let retry_after = prop_oneof![
+        3 => Just(None),
+        1 => (0..900_u64).prop_map(|seconds| Some(Duration::from_secs(seconds))),
+    ];
+    prop_oneof![
+        4 => (0.0..=1.0).prop_map(|chance| Outcome::Good { chance }),
+        4 => (retry_after, 0.0..=1.0).prop_map(|(retry_after, chance)| Outcome::Bad {
+            retry_after,
+            chance
+        }),
+        1 => (0.0..=1.0).prop_map(|chance| Outcome::Abandoned { chance }),
+    ]
+}
+
+/// The times at which something changes, a little before and after them, and others.
+fn time() -> impl Strategy<Value = Duration> {
+    let edge = (select(EDGES.as_slice()), -1..=1_i64).prop_map(|(seconds, off)| {
+        Duration::from_millis((seconds * 1_000).saturating_add_signed(off))
+    });
+    prop_oneof![
+        4 => edge,
+        4 => (0..10_000_u64).prop_map(Duration::from_millis),
+        1 => (0..400_u64).prop_map(Duration::from_secs),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => time().prop_map(Step::Pass),
+        6 => (0..4_u8).prop_map(Step::Ask),
+        1 => Just(Step::AskForAny),
+        2 => Just(Step::BadSignature),
+        1 => (0..3_u8, any::<bool>()).prop_map(|(kid, there)| Step::Publish(kid, there)),
+        6 => Just(Step::Drive),
+        5 => outcome().prop_map(Step::End),
+    ]
+}
+
+fn settings() -> impl Strategy<Value = KeySettings> {
+    let shortest = KeySettings::default()
+        .with_refresh_interval(SECOND)
+        .with_stale_limit(SECOND)
+        .with_first_retry(Duration::from_millis(10))
+        .with_last_retry(Duration::from_millis(10))
+        .with_max_retry_after(Duration::ZERO)
+        .with_cool_down(SECOND)
+        .with_signature_interval(SECOND);
+    let odd = KeySettings::default()
+        .with_refresh_interval(Duration::from_secs(20))
+        .with_max_retry_after(Duration::from_secs(45))
+        .with_cool_down(Duration::from_secs(600))
+        .with_signature_interval(Duration::from_secs(10));
+    prop_oneof![4 => Just(KeySettings::default()), 1 => Just(shortest), 1 => Just(odd)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn on_every_walk_the_schedule_says_what_the_model_says(
+        settings in settings(),
+        steps in vec(step(), 0..120),
+    ) {
+        let mut world = World::new(settings);
+        for step in &steps {
+            world.take(step);
+        }
+    }
+
+    /// Whatever has happened, a key that is published and asked for again and again is held before
+    /// long: no state is a dead end.
+    #[test]
+    fn after_every_walk_a_published_key_is_found_before_long(
+        steps in vec(step(), 0..60),
+    ) {
+        let mut world = World::new(KeySettings::default());
+        for step in &steps {
+            world.take(step);
+        }
+        world.end_fetch(Outcome::Good { chance: 0.5 });
+        world.published.insert(NEW);
+        let from = world.now;
+        while !world.holds(NEW) {
+            world.arrive(NEW);
+            world.drive();
+            world.end_fetch(Outcome::Good { chance: 0.5 });
+            world.now += SECOND;
+            // A cool-down, or else a Retry-After of the last fetch before all went well.
+            prop_assert!(world.now <= from + Duration::from_secs(302));
+        }
+    }
+
+    #[test]
+    fn a_flood_of_invented_keys_is_remembered_up_to_the_limit_only(
+        max_absent in 0..4_usize,
+        kids in vec(any::<Kid>(), 1..40),
+    ) {
+        let settings = KeySettings::default().with_max_absent(max_absent);
+        let mut schedule = Schedule::new(settings.clone(), Instant::now());
+        let mut now = Instant::now();
+        for kid in kids {
+            let came = schedule.started();
+            schedule.next(now + settings.refresh_interval * 2);
+            now += settings.refresh_interval * 2;
+            schedule.succeeded(now, 0.5);
+            prop_assert_eq!(schedule.want_key(now, &kid.to_string(), came), Verdict::Absent);
+            prop_assert!(schedule.absent.len() <= max_absent);
+        }
+    }
+}
+
+/// Every walk of so many steps over a few kinds of them. The driver runs whenever it is idle, as it
+/// does in truth, and the times are short, so that every limit is met on the way.
+#[test]
+fn on_every_short_walk_the_schedule_says_what_the_model_says() {
+    const DEPTH: u32 = 7;
+    let settings = KeySettings::default()
+        .with_refresh_interval(Duration::from_secs(8))
+        .with_cool_down(Duration::from_secs(3))
+        .with_signature_interval(Duration::from_secs(5))
+        .with_first_retry(SECOND)
+        .with_last_retry(Duration::from_secs(4))
+        .with_max_retry_after(Duration::from_secs(2));
+    let bad = |retry_after| Outcome::Bad {
+        retry_after,
+        chance: 1.0,
+    };
+    let steps = [
+        Step::Pass(SECOND),
+        Step::Pass(Duration::from_secs(3)),
+        Step::Ask(INVENTED),
+        Step::Ask(NEW),
+        Step::BadSignature,
+        Step::Publish(NEW, true),
+        Step::End(Outcome::Good { chance: 0.5 }),
+        Step::End(bad(None)),
+        Step::End(bad(Some(Duration::from_secs(9)))),
+    ];
+
+    fn walk(world: &World, steps: &[Step], depth: u32, walks: &mut u64) {
+        if depth == 0 {
+            *walks += 1;
+            return;
+        }
+        for step in steps {
+            let is_idle = match step {
+                Step::End(_) => !world.is_under_way(),
+                Step::Publish(kid, _) => world.published.contains(kid),
+                _ => false,
+            };
+            if is_idle {
+                continue;
+            }
+            let mut world = world.clone();
+            world.take(step);
+            world.drive();
+            walk(&world, steps, depth - 1, walks);
+        }
+    }
+
+    let mut world = World::new(settings);
+    world.drive();
+    let mut walks = 0;
+    walk(&world, &steps, DEPTH, &mut walks);
+    assert!(walks > 100_000, "{walks}");
+}
+
+/// A key that is published at some time.
+const NEW: Kid = 1;
+/// One that never is.
+const INVENTED: Kid = 9;
+
+/// Seconds.
+const EDGES: [u64; 12] = [0, 1, 2, 10, 30, 60, 300, 600, 3_240, 3_600, 3_960, 86_400];
+
+/// What the arithmetic of floating points may be off by.
+const ROUNDING: f64 = 0.000_001;
+
+const SECOND: Duration = Duration::from_secs(1);

@@ -1,0 +1,236 @@
+//! What holds of everything that is read from a token, whatever it is.
+//!
+//! Each check takes any input at all and panics where a promise is broken, by holding what our
+//! readers say against another way to find out. Property tests and fuzz targets call the same ones.
+
+mod claims;
+
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{claims::claims, tree::Tree};
+use super::{
+    SignatureAlgorithm, TokenRules, UnverifiedToken,
+    header::Header,
+    json::{Item, Slots, Value, is_json_object, read_object},
+    number::Number,
+};
+use crate::error::ErrorKind;
+
+/// An object is read as serde_json reads it, or refused: for what serde_json refuses, for depth, for
+/// a member that is there twice, and for a member that may not be there.
+pub(crate) fn object(text: &str) {
+    let tree = Tree::of_object(text);
+    assert_eq!(is_json_object(text), tree.is_some(), "{text}");
+    let allowed = tree.filter(|tree| tree.get(REFUSED).is_none());
+    let read: Option<Seen<'_>> = read_object(text).ok();
+    assert_eq!(read.is_some(), allowed.is_some(), "{text}");
+    if let (Some(read), Some(tree)) = (read, allowed) {
+        for (name, value) in SEEN.into_iter().zip(&read.values) {
+            assert_same(value.as_ref(), tree.get(name));
+        }
+    }
+}
+
+const REFUSED: &str = "A";
+const SEEN: [&str; 3] = ["a", "b", "é\n"];
+
+/// Looks at a few members and refuses one.
+#[derive(Default)]
+struct Seen<'j> {
+    values: [Option<Value<'j>>; SEEN.len()],
+}
+
+impl<'j> Slots<'j> for Seen<'j> {
+    fn slot(&mut self, name: &str) -> Option<&mut Option<Value<'j>>> {
+        let at = SEEN.iter().position(|seen| *seen == name)?;
+        self.values.get_mut(at)
+    }
+
+    fn is_refused(name: &str) -> bool {
+        name == REFUSED
+    }
+}
+
+#[track_caller]
+fn assert_same(value: Option<&Value<'_>>, tree: Option<&Tree>) {
+    let is_same = match (value, tree) {
+        (None, None)
+        | (Some(Value::Null), Some(Tree::Null))
+        | (Some(Value::Bool), Some(Tree::Bool)) => true,
+        (Some(Value::Number(number)), Some(tree)) => is_same_number(*number, tree),
+        (Some(Value::Text(text)), Some(Tree::Text(other))) => text == other,
+        (Some(Value::List(items)), Some(Tree::List(others))) => {
+            items.len() == others.len()
+                && items
+                    .iter()
+                    .zip(others)
+                    .all(|(item, other)| is_same_item(item, other))
+        }
+        (Some(Value::Object(names)), Some(Tree::Object(members))) => {
+            let mut names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+            let mut others: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+            names.sort_unstable();
+            others.sort_unstable();
+            names == others
+        }
+        _ => false,
+    };
+    assert!(is_same, "{value:?} is not {tree:?}");
+}
+
+fn is_same_item(item: &Item<'_>, tree: &Tree) -> bool {
+    match (item, tree) {
+        (Item::Text(text), Tree::Text(other)) => text == other,
+        (Item::Integer(integer), Tree::Integer(other)) => integer == other,
+        (Item::Other, other) => !matches!(other, Tree::Text(_) | Tree::Integer(_)),
+        _ => false,
+    }
+}
+
+/// Whether two readers mean the same number. They may round the last bit of a fraction each in its
+/// own way; minus zero is zero; and a whole number beyond 64 bits is no more than huge.
+fn is_same_number(number: Number, tree: &Tree) -> bool {
+    match (number, tree) {
+        (Number::Integer(integer), Tree::Integer(other)) => integer == *other,
+        (Number::Integer(0), Tree::Fraction(other)) => *other == 0.0,
+        (Number::Fraction(fraction), Tree::Fraction(other)) => {
+            (fraction - other).abs() <= other.abs() * 1e-15
+        }
+        (Number::Fraction(fraction), Tree::Huge) => fraction > 9e18,
+        _ => false,
+    }
+}
+
+/// A header is admitted exactly if another reading of it admits it, and the reason for a refusal is
+/// the first of those in the contract.
+pub(crate) fn header(json: &[u8]) {
+    for allowed in [&ALL[..1], &ALL[1..], &ALL] {
+        let read = Header::parse(json, allowed);
+        let expected = expected_header(json, allowed);
+        match (read, expected) {
+            (Ok(read), Ok((algorithm, kid, has_nonce))) => {
+                assert_eq!(read.algorithm, algorithm);
+                assert_eq!(*read.kid, *kid);
+                assert_eq!(read.has_nonce, has_nonce);
+            }
+            (read, expected) => assert_eq!(read.err(), expected.err()),
+        }
+    }
+}
+
+const ALL: [SignatureAlgorithm; 3] = [
+    SignatureAlgorithm::Rs256,
+    SignatureAlgorithm::Ps256,
+    SignatureAlgorithm::Es256,
+];
+
+fn expected_header(
+    json: &[u8],
+    allowed: &[SignatureAlgorithm],
+) -> Result<(SignatureAlgorithm, String, bool), ErrorKind> {
+    let text = std::str::from_utf8(json).map_err(|_| ErrorKind::MalformedHeader)?;
+    let tree = Tree::of_object(text).ok_or(ErrorKind::MalformedHeader)?;
+    let algorithm = match tree.get("alg").and_then(Tree::text) {
+        Some("RS256") => SignatureAlgorithm::Rs256,
+        Some("PS256") => SignatureAlgorithm::Ps256,
+        Some("ES256") => SignatureAlgorithm::Es256,
+        _ => return Err(ErrorKind::AlgorithmNotAllowed),
+    };
+    if !allowed.contains(&algorithm) {
+        return Err(ErrorKind::AlgorithmNotAllowed);
+    }
+    let kid = tree.get("kid").and_then(Tree::text);
+    let kid = kid
+        .filter(|kid| (1..=256).contains(&kid.len()))
+        .ok_or(ErrorKind::InvalidKeyId)?;
+    let is_known_type = |typ: &Tree| {
+        let typ = typ.text().map(str::to_ascii_lowercase);
+        matches!(
+            typ.as_deref(),
+            Some("jwt" | "at+jwt" | "application/at+jwt")
+        )
+    };
+    if !tree.get("typ").is_none_or(is_known_type) {
+        return Err(ErrorKind::UnsupportedTokenType);
+    }
+    let is_plain_content = |cty: &Tree| {
+        let cty = cty.text().map(str::to_ascii_lowercase);
+        cty.is_some_and(|cty| cty != "jwt" && cty != "application/jwt")
+    };
+    let asks_for_more = ["crit", "b64", "zip", "enc"]
+        .iter()
+        .any(|name| tree.get(name).is_some());
+    if asks_for_more || !tree.get("cty").is_none_or(is_plain_content) {
+        return Err(ErrorKind::UnsupportedHeader);
+    }
+    Ok((algorithm, kid.to_owned(), tree.get("nonce").is_some()))
+}
+
+/// A token has three segments, each the one spelling of its bytes; what is signed is everything
+/// before the last dot; and whatever else is refused by the first rule that it breaks.
+pub(crate) fn compact(token: &str) {
+    const MAX: usize = 2_048;
+    let rules = TokenRules {
+        max_len: MAX,
+        algorithms: ALL.to_vec(),
+    };
+    let read = UnverifiedToken::parse(token, &rules);
+    let segments: Vec<&str> = token.split('.').collect();
+    let has_shape = segments.len() == 3 && segments.iter().all(|segment| !segment.is_empty());
+    assert_eq!(
+        rules.allow_shape_of(token),
+        token.len() <= MAX && has_shape,
+        "{token}"
+    );
+    let decoded: Option<Vec<_>> = segments.iter().map(|segment| decode(segment)).collect();
+    let expected = match decoded {
+        _ if token.len() > MAX => Err(ErrorKind::TokenTooLarge),
+        _ if segments.len() == 5 => Err(ErrorKind::EncryptedToken),
+        Some(decoded) if has_shape => expected_header(&decoded[0], &ALL).map(|_| decoded),
+        _ => Err(ErrorKind::MalformedToken),
+    };
+    match (read, expected) {
+        (Ok(read), Ok(decoded)) => {
+            assert_eq!(read.payload(), decoded[1]);
+            assert_eq!(read.signature(), decoded[2]);
+            let again: Vec<_> = decoded.iter().map(|bytes| encode(bytes)).collect();
+            assert_eq!(again.join("."), token, "another spelling was admitted");
+            assert_eq!(format!("{}.{}", read.signing_input, again[2]), token);
+        }
+        (read, expected) => assert_eq!(read.err(), expected.err(), "{token}"),
+    }
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// RFC 4648, section 5, one bit after the other, and nothing but zeros at the end.
+pub(crate) fn decode(segment: &str) -> Option<Vec<u8>> {
+    let mut bits = Vec::new();
+    for byte in segment.bytes() {
+        let value = ALPHABET.iter().position(|letter| *letter == byte)?;
+        bits.extend((0..6).rev().map(|bit| value >> bit & 1 == 1));
+    }
+    let whole = bits.len() / 8 * 8;
+    let rest = &bits[whole..];
+    if rest.len() >= 6 || rest.contains(&true) {
+        return None;
+    }
+    Some(bits[..whole].chunks(8).map(byte_of).collect())
+}
+
+fn encode(bytes: &[u8]) -> String {
+    let mut bits: Vec<bool> = bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1))
+        .collect();
+    bits.resize(bits.len().next_multiple_of(6), false);
+    let letter = |bits: &[bool]| char::from(ALPHABET[usize::from(byte_of(bits))]);
+    bits.chunks(6).map(letter).collect()
+}
+
+fn byte_of(bits: &[bool]) -> u8 {
+    bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit))
+}
