@@ -34,9 +34,6 @@ pub(crate) fn rows() -> Vec<Row> {
                     "Negotiate",
                     "AzureKey abc",
                     "BearerX abc",
-                    "Bearer: abc",
-                    "Bearer=abc",
-                    "Bearer,abc",
                     "XBearer abc",
                     "Token abc",
                     &token,
@@ -44,6 +41,14 @@ pub(crate) fn rows() -> Vec<Row> {
                     &format!("Basic {token}"),
                 ])
             })],
+        ),
+        row(
+            "A25",
+            "a scheme that is no token of RFC 9110, so that it is no other scheme either",
+            [
+                refused(MalformedAuthorization, no_schemes),
+                refused(MalformedAuthorization, no_schemes).through(EntraAuthLayer::optional),
+            ],
         ),
         row(
             "A03",
@@ -376,6 +381,14 @@ fn proofs_of_possession(issuer: &Issuer) -> Vec<Input> {
     each(["DPoP", "dpop", "PoP", "POP"], |scheme| {
         with_line(format!("{scheme} {token}"))
     })
+}
+
+fn no_schemes(issuer: &Issuer) -> Vec<Input> {
+    let token = issuer.user().mint();
+    each(
+        ["Bearer:", "Bearer=", "Bearer,", "\"Bearer\"", "(Bearer)"],
+        |scheme| with_line(format!("{scheme} {token}")),
+    )
 }
 
 fn form(target: &str, token: &str) -> Request<String> {

@@ -184,7 +184,6 @@ pub(crate) fn rows() -> Vec<Row> {
                     "compress",
                     "x",
                     "gzip, gzip",
-                    "",
                 ];
                 answers_are_bad(
                     issuer,

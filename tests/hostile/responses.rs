@@ -163,8 +163,8 @@ pub(crate) fn rows() -> Vec<Row> {
             },
         )
         .also(&[(
-            "suite/wire.rs",
-            "resource_metadata_stands_in_every_challenge_and_scopes_in_the_first",
+            "suite/matrix.rs",
+            "every_refusal_of_every_layer_is_as_it_should_be",
         )]),
         scene(
             "N07",
@@ -172,8 +172,8 @@ pub(crate) fn rows() -> Vec<Row> {
             claims_challenges,
         )
         .also(&[(
-            "suite/wire.rs",
-            "a_client_that_can_answer_a_claims_challenge_gets_one_and_others_do_not",
+            "suite/matrix.rs",
+            "a_claims_challenge_is_entras_own_whatever_the_settings",
         )]),
         scene(
             "N08",
@@ -370,13 +370,13 @@ fn secrets_stay_secret(issuer: &Issuer) {
         for token in [
             secret(),
             secret().expired(),
-            secret().audience(SECRET),
-            secret().claim("iss", SECRET),
-            secret().claim("tid", SECRET),
+            secret().audience("elsewhere"),
+            secret().claim("iss", "somebody"),
+            secret().claim("tid", "nowhere"),
             secret().claim("oid", SECRET),
             secret().claim("idtyp", SECRET),
-            secret().header("alg", SECRET),
-            secret().header("typ", SECRET),
+            secret().header("alg", "none"),
+            secret().header("typ", "other"),
             secret().header("nonce", SECRET).signed_by_stranger(),
             secret().signed_by_stranger(),
             secret().payload(format!("{{\"{SECRET}\":")),

@@ -34,7 +34,10 @@ fn deciding(read: &Claims<'_>, tree: &Tree) {
     assert_eq!(read.oid.map(|guid| guid.to_string()), lower("oid"));
     assert_eq!(read.azp.map(|guid| guid.to_string()), lower("azp"));
     assert_eq!(read.appid.map(|guid| guid.to_string()), lower("appid"));
-    let client = lower("azp").or_else(|| lower("appid"));
+    let client = match text("ver") {
+        Some("1.0") => lower("appid"),
+        _ => lower("azp"),
+    };
     assert_eq!(read.client_id().map(|guid| guid.to_string()), client);
     for (read, name) in [(read.exp, "exp"), (read.nbf, "nbf"), (read.iat, "iat")] {
         assert_eq!(read.is_some(), tree.get(name).is_some());
