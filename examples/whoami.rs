@@ -88,14 +88,6 @@ fn app(settings: &Settings) -> Result<Router, Problem> {
 }
 
 async fn whoami(caller: AgentPrincipal) -> Json<Value> {
-    let facets = |set: Option<&tower_entra::Facets>| {
-        set.map(|set| set.iter().map(|facet| facet.value()).collect::<Vec<_>>())
-    };
-    let relationships = caller.identity_relationships().map(|set| {
-        set.iter()
-            .map(|relationship| relationship.value())
-            .collect::<Vec<_>>()
-    });
     let expires_at = caller
         .expires_at()
         .duration_since(std::time::UNIX_EPOCH)
@@ -112,10 +104,10 @@ async fn whoami(caller: AgentPrincipal) -> Json<Value> {
         "client_id": caller.client_id(),
         "parent_agent_blueprint": caller.parent_agent_blueprint(),
         "identity_type": caller.identity_type().map(IdentityType::as_str),
-        "actor_facets": facets(caller.actor_facets()),
-        "subject_facets": facets(caller.subject_facets()),
-        "tenant_facets": facets(caller.tenant_facets()),
-        "identity_relationships": relationships,
+        "actor_facets": caller.actor_facets(),
+        "subject_facets": caller.subject_facets(),
+        "tenant_facets": caller.tenant_facets(),
+        "identity_relationships": caller.identity_relationships(),
         "scopes": caller.scopes().collect::<Vec<_>>(),
         "roles": caller.roles().collect::<Vec<_>>(),
         "token_version": caller.token_version().as_str(),
@@ -198,7 +190,7 @@ impl Settings {
             "https://login.microsoftonline.com" => Authority::public(),
             "https://login.microsoftonline.us" => Authority::us_government(),
             "https://login.partner.microsoftonline.cn" => Authority::china(),
-            _ if host.starts_with("http://") => {
+            lower if lower.starts_with("http://") => {
                 Authority::insecure_loopback(host).with_v1_issuer(format!("{host}/{{tid}}/"))
             }
             _ => Authority::custom(host),
@@ -299,6 +291,7 @@ impl From<ConfigError> for Problem {
             "known_agents" => "KNOWN_AGENTS",
             "resource_metadata" => "RESOURCE_METADATA",
             "token_cache" => "TOKEN_CACHE",
+            "http_client" => "HTTP client",
             _ => "AZURE_AUTHORITY_HOST",
         };
         Self::new(variable, error.problem())

@@ -23,6 +23,8 @@ impl ReqwestClient {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
+            // Not what another crate in the graph makes the default by turning its feature on.
+            .tls_backend_rustls()
             // A connection serves the two documents of one fetch. By the next one the server may
             // have closed it without a word.
             .pool_idle_timeout(settings.total_timeout)
@@ -43,7 +45,7 @@ impl ReqwestClient {
         };
         let client = builder.build().map_err(|error| {
             ConfigError::new(
-                "http client",
+                "http_client",
                 format!("cannot be built: {}", with_causes(&error)),
             )
         })?;

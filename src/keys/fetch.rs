@@ -1,6 +1,11 @@
 //! Fetches a key set: discovery document first, then the keys it names.
 
-use std::{error::Error as StdError, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::{HeaderMap, Response, StatusCode, Uri, header};
 
@@ -125,7 +130,7 @@ impl Fetcher {
             .map_err(|_| FetchError::Unreachable)?;
         let status = answer.status();
         if status != StatusCode::OK {
-            let retry_after = retry_after(answer.headers())
+            let retry_after = retry_after(answer.headers(), SystemTime::now())
                 .map(|retry_after| retry_after.min(self.rules.max_retry_after));
             return Err(FetchError::Status {
                 status,
@@ -151,17 +156,75 @@ impl std::fmt::Debug for Fetcher {
     }
 }
 
-/// [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3), in seconds.
-/// The form with a date is left alone: our own back-off then holds.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| Duration::from_secs(seconds.parse().unwrap_or(u64::MAX)))
+/// [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): seconds, or a
+/// date. A date that has passed asks for nothing.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    date.duration_since(now).ok()
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::CONTENT_ENCODING)
         .iter()
-        .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        .map(|encoding| encoding.as_bytes().trim_ascii())
+        .any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[track_caller]
+    fn asked(value: &'static str) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(value));
+        // Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110's examples.
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        retry_after(&headers, now).map(|after| after.as_secs())
+    }
+
+    #[test]
+    fn a_retry_after_is_read_in_both_of_its_forms() {
+        assert_eq!(asked("120"), Some(120));
+        assert_eq!(asked(" 0 "), Some(0));
+        assert_eq!(asked("99999999999999999999999"), Some(u64::MAX));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:51:37 GMT"), Some(120));
+        assert_eq!(asked("Sunday, 06-Nov-94 08:51:37 GMT"), Some(120));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
+    }
+
+    #[test]
+    fn a_retry_after_that_has_passed_or_is_none_asks_for_nothing() {
+        for value in [
+            "Sun, 06 Nov 1994 08:49:36 GMT",
+            "",
+            "-1",
+            "+1",
+            "1.5",
+            "soon",
+            "Sun, 06 Nov 1994 08:51:37 CET",
+        ] {
+            assert_eq!(asked(value), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_body_that_is_not_encoded_is_read() {
+        let encoded = |value| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(value));
+            is_encoded(&headers)
+        };
+        assert!(!is_encoded(&HeaderMap::new()));
+        assert!(!encoded("") && !encoded("identity") && !encoded("Identity"));
+        assert!(encoded("gzip") && encoded("identity, gzip") && encoded("x"));
+    }
 }

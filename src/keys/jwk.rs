@@ -5,7 +5,8 @@ use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, EllipticCurveKeyParameters, Jwk, KeyAlgorithm,
     KeyOperations, PublicKeyUse, RSAKeyParameters,
 };
-use serde::Deserialize;
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
 
 use super::set::PublishedKey;
 use crate::{
@@ -13,21 +14,20 @@ use crate::{
     token::{MAX_KID, SignatureAlgorithm, VerificationKey, is_json_object},
 };
 
-/// Members that Entra adds to [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517) and that the JOSE
-/// types do not know.
-#[derive(Deserialize)]
-struct EntraMembers {
-    issuer: Option<String>,
-    cloud_instance_name: Option<String>,
-}
-
 /// Reads one JWK. `None` if it is not usable, whatever the reason.
 pub(super) fn usable_key(json: &str, allowed: &[SignatureAlgorithm]) -> Option<PublishedKey> {
     if !is_json_object(json) {
         return None;
     }
-    let jwk: Jwk = serde_json::from_str(json).ok()?;
-    let entra: EntraMembers = serde_json::from_str(json).ok()?;
+    let mut members: Map<String, Value> = serde_json::from_str(json).ok()?;
+    members.retain(|name, _| HEEDED.contains(&name.as_str()));
+    // Absent is absent: `"issuer": null` must not make a key one that anybody's tokens may name.
+    if members.values().any(Value::is_null) {
+        return None;
+    }
+    let issuer = text(members.remove("issuer"))?;
+    let cloud = text(members.remove("cloud_instance_name"))?;
+    let jwk = Jwk::deserialize(Value::Object(members)).ok()?;
     let common = &jwk.common;
     // A longer one is named by no token that is looked at.
     let kid = common
@@ -53,11 +53,20 @@ pub(super) fn usable_key(json: &str, allowed: &[SignatureAlgorithm]) -> Option<P
     };
     Some(PublishedKey {
         kid: kid.into(),
-        issuer: entra.issuer.as_deref().map(KeyIssuer::parse),
-        cloud: entra.cloud_instance_name,
+        issuer: issuer.as_deref().map(KeyIssuer::parse),
+        cloud,
         material,
         key,
     })
+}
+
+/// A member that is a text, if it is there at all. `None` if it is something else.
+fn text(member: Option<Value>) -> Option<Option<String>> {
+    match member {
+        None => Some(None),
+        Some(Value::String(text)) => Some(Some(text)),
+        Some(_) => None,
+    }
 }
 
 /// The one algorithm of a key. Entra's keys do not name any.
@@ -125,12 +134,30 @@ fn bits(number: &[u8]) -> usize {
     number.len().saturating_sub(1) * 8 + usize::try_from(leading).unwrap_or(8)
 }
 
+/// The members that are listened to: those of [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517) and
+/// [RFC 7518](https://www.rfc-editor.org/rfc/rfc7518#section-6) for public keys, and two that Entra
+/// adds. Whatever else is there, `x5c` and `x5u` among it, does not decide whether a key serves.
+const HEEDED: [&str; 12] = [
+    "kty",
+    "kid",
+    "use",
+    "key_ops",
+    "alg",
+    "n",
+    "e",
+    "crv",
+    "x",
+    "y",
+    "issuer",
+    "cloud_instance_name",
+];
+
 /// What the crypto library can verify with.
 const MAX_EXPONENT_BITS: usize = 33;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::token::{TokenRules, UnverifiedToken};
@@ -235,6 +262,28 @@ mod tests {
         for name in ["issuer", "cloud_instance_name"] {
             for value in [json!(1), json!(["x"]), json!({}), json!(true)] {
                 assert_skipped(&rsa_with(name, value));
+            }
+        }
+    }
+
+    #[test]
+    fn null_is_not_the_same_as_absent() {
+        for name in ["use", "key_ops", "alg", "issuer", "cloud_instance_name"] {
+            assert_skipped(&rsa_with(name, json!(null)));
+        }
+    }
+
+    #[test]
+    fn members_that_nobody_listens_to_do_not_decide_whether_a_key_serves() {
+        for name in ["x5c", "x5t", "x5t#S256", "x5u", "d", "oth", "nbf", "new"] {
+            for value in [
+                json!(null),
+                json!(1),
+                json!("MII"),
+                json!([1]),
+                json!({"a": {}}),
+            ] {
+                assert_usable(&rsa_with(name, value));
             }
         }
     }

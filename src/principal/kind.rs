@@ -1,9 +1,5 @@
 //! Who is calling? The one place that reads a kind and an agent status out of claims.
 
-use std::fmt;
-
-use serde::{Serialize, Serializer};
-
 use crate::{Facet, token::Claims};
 
 /// Who acts, and for whom.
@@ -69,22 +65,6 @@ impl AgentStatus {
             Self::Unattested => "unattested",
         }
     }
-}
-
-macro_rules! shown_as_its_code {
-    ($type:ty) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-    };
 }
 
 shown_as_its_code!(PrincipalKind);
@@ -162,7 +142,9 @@ pub(super) fn is_app_only(claims: &Claims<'_>) -> bool {
             !claims.has_scope()
                 && claims.sub.as_deref().is_some_and(|subject| {
                     subject.starts_with('/')
-                        || claims.oid.is_some_and(|object| object.as_str() == subject)
+                        || claims
+                            .oid
+                            .is_some_and(|object| object.as_str().eq_ignore_ascii_case(subject))
                 })
         }
     }

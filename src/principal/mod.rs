@@ -10,6 +10,23 @@ use crate::{
     token::{Claims, Verified},
 };
 
+/// Gives a type with an `as_str` the same text as its `Display` and its serialised form.
+macro_rules! shown_as_its_code {
+    ($type:ty) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
 mod facets;
 
 mod kind;

@@ -147,8 +147,12 @@ impl<'j> Claims<'j> {
         self.scp.is_some()
     }
 
+    /// Version 1.0 names the client in `appid`, version 2.0 in `azp`.
     pub(crate) fn client_id(&self) -> Option<AppId> {
-        self.azp.or(self.appid)
+        match self.ver.as_deref() {
+            Some("1.0") => self.appid,
+            _ => self.azp,
+        }
     }
 
     pub(crate) fn subject_has(&self, facet: crate::Facet) -> bool {
