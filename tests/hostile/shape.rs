@@ -112,7 +112,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 }),
                 refused(MalformedToken, |_| one(".".repeat(1_000_000))).with(roomy),
             ],
-        ),
+        )
+        .also(&[("allocations.rs", "a_malformed_token_allocates_at_most_once")]),
         row(
             "B06",
             "more bytes than the limit",

@@ -309,52 +309,68 @@ fn forged_by_cube_root(issuer: &Issuer, forgery: Forgery) -> String {
     let begin = [&[0, 1], padding, &[0], identifier, hash.as_ref()].concat();
     let mut block = begin.clone();
     block.resize(256, 0);
-    let root = cube_root(&block);
-    let cube = cube(&root);
-    assert_eq!(cube[2..][..begin.len()], begin, "a forgery worth its name");
-    let mut signature = vec![0; 256 - root.len()];
-    signature.extend(root);
+    let root = cube_root(&limbs(&block));
+    let cube = bytes(&cube(&root));
+    assert!(cube[8..].starts_with(&begin), "a forgery worth its name");
+    let mut signature = vec![0; 256 - 4 * root.len()];
+    signature.extend(bytes(&root));
     joined(&signed, &signature)
 }
 
-/// The least number whose cube is more than this one of 256 bytes.
-fn cube_root(number: &[u8]) -> [u8; 86] {
-    let number = [&[0, 0], number].concat();
-    let mut root = [0; 86];
-    for bit in 0..86 * 8 {
-        root[bit / 8] |= 0x80 >> (bit % 8);
-        if cube(&root) > number {
-            root[bit / 8] &= !(0x80 >> (bit % 8));
+/// The least number of 22 limbs whose cube is more than this one of 64.
+fn cube_root(number: &[u32]) -> Vec<u32> {
+    let mut root = vec![0; 22];
+    for bit in (0..22 * 32).rev() {
+        root[bit / 32] |= 1 << (bit % 32);
+        if is_more(&cube(&root), number) {
+            root[bit / 32] &= !(1 << (bit % 32));
         }
     }
-    for byte in root.iter_mut().rev() {
-        *byte = byte.wrapping_add(1);
-        if *byte != 0 {
+    for limb in &mut root {
+        *limb = limb.wrapping_add(1);
+        if *limb != 0 {
             break;
         }
     }
     root
 }
 
-/// The cube, in 258 bytes.
-fn cube(root: &[u8; 86]) -> Vec<u8> {
+/// The cube, in 66 limbs.
+fn cube(root: &[u32]) -> Vec<u32> {
     product(&product(root, root), root)
 }
 
-/// The product of two big-endian numbers, as long as both together.
-fn product(a: &[u8], b: &[u8]) -> Vec<u8> {
-    let mut sums = vec![0_u32; a.len() + b.len()];
-    for (i, x) in a.iter().rev().enumerate() {
+/// The product of two numbers whose first limb is the least, as long as both together.
+fn product(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut product = vec![0; a.len() + b.len()];
+    for (i, x) in a.iter().enumerate() {
         let mut carry = 0;
-        for (j, y) in b.iter().rev().enumerate() {
-            let sum = sums[i + j] + u32::from(*x) * u32::from(*y) + carry;
-            sums[i + j] = sum & 0xff;
-            carry = sum >> 8;
+        for (j, y) in b.iter().enumerate() {
+            let sum = u64::from(product[i + j]) + u64::from(*x) * u64::from(*y) + carry;
+            product[i + j] = u32::try_from(sum & 0xffff_ffff).unwrap();
+            carry = sum >> 32;
         }
-        sums[i + b.len()] += carry;
+        product[i + b.len()] = u32::try_from(carry).unwrap();
     }
-    let bytes = sums.iter().rev().map(|byte| u8::try_from(*byte).unwrap());
-    bytes.collect()
+    product
+}
+
+fn is_more(a: &[u32], b: &[u32]) -> bool {
+    let (head, tail) = a.split_at(b.len());
+    tail.iter().any(|limb| *limb > 0) || head.iter().rev().gt(b.iter().rev())
+}
+
+fn limbs(bytes: &[u8]) -> Vec<u32> {
+    let limbs = bytes.rchunks(4).map(|limb| limb.try_into().unwrap());
+    limbs.map(u32::from_be_bytes).collect()
+}
+
+fn bytes(limbs: &[u32]) -> Vec<u8> {
+    limbs
+        .iter()
+        .rev()
+        .flat_map(|limb| limb.to_be_bytes())
+        .collect()
 }
 
 /// A good token whose signature has the modulus added to it, where that fits into 256 bytes.

@@ -390,17 +390,19 @@ fn every_requirement_answers_every_caller_as_the_table_says() {
 async fn answers(row: &Row, caller: &AgentPrincipal, letter: char, line: &Line) {
     let requirement = &row.requirement;
     let denial = requirement.check(caller).err();
-    let what = format!(
-        "{requirement}, {caller:?}, line {}: {denial:?}",
-        line.grants
-    );
+    let what = || {
+        format!(
+            "{requirement}, {caller:?}, line {}: {denial:?}",
+            line.grants
+        )
+    };
 
     let (status, challenge) = expected(letter, row.scopes);
     let answered = denial.as_ref().map_or(StatusCode::OK, Denial::status);
-    assert_eq!(answered, status, "{what}");
+    assert_eq!(answered, status, "{}", what());
     let header = denial.as_ref().and_then(Denial::challenge);
     let header = header.as_ref().map(|value| value.to_str().unwrap());
-    assert_eq!(header, challenge.as_deref(), "{what}");
+    assert_eq!(header, challenge.as_deref(), "{}", what());
 
     // A layer comes to the same.
     let mut request = Request::new(());
@@ -408,8 +410,8 @@ async fn answers(row: &Row, caller: &AgentPrincipal, letter: char, line: &Line) 
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
     let service = RequireLayer::new(requirement.clone()).layer(inner);
     let response = service.oneshot(request).await.unwrap();
-    assert_eq!(response.status(), status, "{what}");
-    assert_eq!(response.extensions().get(), denial.as_ref(), "{what}");
+    assert_eq!(response.status(), status, "{}", what());
+    assert_eq!(response.extensions().get(), denial.as_ref(), "{}", what());
 }
 
 fn expected(letter: char, scopes: &str) -> (StatusCode, Option<String>) {
@@ -452,8 +454,8 @@ fn no_caller_is_of_another_kind_or_status_than_those_in_the_table() {
         issuer().autonomous_agent(),
     ] {
         for idtyp in values("idtyp", &["app", "user", "device"]) {
-            for actor in values("xms_act_fct", &["3", "3 11", "3 13", "3 x"]) {
-                for subject in values("xms_sub_fct", &["3", "3 11", "3 13", "11 13", "3 x"]) {
+            for actor in values("xms_act_fct", &["3", "3 11", "3 13"]) {
+                for subject in values("xms_sub_fct", &["3", "3 11", "3 13"]) {
                     for scope in values("scp", &["Mail.Read"]) {
                         let token = base
                             .clone()

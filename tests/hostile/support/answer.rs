@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, LazyLock, Mutex,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -156,7 +156,7 @@ fn assert_description(kind: ErrorKind, rest: &str) {
         ErrorKind::UnknownKey | ErrorKind::GraphToken => ErrorKind::InvalidSignature,
         kind => kind,
     };
-    let mut seen = SEEN.lock().unwrap();
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     let first = seen.entry(kind).or_insert_with(|| rest.to_owned());
     assert_eq!(first, rest, "the text depends on what was sent");
 }
