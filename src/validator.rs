@@ -187,14 +187,15 @@ impl Validator {
 
     fn look_at(&self, token: &str) -> Decision {
         self.ensure_running();
-        let snapshot = self.shared.keys.snapshot();
-        match (&self.shared.cache, &snapshot) {
-            // What cannot be a token is not worth a hash.
-            (Some(cache), Some(snapshot)) if self.shared.rules.allow_shape_of(token) => {
-                self.decide_by_cache(cache, token, snapshot)
+        self.shared.keys.with_snapshot(|snapshot| {
+            match (&self.shared.cache, snapshot) {
+                // What cannot be a token is not worth a hash.
+                (Some(cache), Some(snapshot)) if self.shared.rules.allow_shape_of(token) => {
+                    self.decide_by_cache(cache, token, snapshot)
+                }
+                _ => self.decide_by_proof(token, snapshot),
             }
-            _ => self.decide_by_proof(token, snapshot.as_deref()),
-        }
+        })
     }
 
     /// Looks among the verified tokens first. Only what does not change with time is taken from

@@ -124,9 +124,15 @@ impl KeySource {
         self.shared.ensure_running();
     }
 
-    /// The last good key set, unless it is too old.
-    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.shared.snapshot()
+    /// Looks at the last good key set, unless it is too old. Counts no reference to it, which
+    /// threads would fight over.
+    pub(crate) fn with_snapshot<T>(&self, look: impl FnOnce(Option<&Snapshot>) -> T) -> T {
+        let snapshot = self.shared.snapshot.load();
+        look(
+            snapshot
+                .as_deref()
+                .filter(|snapshot| self.shared.is_fit(snapshot)),
+        )
     }
 
     pub(crate) fn status(&self) -> KeyStatus {
@@ -182,7 +188,7 @@ impl KeySource {
         let mut progress = self.shared.progress.subscribe();
         loop {
             self.shared.ensure_running();
-            if self.snapshot().is_some() {
+            if self.shared.snapshot().is_some() {
                 return;
             }
             // The sender lives as long as `self`, so this cannot fail.
@@ -242,7 +248,11 @@ impl Shared {
     fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshot
             .load_full()
-            .filter(|snapshot| !self.remaining(snapshot).is_zero())
+            .filter(|snapshot| self.is_fit(snapshot))
+    }
+
+    fn is_fit(&self, snapshot: &Snapshot) -> bool {
+        !self.remaining(snapshot).is_zero()
     }
 
     pub(super) fn snapshot_with(&self, kid: &str) -> Option<Arc<Snapshot>> {

@@ -143,9 +143,17 @@ impl FacetSet {
         for part in parts {
             match part {
                 Ok(text) => {
-                    for integer in text.split_whitespace() {
-                        set.insert(integer.parse().ok()?);
-                        is_blank = false;
+                    // Entra writes spaces. Other white space is looked for only in what is left.
+                    for part in text.split_ascii_whitespace() {
+                        if let Ok(integer) = part.parse() {
+                            set.insert(integer);
+                            is_blank = false;
+                            continue;
+                        }
+                        for integer in part.split_whitespace() {
+                            set.insert(integer.parse().ok()?);
+                            is_blank = false;
+                        }
                     }
                 }
                 Err(integer) => {

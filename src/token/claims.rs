@@ -91,7 +91,8 @@ pub(crate) struct Claims<'j> {
 impl<'j> Claims<'j> {
     pub(super) fn parse(json: &'j [u8]) -> Result<Self, ErrorKind> {
         let text = std::str::from_utf8(json).map_err(|_| ErrorKind::MalformedClaims)?;
-        let raw: Members<'j> = read_object(text).map_err(|_| ErrorKind::MalformedClaims)?;
+        let mut raw = Members::default();
+        read_object(text, &mut raw).map_err(|_| ErrorKind::MalformedClaims)?;
         Self::from_members(text, raw).map_err(|WrongType| ErrorKind::MalformedClaims)
     }
 

@@ -16,6 +16,8 @@ mod members;
 
 mod json;
 
+mod scan;
+
 mod number;
 
 #[cfg(any(test, fuzzing))]
