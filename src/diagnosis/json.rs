@@ -16,6 +16,8 @@ pub(crate) enum Flaw {
     /// It is JSON of this type.
     Not(JsonType),
     TooDeep,
+    /// So long that nobody has looked.
+    TooLong,
     /// A member of this name stands twice in one object.
     Twice(Shown),
     /// A claim that decides has this name in another letter case.
@@ -37,6 +39,7 @@ impl fmt::Display for Flaw {
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::NotJson => f.write_str("not JSON that can be read"),
             Self::Not(found) => write!(f, "{} instead of an object", found.as_str()),
+            Self::TooLong => f.write_str("so long that it was not looked through for the reason"),
             Self::TooDeep => write!(f, "more than {MAX_DEPTH} levels deep"),
             Self::Twice(name) => write!(f, "the member {name} stands there twice"),
             Self::LetterCase(name) => write!(
@@ -97,6 +100,10 @@ impl JsonType {
 
 /// Why a header was not taken.
 pub(super) fn flaw_of_header(json: &[u8]) -> Flaw {
+    // Anybody can send one, and to look costs its length once for each level.
+    if json.len() > LONGEST_HEADER {
+        return Flaw::TooLong;
+    }
     match read(json) {
         Ok((object, _)) => flaw_within(object, 1).unwrap_or(Flaw::NotJson),
         Err(flaw) => flaw,
@@ -226,6 +233,7 @@ enum Form {
     Integer,
     Integers,
     Object,
+    Truth,
 }
 
 impl Form {
@@ -239,6 +247,7 @@ impl Form {
             Self::Integer => "an integer",
             Self::Integers => "integers with spaces between them in a string",
             Self::Object => "an object",
+            Self::Truth => "true or false",
         }
     }
 
@@ -261,7 +270,7 @@ impl Form {
             (Self::Guid, JsonType::Text) => (!is_guid()).then_some("a string that is no GUID"),
             // Their readers have said no, and have reasons that are not told again.
             (Self::Integer, JsonType::Number) => Some("a fraction"),
-            (Self::Integers, JsonType::Text) => Some("a string of something else"),
+            (Self::Integers | Self::Truth, JsonType::Text) => Some("a string of something else"),
             (Self::Integers, JsonType::List) => Some("a list of something else"),
             (_, found) => Some(found.as_str()),
         }
@@ -301,7 +310,12 @@ const INFORMING: &[(&str, Form)] = &[
     ("acrs", Form::TextOrTexts),
     ("xms_cc", Form::TextOrTexts),
     ("groups", Form::TextOrTexts),
+    ("_claim_names", Form::Object),
+    ("hasgroups", Form::Truth),
 ];
+
+/// The longest header that is looked at twice, in bytes. Those of Entra have a hundred.
+const LONGEST_HEADER: usize = 1_024;
 
 /// How deep the reader of tokens goes.
 const MAX_DEPTH: usize = 32;

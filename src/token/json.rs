@@ -15,7 +15,7 @@ use super::{number::Number, scan::Scanner};
 #[derive(Debug)]
 pub(crate) enum Value<'j> {
     Null,
-    Bool,
+    Bool(bool),
     Number(Number),
     Text(Cow<'j, str>),
     List(Vec<Item<'j>>),
@@ -116,8 +116,8 @@ impl<'j> Reader<'j> {
                 })?;
                 Ok(Value::List(items))
             }
-            Some(b't') => self.scanner.literal("true").map(|()| Value::Bool),
-            Some(b'f') => self.scanner.literal("false").map(|()| Value::Bool),
+            Some(b't') => self.scanner.literal("true").map(|()| Value::Bool(true)),
+            Some(b'f') => self.scanner.literal("false").map(|()| Value::Bool(false)),
             Some(b'n') => self.scanner.literal("null").map(|()| Value::Null),
             _ => self.scanner.number().map(Value::Number),
         }
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn values_come_out_by_type() {
         assert!(matches!(read(r#"{"a":null}"#), Some(Value::Null)));
-        assert!(matches!(read(r#"{"a":true}"#), Some(Value::Bool)));
+        assert!(matches!(read(r#"{"a":true}"#), Some(Value::Bool(true))));
         assert!(matches!(
             read(r#"{"a":-1}"#),
             Some(Value::Number(Number::Integer(-1)))

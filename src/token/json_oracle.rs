@@ -15,7 +15,7 @@ use super::{Item, MalformedJson, Number, Slots, Value, read_object};
 /// A value as serde_json reads it.
 enum Tree {
     Null,
-    Bool,
+    Bool(bool),
     Integer(i64),
     Fraction(f64),
     Text(String),
@@ -39,8 +39,8 @@ impl<'j> Deserialize<'j> for Tree {
                 Ok(Tree::Null)
             }
 
-            fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
-                Ok(Tree::Bool)
+            fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+                Ok(Tree::Bool(value))
             }
 
             fn visit_i64<E>(self, number: i64) -> Result<Tree, E> {
@@ -161,7 +161,8 @@ fn compare(text: &str) -> bool {
 
 fn is_same(value: &Value<'_>, tree: &Tree) -> bool {
     match (value, tree) {
-        (Value::Null, Tree::Null) | (Value::Bool, Tree::Bool) => true,
+        (Value::Null, Tree::Null) => true,
+        (Value::Bool(read), Tree::Bool(expected)) => read == expected,
         (Value::Number(Number::Integer(ours)), Tree::Integer(theirs)) => ours == theirs,
         (Value::Number(Number::Fraction(ours)), Tree::Fraction(theirs)) => {
             let tolerance = f64::max(theirs.abs() * 1e-14, f64::MIN_POSITIVE);

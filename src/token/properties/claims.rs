@@ -121,8 +121,18 @@ fn informing(read: &Claims<'_>, tree: &Tree) -> Vec<&'static str> {
     }
     let names = tree.get("_claim_names").map_or(&[][..], Tree::members);
     let overage = names.iter().any(|(name, _)| name == "groups");
-    let overage = overage || tree.get("hasgroups").is_some();
-    assert_eq!(read.has_groups_overage, overage);
+    let said = match tree.get("hasgroups") {
+        Some(Tree::Bool(said)) => Some(*said),
+        Some(tree) => tree.text().and_then(|text| text.parse().ok()),
+        None => None,
+    };
+    assert_eq!(read.has_groups_overage, overage || said == Some(true));
+    let is_object = |tree: &Tree| matches!(tree, Tree::Object(_));
+    note(
+        "_claim_names",
+        tree.get("_claim_names").is_some_and(is_object),
+    );
+    note("hasgroups", said.is_some());
     malformed
 }
 
