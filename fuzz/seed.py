@@ -135,6 +135,8 @@ def discoveries():
     local = "http://127.0.0.1:4000"
     yield {"issuer": f"{local}/{{tenantid}}/v2.0", "jwks_uri": f"{local}/keys", "cloud_instance_name": "x"}
     yield {"issuer": f"{local}/{{TenantId}}/v2.0", "jwks_uri": f"{local}/keys", "cloud_instance_name": None}
+    yield {"issuer": f"{local}/{{TENANTID}}/v2.0", "jwks_uri": f"{local}/keys"}
+    yield {"issuer": f"{local}/{{tenantid}}/V2.0", "jwks_uri": f"{local}/keys"}
     yield {"issuer": f"{local}/common/v2.0", "jwks_uri": f"{local}/keys"}
     yield {"issuer": 1, "jwks_uri": 2}
 
