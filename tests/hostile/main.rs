@@ -117,6 +117,39 @@ fn every_test_that_a_table_names_is_there() {
     }
 }
 
+#[test]
+fn every_test_that_the_security_document_names_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    read_all(&root.join("tests"), &mut code);
+    read_all(&root.join("src"), &mut code);
+    let document = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let is_sentence = |name: &&str| {
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        name.matches('_').count() >= 4 && name.bytes().all(is_name)
+    };
+    let names: Vec<&str> = document.split('`').filter(is_sentence).collect();
+    assert!(names.len() > 30, "{names:?}");
+    for name in names {
+        let is_setting = name.starts_with("danger_");
+        assert!(
+            is_setting || code.contains(&format!("fn {name}(")),
+            "{name}"
+        );
+    }
+}
+
+fn read_all(folder: &std::path::Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            read_all(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
 /// The ids of the list.
 #[rustfmt::skip]
 const LISTED: [&str; 167] = [
