@@ -17,6 +17,8 @@ mod schedule;
 
 mod source;
 
+mod chores;
+
 mod ticket;
 
 #[cfg(feature = "http-client")]
@@ -24,10 +26,11 @@ mod client;
 
 #[cfg(feature = "http-client")]
 pub(crate) use self::client::ReqwestClient;
-pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};
 pub(crate) use self::{
+    chores::Chore,
     fetch::{FetchRules, Fetcher},
     set::PublishedKey,
     source::{KeySource, MissingKey, Snapshot},
     ticket::Ticket,
 };
+pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};

@@ -6,7 +6,7 @@ use std::{
     hash::{BuildHasher, Hasher},
     panic::catch_unwind,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -22,6 +22,7 @@ use tokio::{
 
 use super::{
     KeySettings,
+    chores::{Chore, Chores},
     fetch::{FetchError, FetchRules, Fetcher},
     schedule::{Action, Schedule, Verdict},
     set::KeySet,
@@ -76,6 +77,7 @@ impl KeySource {
             is_running: AtomicBool::new(false),
             has_served: AtomicBool::new(false),
             task: Mutex::new(None),
+            chores: Chores::default(),
             fetcher,
             settings,
         };
@@ -132,6 +134,13 @@ impl KeySource {
         Ticket::new(&self.shared, kid, worth_a_fetch())
     }
 
+    /// Has the task attend to this once a minute, for as long as both are there.
+    pub(crate) fn each_minute(&self, chore: Weak<dyn Chore>) {
+        self.shared.chores.add(chore);
+        // It may have lain down for an hour.
+        self.shared.wake.notify_one();
+    }
+
     /// A signature was bad although its key is known: it may have been replaced.
     pub(crate) fn want_replacement(&self) {
         if self.shared.schedule().want_replacement(now()) {
@@ -182,6 +191,7 @@ pub(super) struct Shared {
     pub(super) waiters: Arc<Semaphore>,
     is_running: AtomicBool,
     task: Mutex<Option<AbortHandle>>,
+    chores: Chores,
     fetcher: Fetcher,
     pub(super) settings: KeySettings,
 }
@@ -272,10 +282,18 @@ impl Shared {
 
     /// The one task of a key source.
     async fn run(&self) {
+        let mut chores_due = now() + MINUTE;
         loop {
+            if now() >= chores_due {
+                self.chores.attend();
+                chores_due = now() + MINUTE;
+            }
             let action = self.schedule().next(now());
             match action {
-                Action::Sleep(until) => {
+                Action::Sleep(mut until) => {
+                    if !self.chores.is_empty() {
+                        until = until.min(chores_due);
+                    }
                     // The early wake-up is a wish that `next` knows about.
                     let _ = time::timeout_at(until.into(), self.wake.notified()).await;
                 }
@@ -413,4 +431,5 @@ fn chance() -> f64 {
     f64::from(half) / f64::from(u32::MAX)
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
 const TARGET: &str = "tower_entra::keys";
