@@ -174,9 +174,10 @@ impl ValidatorBuilder {
     ///
     /// Entries are found by the SHA-256 of the whole token and hold its claims, but no token. They
     /// belong to this validator and the ones derived from it, and to one key set. Dates are checked
-    /// each time; refusals are never remembered. An entry that has expired or whose key set is no
-    /// longer in force is never used; it leaves when its token comes again, when a token is verified
-    /// by the new keys, or when others need the room.
+    /// each time; refusals are never remembered. An entry that has expired, give or take the clock
+    /// skew, or whose key set is no longer in force is never used, and leaves within a minute: the
+    /// task that fetches keys sweeps the cache, even if no token comes. Where nothing drives that
+    /// task, a new token that comes after two minutes does.
     pub fn token_cache(self, capacity: usize) -> Self {
         Self {
             token_cache: Some(capacity),

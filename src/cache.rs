@@ -3,7 +3,7 @@
 //! Off unless asked for. What such caches have been broken by elsewhere is closed by shape: the key
 //! is the SHA-256 of every byte of the token, and nobody can choose another; an entry belongs to one
 //! set of keys and to one validator; dates are looked at again each time; a refusal is never kept;
-//! and the number of entries is bounded.
+//! the number of entries is bounded; and what is of no more use is swept out, asked for or not.
 
 use std::{
     fmt,
@@ -20,6 +20,8 @@ pub(crate) struct TokenCache {
     entries: Cache<TokenDigest, Entry>,
     /// The latest key set that an entry was verified by.
     generation: AtomicU64,
+    /// When the cache was last swept, in seconds since 1970.
+    swept: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -52,6 +54,7 @@ impl TokenCache {
         Self {
             entries: Cache::new(capacity),
             generation: AtomicU64::new(0),
+            swept: AtomicU64::new(0),
         }
     }
 
@@ -76,9 +79,33 @@ impl TokenCache {
         self.entries.insert(token, Entry { caller, generation });
     }
 
+    /// Whether nobody has swept for so long that a request has to. Of several threads that ask at
+    /// the same time, one is told so.
+    pub(crate) fn is_to_be_swept(&self, now: u64) -> bool {
+        let swept = self.swept.load(Ordering::Relaxed);
+        now.saturating_sub(swept) >= SWEPT_LATE
+            && self
+                .swept
+                .compare_exchange(swept, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Forgets all tokens but those that are of use, judged by their callers and by the keys that
+    /// have verified them.
+    pub(crate) fn sweep(&self, now: u64, is_of_use: impl Fn(&AgentPrincipal, u64) -> bool) {
+        self.swept.store(now, Ordering::Relaxed);
+        self.entries
+            .retain(|_, entry| is_of_use(&entry.caller, entry.generation));
+    }
+
     /// Forgets a token whose time is over.
     pub(crate) fn remove(&self, token: &TokenDigest) {
         self.entries.remove(token);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 }
 
@@ -88,5 +115,26 @@ impl fmt::Debug for TokenCache {
             .field("entries", &self.entries.len())
             .field("capacity", &self.entries.capacity())
             .finish()
+    }
+}
+
+/// In seconds: twice the time after which the key task comes by.
+const SWEPT_LATE: u64 = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_sweeps_only_if_nobody_has_for_two_minutes() {
+        let cache = TokenCache::new(10);
+        assert!(cache.is_to_be_swept(1_000));
+        for now in [1_000, 1_001, 1_119, 999, 0] {
+            assert!(!cache.is_to_be_swept(now), "{now}");
+        }
+        cache.sweep(1_100, |_, _| true);
+        assert!(!cache.is_to_be_swept(1_219));
+        assert!(cache.is_to_be_swept(1_220));
+        assert!(!cache.is_to_be_swept(1_220));
     }
 }

@@ -116,7 +116,7 @@ impl Policy {
 
     /// The part of check 10 that time changes.
     pub(crate) fn are_current(&self, dates: &Dates, now: u64) -> Result<(), ErrorKind> {
-        if now.saturating_sub(self.skew) >= dates.expires {
+        if self.is_expired(dates, now) {
             return Err(ErrorKind::Expired);
         }
         let latest = now.saturating_add(self.skew);
@@ -134,6 +134,10 @@ impl Policy {
             return Err(ErrorKind::InvalidDates);
         }
         Ok(())
+    }
+
+    pub(crate) fn is_expired(&self, dates: &Dates, now: u64) -> bool {
+        now.saturating_sub(self.skew) >= dates.expires
     }
 
     /// What a token must satisfy before an unknown `kid` of its is worth a fetch: checks 7, 9 and

@@ -1,6 +1,9 @@
 //! The order of the checks. [`Validator::admit`] is the page to read first.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use crate::{
     builder::ValidatorBuilder,
@@ -11,7 +14,7 @@ use crate::{
         refused_token,
     },
     error::{Error, ErrorKind},
-    keys::{KeySource, KeyStatus, MissingKey, PublishedKey, Snapshot, Ticket},
+    keys::{Chore, KeySource, KeyStatus, MissingKey, PublishedKey, Snapshot, Ticket},
     metrics,
     policy::{Policy, Signer, grants_something, is_access_token, is_bearer_token},
     principal::{AgentPrincipal, Findings},
@@ -67,6 +70,38 @@ pub(crate) struct Shared {
     pub(crate) cache: Option<TokenCache>,
 }
 
+impl Shared {
+    /// Remembers the caller of a token that the keys of this generation have verified.
+    fn remember(&self, token: TokenDigest, caller: &AgentPrincipal, generation: u64, now: u64) {
+        let Some(cache) = &self.cache else {
+            return;
+        };
+        if cache.is_to_be_swept(now) {
+            self.sweep(cache, now);
+        }
+        cache.insert(token, caller.clone(), generation);
+    }
+
+    /// Forgets the tokens that have expired, and those that the keys in force have not verified.
+    fn sweep(&self, cache: &TokenCache, now: u64) {
+        let in_force = self
+            .keys
+            .with_snapshot(|snapshot| snapshot.map_or(0, |snapshot| snapshot.generation));
+        cache.sweep(now, |caller, generation| {
+            generation >= in_force && !self.policy.is_expired(caller.dates(), now)
+        });
+    }
+}
+
+/// Sweeps the cache even if nobody comes by.
+impl Chore for Shared {
+    fn attend(&self) {
+        if let Some(cache) = &self.cache {
+            self.sweep(cache, unix_now());
+        }
+    }
+}
+
 /// What a look at a token has come to.
 #[derive(Debug)]
 pub(crate) enum Decision {
@@ -103,8 +138,13 @@ impl Validator {
     }
 
     pub(crate) fn from_shared(shared: Shared, authorization_by_acl: bool) -> Self {
+        let shared = Arc::new(shared);
+        if shared.cache.is_some() {
+            let chore: Weak<Shared> = Arc::downgrade(&shared);
+            shared.keys.each_minute(chore);
+        }
         Self {
-            shared: Arc::new(shared),
+            shared,
             authorization_by_acl,
         }
     }
@@ -213,7 +253,8 @@ impl Validator {
         metrics::cache_missed();
         let decision = self.decide_by_proof(token, Some(snapshot));
         if let Decision::Made(Ok(caller)) = &decision {
-            cache.insert(digest, caller.clone(), snapshot.generation);
+            self.shared
+                .remember(digest, caller, snapshot.generation, unix_now());
         }
         decision
     }
@@ -244,16 +285,25 @@ impl Validator {
 
     async fn look_again_at(&self, token: &str, ticket: Ticket) -> Result<AgentPrincipal, Error> {
         let snapshot = ticket.key_set().await;
-        let token = self.parse(token)?;
+        let unverified = self.parse(token)?;
         let missing = match &snapshot {
-            Ok(snapshot) => match snapshot.keys.get(token.kid()) {
-                Some(key) => return self.admit(token, snapshot, key),
+            Ok(snapshot) => match snapshot.keys.get(unverified.kid()) {
+                Some(key) => {
+                    let caller = self.admit(unverified, snapshot, key)?;
+                    if self.shared.cache.is_some() {
+                        let digest = TokenDigest::of(token);
+                        let generation = snapshot.generation;
+                        self.shared
+                            .remember(digest, &caller, generation, unix_now());
+                    }
+                    return Ok(caller);
+                }
                 None => MissingKey::Unknown,
             },
             Err(missing) => *missing,
         };
-        let claims = token.unverified_claims().ok();
-        Err(self.missing_key(missing, &token, claims.as_ref()))
+        let claims = unverified.unverified_claims().ok();
+        Err(self.missing_key(missing, &unverified, claims.as_ref()))
     }
 
     /// Checks 2 and 3.
@@ -386,5 +436,83 @@ fn count(verdict: &Result<AgentPrincipal, Error>) {
     match verdict {
         Ok(_) => metrics::admitted(),
         Err(error) => metrics::refused(error.kind()),
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::testing::{Issuer, TokenBuilder};
+
+    /// Runs a test with an issuer and a validator that has its keys and remembers tokens.
+    fn remembering(test: impl AsyncFnOnce(Issuer, Validator)) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let issuer = Issuer::start().await;
+            let builder = issuer.validator_builder().token_cache(10);
+            let validator = builder.build().expect("a good configuration");
+            validator.ready().await;
+            test(issuer, validator).await;
+        });
+    }
+
+    async fn verdict(validator: &Validator, token: TokenBuilder) -> Result<(), ErrorKind> {
+        let verdict = validator.validate(&token.mint()).await;
+        verdict.map(drop).map_err(|error| error.kind())
+    }
+
+    /// How many tokens are remembered after a sweep at this time.
+    fn left_at(validator: &Validator, now: u64) -> usize {
+        let cache = validator.shared.cache.as_ref().expect("a cache");
+        validator.shared.sweep(cache, now);
+        cache.len()
+    }
+
+    #[test]
+    fn an_expired_token_that_nobody_asks_for_leaves() {
+        remembering(async |issuer, validator| {
+            let now = unix_now();
+            for seconds in [100, 200, 200] {
+                let expires = i64::try_from(now + seconds).expect("a date");
+                let token = issuer.user().expires_at(expires);
+                assert_eq!(verdict(&validator, token).await, Ok(()));
+            }
+            // With the skew, which an admission grants too.
+            for (seconds, left) in [(0, 3), (159, 3), (160, 2), (259, 2), (260, 0)] {
+                assert_eq!(left_at(&validator, now + seconds), left, "{seconds}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_request_sweeps_if_the_task_does_not() {
+        remembering(async |issuer, validator| {
+            let cache = validator.shared.cache.as_ref().expect("a cache");
+            let caller = validator.validate(&issuer.user().mint()).await;
+            let caller = caller.expect("a good token");
+            let now = unix_now();
+            for (name, seconds, left) in [("a", 1, 2), ("b", 2, 3), ("c", 100_000, 1)] {
+                let token = TokenDigest::of(name);
+                validator.shared.remember(token, &caller, 1, now + seconds);
+                assert_eq!(cache.len(), left, "{name}");
+            }
+        });
+    }
+
+    #[test]
+    fn what_withdrawn_keys_have_verified_leaves_without_a_successor() {
+        remembering(async |issuer, validator| {
+            let old = issuer.current_kid();
+            assert_eq!(verdict(&validator, issuer.user()).await, Ok(()));
+            issuer.rotate();
+            issuer.withdraw(&old);
+            // Worth a fetch, and refused all the same.
+            let nothing_granted = issuer.application().without_claim("roles");
+            let refused = verdict(&validator, nothing_granted).await;
+            assert_eq!(refused, Err(ErrorKind::NothingGranted));
+            let cache = validator.shared.cache.as_ref().expect("a cache");
+            assert_eq!(cache.len(), 1);
+            assert_eq!(left_at(&validator, unix_now()), 0);
+        });
     }
 }

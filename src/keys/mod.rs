@@ -19,6 +19,8 @@ mod source;
 
 mod journal;
 
+mod chores;
+
 mod ticket;
 
 #[cfg(any(test, fuzzing))]
@@ -29,10 +31,11 @@ mod client;
 
 #[cfg(feature = "http-client")]
 pub(crate) use self::client::ReqwestClient;
-pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};
 pub(crate) use self::{
+    chores::Chore,
     fetch::{FetchError, FetchRules, Fetcher},
     set::PublishedKey,
     source::{KeyReport, KeySource, MissingKey, Snapshot},
     ticket::Ticket,
 };
+pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};

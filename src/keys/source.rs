@@ -10,7 +10,7 @@ use std::{
     fmt,
     hash::{BuildHasher, Hasher},
     panic::catch_unwind,
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -30,6 +30,7 @@ use tokio::{
 
 use super::{
     KeySettings,
+    chores::{Chore, Chores},
     fetch::{FetchError, FetchRules, Fetcher},
     journal::{Journal, Refresh},
     schedule::{Action, Schedule, Verdict},
@@ -100,6 +101,7 @@ impl KeySource {
             is_running: AtomicBool::new(false),
             journal: Mutex::new(Journal::new(&fetcher.rules().discovery_url, settings.name)),
             task: Mutex::new(None),
+            chores: Chores::default(),
             fetcher,
             settings,
         };
@@ -174,6 +176,13 @@ impl KeySource {
         Ticket::new(&self.shared, kid, worth_a_fetch())
     }
 
+    /// Has the task attend to this once a minute, for as long as both are there.
+    pub(crate) fn each_minute(&self, chore: Weak<dyn Chore>) {
+        self.shared.chores.add(chore);
+        // It may have lain down for an hour.
+        self.shared.wake.notify_one();
+    }
+
     /// A signature was bad although its key is known: it may have been replaced.
     pub(crate) fn want_replacement(&self) {
         if self.shared.schedule().want_replacement(now()) {
@@ -227,6 +236,7 @@ pub(super) struct Shared {
     is_running: AtomicBool,
     journal: Mutex<Journal>,
     task: Mutex<Option<AbortHandle>>,
+    chores: Chores,
     fetcher: Fetcher,
     pub(super) settings: KeySettings,
 }
@@ -327,12 +337,22 @@ impl Shared {
     /// The one task of a key source.
     async fn run(&self) {
         metrics::describe();
+        let mut chores_due = now() + MINUTE;
         loop {
             self.look();
+            if now() >= chores_due {
+                self.chores.attend();
+                chores_due = now() + MINUTE;
+            }
             let action = self.schedule().next(now());
             match action {
                 Action::Sleep(until) => {
-                    let until = self.next_look().map_or(until, |look| look.min(until));
+                    let look = self.next_look();
+                    let chores = (!self.chores.is_empty()).then_some(chores_due);
+                    let until = [look, chores]
+                        .into_iter()
+                        .flatten()
+                        .fold(until, Instant::min);
                     // The early wake-up is a wish that `next` knows about, or time to look.
                     let _ = time::timeout_at(until.into(), self.wake.notified()).await;
                 }
@@ -453,3 +473,5 @@ fn chance() -> f64 {
     let half = u32::try_from(random >> 32).unwrap_or_default();
     f64::from(half) / f64::from(u32::MAX)
 }
+
+const MINUTE: Duration = Duration::from_secs(60);

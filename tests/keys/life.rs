@@ -119,6 +119,29 @@ async fn the_task_ends_with_the_last_validator() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn caches_that_the_task_sweeps_keep_neither_it_nor_themselves() {
+    let before = tasks();
+    let (issuer, client, validator) = scripted(KeySettings::default());
+    validator.ready().await;
+    let remembering = || {
+        let builder = issuer.validator_builder().token_cache(10);
+        builder.share_keys_with(&validator).build().unwrap()
+    };
+    let (one, other) = (remembering(), remembering());
+    time::sleep(10 * MINUTE).await;
+    drop(one);
+    time::sleep(10 * MINUTE).await;
+    assert_eq!(client.key_fetches(), 1, "sweeping fetches nothing");
+    assert_eq!(tasks(), before + 1);
+    drop(validator);
+    time::sleep(10 * MINUTE).await;
+    assert_eq!(tasks(), before + 1);
+    drop(other);
+    time::sleep(TICK).await;
+    assert_eq!(tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_task_ends_with_the_last_validator_in_mid_fetch() {
     let before = tasks();
     let (_issuer, client, validator) = scripted(KeySettings::default());

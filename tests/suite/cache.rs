@@ -106,6 +106,43 @@ fn a_remembered_token_expires_all_the_same() {
     assert_eq!(remembered(&validator), 0);
 }
 
+#[tokio::test]
+async fn an_expired_token_is_swept_out_although_nobody_comes_by() {
+    let builder = issuer().validator_builder().token_cache(10);
+    let validator = builder.clock_skew(Duration::ZERO).build().unwrap();
+    let expires = now() + 2;
+    let soon = issuer().user().expires_at(expires).mint();
+    validator.ready().await;
+    validator.validate(&soon).await.unwrap();
+    validator.validate(&issuer().user().mint()).await.unwrap();
+    assert_eq!(remembered(&validator), 2);
+    let limit = Instant::now() + Duration::from_secs(10);
+    // The minutes of the task pass at once; the seconds of the token do not.
+    tokio::time::pause();
+    while remembered(&validator) > 1 {
+        assert!(Instant::now() < limit);
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(now() >= expires);
+}
+
+#[test]
+fn a_token_that_had_to_wait_for_its_key_is_remembered_if_it_is_good() {
+    let validator = caching(10);
+    block_on(async {
+        let bad = issuer().user().signed_by_stranger().mint();
+        validator.validate(&bad).await.unwrap_err();
+    });
+    assert_eq!(remembered(&validator), 0);
+    let validator = caching(10);
+    block_on(async {
+        let good = issuer().user().mint();
+        validator.validate(&good).await.unwrap();
+    });
+    assert_eq!(remembered(&validator), 1);
+}
+
 #[test]
 fn refusals_are_not_remembered_and_push_nothing_out() {
     let validator = caching(4);
@@ -165,7 +202,8 @@ fn a_withdrawn_key_takes_its_remembered_tokens_with_it() {
         }
         validator.validate(&issuer.user().mint()).await.unwrap();
     });
-    assert_eq!(remembered(&validator), 1);
+    // The two of the new key.
+    assert_eq!(remembered(&validator), 2);
 }
 
 #[test]
