@@ -104,9 +104,11 @@ async fn hello(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infa
         return Ok(response);
     };
     if request.uri().path() == "/agents" && !caller.is_agent() {
-        // The layer makes 403 of it, and adds the challenge.
+        // The layer adds the challenge.
+        let denial = Denial::new();
         let mut response = Response::new(Full::from("agents only"));
-        response.extensions_mut().insert(Denial::new());
+        *response.status_mut() = denial.status();
+        response.extensions_mut().insert(denial);
         return Ok(response);
     }
     let greeting = format!("hello, {}", caller.kind().as_str());

@@ -1,7 +1,5 @@
 //! The principal as an axum extractor, and a denial as an axum answer.
 
-use std::convert::Infallible;
-
 use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
@@ -54,10 +52,19 @@ impl<S: Sync> FromRequestParts<S> for AgentPrincipal {
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for AgentPrincipal {
-    type Rejection = Infallible;
+    type Rejection = MissingPrincipal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get().cloned())
+    /// `None` for a request that an optional layer let through. Without any layer it is a mistake
+    /// here too: nobody has looked for a token.
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> Result<Option<Self>, MissingPrincipal> {
+        match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
+            Ok(principal) => Ok(Some(principal)),
+            Err(missing) if missing.is_anonymous => Ok(None),
+            Err(missing) => Err(missing),
+        }
     }
 }
 

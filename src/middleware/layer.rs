@@ -164,6 +164,22 @@ impl<B> EntraAuthLayer<B> {
         self
     }
 
+    /// Puts this before the scopes that a [`Denial`](crate::Denial) or a
+    /// [`Requirement`](crate::Requirement) names, in challenges alone: `api://<client id>/`, with the
+    /// slash. Default: nothing.
+    ///
+    /// Tokens hold scopes in their short form, and so do requirements. A client has to ask for them in
+    /// full; Entra takes a scope without a prefix for one of Microsoft Graph. A scope with `://` in it
+    /// stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this is empty or has a character that no scope has, such as a space or a quote.
+    pub fn with_scope_prefix(mut self, prefix: impl Into<String>) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.responder.challenge).set_scope_prefix(prefix.into())?;
+        Ok(self)
+    }
+
     /// Builds the bodies of refusals with `body`, which may add headers that describe them. Default:
     /// an empty body. Status and challenge stay as they are.
     ///

@@ -128,6 +128,8 @@ pub(super) struct Challenge {
     realm: String,
     resource_metadata: Option<String>,
     scope: Option<String>,
+    /// What stands before the scopes of denials.
+    scope_prefix: String,
 }
 
 impl Challenge {
@@ -138,6 +140,7 @@ impl Challenge {
             realm: realm.to_owned(),
             resource_metadata: None,
             scope: None,
+            scope_prefix: String::new(),
         }
     }
 
@@ -162,6 +165,15 @@ impl Challenge {
             return Err(ConfigError::new("resource_metadata", problem));
         }
         self.resource_metadata = Some(url);
+        Ok(())
+    }
+
+    pub(super) fn set_scope_prefix(&mut self, prefix: String) -> Result<(), ConfigError> {
+        if !is_scope_token(&prefix) {
+            let problem = format!("{prefix:?} is not the beginning of a scope");
+            return Err(ConfigError::new("scope_prefix", problem));
+        }
+        self.scope_prefix = prefix;
         Ok(())
     }
 
@@ -191,7 +203,9 @@ impl Challenge {
     /// `None` if it is not for the client to do anything.
     pub(super) fn denial(&self, demand: &Demand) -> Option<HeaderValue> {
         let challenge = match demand {
-            Demand::Permission { scopes } => insufficient_scope(self.begin(), scopes),
+            Demand::Permission { scopes } => {
+                insufficient_scope(self.begin(), &self.in_full(scopes))
+            }
             Demand::ClaimsChallenge { tenant, claims } => {
                 let uri = format!("{}/{tenant}/oauth2/v2.0/authorize", self.authority);
                 insufficient_claims(Some(&uri), claims)
@@ -203,6 +217,16 @@ impl Challenge {
             Demand::Layer => return None,
         };
         Some(challenge)
+    }
+
+    /// The scopes of a denial as a client asks for them.
+    fn in_full(&self, scopes: &[String]) -> Vec<String> {
+        let prefix = &self.scope_prefix;
+        let in_full = |scope: &String| match scope.contains("://") {
+            true => scope.clone(),
+            false => format!("{prefix}{scope}"),
+        };
+        scopes.iter().map(in_full).collect()
     }
 
     /// Without a token there is no error to name: RFC 6750, section 3.1.

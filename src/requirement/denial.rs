@@ -15,7 +15,8 @@ use crate::{error::ErrorKind, ids::TenantId, principal::AgentPrincipal};
 ///
 /// [`Requirement::check`](crate::Requirement::check) makes one; `new` and the others are for what no
 /// requirement can say. Return it from an axum handler with `?` (feature `axum`), or put it into the
-/// extensions of a response. The [`EntraAuthLayer`](crate::EntraAuthLayer) outside then sets status
+/// extensions of a response that has its [`status`](Self::status) already, should anything on the way
+/// out lose the extensions. The [`EntraAuthLayer`](crate::EntraAuthLayer) outside then sets status
 /// and challenge; the body stays the handler's. The denial stays in the extensions, so that layers
 /// further out can log its [`reason`](Self::reason).
 ///
@@ -66,17 +67,34 @@ impl Denial {
         Self::demanding(demand, DenialReason::Policy)
     }
 
-    /// Names all the scopes that the operation needs, for the client to ask for: instead of another
-    /// sign-in, if that was asked for before. A text that is not one scope token, such as one with a
-    /// space or a quote, is left out.
+    /// Names all the scopes that the operation needs, for the client to ask for, in place of those
+    /// that are named already. A text that is not one scope token, such as one with a space or a
+    /// quote, is left out.
+    ///
+    /// A denial that something else would mend, such as another sign-in, or that nothing would, as
+    /// when only people may, stays as it is: no scope would let the caller in.
     #[must_use]
     pub fn with_scopes<I>(self, scopes: I) -> Self
     where
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        let scopes = tokens(scopes);
-        Self::demanding(Demand::Permission { scopes }, DenialReason::MissingScope)
+        match self.reason {
+            DenialReason::Policy => Self {
+                demand: Demand::Permission {
+                    scopes: tokens(scopes),
+                },
+                reason: DenialReason::MissingScope,
+                ..self
+            },
+            DenialReason::MissingScope => Self {
+                demand: Demand::Permission {
+                    scopes: tokens(scopes),
+                },
+                ..self
+            },
+            _ => self,
+        }
     }
 
     /// Asks for a sign-in that satisfies an authentication context, such as `c1`: 401 with

@@ -384,6 +384,13 @@ fn checked_scope(scope: String) -> Result<String, ConfigError> {
             format!("{scope:?} is what a client asks for; tokens have the last part alone");
         return Err(ConfigError::new("scope", problem));
     }
+    // What stands for no scope in a token, and for all of them in a request for one.
+    if ["/", ".default"].contains(&scope.as_str()) {
+        return Err(ConfigError::new(
+            "scope",
+            format!("{scope:?} is in no token"),
+        ));
+    }
     Ok(scope)
 }
 

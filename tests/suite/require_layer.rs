@@ -579,6 +579,45 @@ fn a_hook_for_errors_builds_the_bodies_of_denials_too() {
 }
 
 #[test]
+fn the_scopes_of_a_denial_are_asked_for_in_full() {
+    let auth = EntraAuthLayer::new(issuer().validator())
+        .with_realm("api")
+        .unwrap()
+        .with_scope_prefix("api://orders/")
+        .unwrap();
+    let both = Requirement::scope("Orders.Write")
+        .unwrap()
+        .and(Requirement::scope("Orders.Approve").unwrap())
+        .unwrap();
+    let layers = (auth, RequireLayer::new(both));
+    let response = refused(&layers, bearer("/", issuer().user()));
+    assert_eq!(
+        response.headers()[WWW_AUTHENTICATE],
+        "Bearer realm=\"api\", error=\"insufficient_scope\", \
+         scope=\"api://orders/Orders.Write api://orders/Orders.Approve\""
+    );
+    for prefix in ["", " ", "api://\"", "a b/"] {
+        let layer = EntraAuthLayer::new(issuer().validator());
+        assert!(layer.with_scope_prefix(prefix).is_err(), "{prefix:?}");
+    }
+}
+
+#[test]
+fn scopes_are_named_only_where_they_are_what_lacks() {
+    let caller = admitted(issuer().autonomous_agent());
+    let denial = Requirement::people().check(&caller).unwrap_err();
+    assert_eq!(denial.clone().with_scopes(["Orders.Read"]), denial);
+    let caller = admitted(issuer().user());
+    let denial = Requirement::scope("Orders.Write").unwrap();
+    let denial = denial.check(&caller).unwrap_err();
+    let in_full = denial.clone().with_scopes(["api://orders/Orders.Write"]);
+    assert!(in_full.scopes().eq(["api://orders/Orders.Write"]));
+    assert_eq!(in_full.to_string(), denial.to_string());
+    let anonymous = Denial::anonymous().with_scopes(["Orders.Read"]);
+    assert_eq!(anonymous, Denial::anonymous());
+}
+
+#[test]
 fn an_error_of_the_service_inside_passes_through_untouched() {
     let inner = service_fn(|_: Request<()>| async {
         Err::<Response<String>, _>(std::io::Error::other("the service's own"))

@@ -92,7 +92,8 @@ fn axum_extracts_the_principal_and_answers_a_denial() {
             .route("/strict", get(strict).layer(layer.clone()))
             .route("/agents", get(agents).layer(layer.clone()))
             .route("/lenient", get(lenient).layer(layer.optional()))
-            .route("/forgotten", get(strict));
+            .route("/forgotten", get(strict))
+            .route("/forgotten/lenient", get(lenient));
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
 
         let user = issuer().user().mint();
@@ -112,6 +113,11 @@ fn axum_extracts_the_principal_and_answers_a_denial() {
             (
                 "/forgotten",
                 Some(&user),
+                (StatusCode::INTERNAL_SERVER_ERROR, ""),
+            ),
+            (
+                "/forgotten/lenient",
+                None,
                 (StatusCode::INTERNAL_SERVER_ERROR, ""),
             ),
         ] {
