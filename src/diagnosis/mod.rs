@@ -43,7 +43,7 @@ use self::{
     credentials::{HeaderFault, Presented},
     json::Flaw,
     keys::{BadSignature, NoKeys, UnknownKey},
-    token::{Allowed, KeyIdFault, Shape, ShownOrType},
+    token::{Allowed, KeyIdFault, Shape, ShownOrType, algorithm_hint},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -143,6 +143,7 @@ impl Diagnosis {
             Self::Full(full) => full.hint,
             Self::Brief(Brief::Presented(presented)) => presented.hint(),
             Self::Brief(Brief::Shape(shape)) => shape.hint(),
+            Self::Brief(Brief::Algorithm(name, _)) => algorithm_hint(*name),
             Self::Brief(Brief::WrongTime(time)) => time.hint(kind),
             Self::Brief(Brief::NoClock) => hints::CLOCK_BEFORE_1970,
             Self::Brief(Brief::NoGrant(grant)) => grant.hint(),

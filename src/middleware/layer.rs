@@ -180,8 +180,10 @@ impl<B> EntraAuthLayer<B> {
     /// # }
     /// ```
     ///
-    /// Tell the client no more than the [kind](crate::Error::kind). The error itself shows values of
-    /// the token that a stranger may have chosen, and of the configuration: it is for the log.
+    /// Tell the client no more than the `Display` of the [kind](crate::Error::kind). Its
+    /// [`as_str`](crate::ErrorKind::as_str) tells an unknown key from a bad signature, and with that
+    /// which keys are in force. The error itself shows values of the token that a stranger may have
+    /// chosen, and of the configuration: both are for the log.
     #[must_use]
     pub fn refusal_body<F>(self, body: F) -> EntraAuthLayer<F> {
         EntraAuthLayer {

@@ -186,6 +186,21 @@ fn what_is_wrong_with_the_headers_is_told() {
             "one Authorization header",
         ),
         (&["Bearer"], "nothing follows", "the token alone"),
+        (
+            &["Bearer,a"],
+            "something else than the word Bearer",
+            "the word Bearer",
+        ),
+        (
+            &["\"Bearer\" a"],
+            "something else than the word Bearer",
+            "the word Bearer",
+        ),
+        (
+            &[&token],
+            "a token without the word Bearer",
+            "word Bearer and a space",
+        ),
         (&[" Bearer a"], "white space", "the token alone"),
         (&["Bearer\ta"], "a tab", "the token alone"),
         (
