@@ -183,6 +183,8 @@ hints! {
     /// For claims that only inform and are not in their form.
     INFORMING_FORM = "The facets xms_act_fct, xms_sub_fct and xms_tnt_fct, and xms_idrel, are integers with \
         spaces between them in one string; look for a claims-mapping policy that writes these claims.";
+    OTHER_FORM = "Look for a claims-mapping policy, or a custom claims provider, that writes these claims: \
+        Entra itself gives them another form.";
 }
 
 /// What to change when nothing but the kind is known.

@@ -30,7 +30,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub(crate) use self::{
     claims::{Circumstances, refused_claims, refused_dates, refused_grant},
     credentials::refused_credentials,
-    hints::{ASK_FOR_FACETS, INFORMING_FORM},
+    hints::ASK_FOR_FACETS,
     keys::{bad_signature, missing_key},
     text::Shown,
     token::refused_token,
@@ -170,6 +170,16 @@ pub(crate) fn malformed_claims(claims: &str, names: &[&'static str]) -> String {
     let found = json::malformed_informing(claims, names);
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     found.join("; ")
+}
+
+/// What to look for if these claims are not in their form.
+pub(crate) fn hint_about_form(names: &[&'static str]) -> &'static str {
+    let facets = ["xms_act_fct", "xms_sub_fct", "xms_tnt_fct", "xms_idrel"];
+    if names.iter().any(|name| facets.contains(name)) {
+        hints::INFORMING_FORM
+    } else {
+        hints::OTHER_FORM
+    }
 }
 
 /// Shows as the second half of a line; nothing, if there is nothing to be said.
