@@ -633,6 +633,21 @@ fn a_version_1_token_without_a_version_1_issuer_names_the_manifest() {
             "with_v1_issuer",
         ],
     );
+    let foreign = issuer().user().v1().claim("iss", "https://idp.example/");
+    let error = error_by(&validator, &foreign.mint());
+    explains(
+        &error,
+        ErrorKind::IssuerMismatch,
+        &[],
+        &["authority only if"],
+    );
+    let unvouched = issuer().user().v1().header("kid", "theirs").mint();
+    explains(
+        &error_by(&validator, &unvouched),
+        ErrorKind::UnknownKey,
+        &["unverified, the token claims to be from"],
+        &["Nobody has vouched for this token: it claims version 1.0"],
+    );
 }
 
 #[test]
