@@ -224,16 +224,29 @@ fn credential(value: &Value) -> String {
     .to_owned()
 }
 
-/// Numbers between spaces, of which the odd ones mean something.
-fn numbers(value: &Value) -> Option<Vec<u32>> {
-    let parts = value.as_str()?.split_whitespace();
-    parts.map(|part| part.parse().ok()).collect()
+/// Integers between spaces in a text, alone, or in a list of both, as the crate reads them. Of what
+/// is something else in part, or has none, nothing counts.
+fn numbers(value: &Value) -> Option<Vec<i32>> {
+    let of_one = |value: &Value| match value {
+        Value::String(text) => {
+            let parts = text.split_whitespace();
+            parts.map(|part| part.parse().ok()).collect()
+        }
+        value => Some(vec![i32::try_from(value.as_i64()?).ok()?]),
+    };
+    let numbers = match value {
+        Value::Array(values) => {
+            let lists: Option<Vec<Vec<i32>>> = values.iter().map(of_one).collect();
+            lists?.concat()
+        }
+        value => of_one(value)?,
+    };
+    (!numbers.is_empty()).then_some(numbers)
 }
 
 fn facets(value: &Value) -> String {
     let Some(numbers) = numbers(value) else {
-        return "not integers with spaces between them in a string, so it counts as absent"
-            .to_owned();
+        return "something else than integers, so it counts as absent".to_owned();
     };
     let meanings = numbers.into_iter().filter_map(|number| match number {
         11 => Some("11 = an agent identity"),
@@ -241,7 +254,7 @@ fn facets(value: &Value) -> String {
         _ => None,
     });
     match meanings.collect::<Vec<_>>().join(", ") {
-        meanings if meanings.is_empty() => "neither 11 nor 13, so no agent".to_owned(),
+        meanings if meanings.is_empty() => "neither 11 nor 13".to_owned(),
         meanings => meanings,
     }
 }

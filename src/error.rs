@@ -20,9 +20,10 @@ use crate::diagnosis::Diagnosis;
 ///
 /// The line may hold values that a stranger has chosen: of the claims `aud`, `iss`, `tid` and `ver`,
 /// of the header's `kid`, `alg` and `typ`, dates, and names of members. Each is escaped to printable
-/// ASCII and cut at 128 characters; what looks like a token or a key is not shown at all, and neither
-/// is any other claim, names and addresses least of all. It is safe to log, and **not for the client**:
-/// to tell the client something, use [`kind`](Self::kind).
+/// ASCII and cut at 128 characters. One that looks like a JWT or is a long run of base64url is not
+/// shown at all; a short secret in one of these places looks like any name. No other claim is shown,
+/// names and addresses least of all. It is for the log, and **not for the client**: to tell the client
+/// something, use the `Display` of its [`kind`](Self::kind).
 ///
 /// An outer layer finds the error of a refused request in the extensions of its response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +71,8 @@ impl From<ErrorKind> for Error {
 
 /// The check that refused a request, in the order in which the checks are made.
 ///
-/// [`as_str`](Self::as_str) is a stable code: it changes only with a major version.
+/// [`as_str`](Self::as_str) is a stable code: it changes only with a major version. Its `Display` is
+/// what a client may read.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -146,7 +148,8 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The stable code of this kind, in snake case: for logs, metrics and alerts.
+    /// The stable code of this kind, in snake case: for logs, metrics and alerts. Not for the client,
+    /// because it tells an unknown key from a bad signature; the `Display` of the kind does not.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -86,7 +86,7 @@
 //! | [`Error::hint`] | one sentence: what to change, in the client, in the API's registration, or here |
 //!
 //! [`EntraAuthLayer`] writes all three into its [audit log](EntraAuthLayer#the-audit-log), one event
-//! for each request, and for an admitted one who was calling: see [`AgentPrincipal::audit`]. With
+//! for each verdict, and for an admitted request who was calling: see [`AgentPrincipal::audit`]. With
 //! `tower_entra=info` in its filter, an operator reads there why a caller is turned away.
 //!
 //! Never hand the line to the client: it shows what the token claims, escaped and cut, and how the API

@@ -45,7 +45,7 @@ names! {
     /// | `outcome` | meaning | `error.type` |
     /// |---|---|---|
     /// | `admitted` | the token passed every check | |
-    /// | `anonymous` | a layer in optional mode let a request without a token through | |
+    /// | `anonymous` | a layer in optional mode let a request without a token through, whatever the application then answered | |
     /// | `refused` | a check failed | the check: [`ErrorKind::as_str`](crate::ErrorKind::as_str) |
     /// | `denied` | the application said no by a [`Denial`](crate::Denial); the token was admitted, and counted as that, before | `denied` |
     ///

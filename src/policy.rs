@@ -143,9 +143,15 @@ impl Policy {
     /// What a token must satisfy before an unknown `kid` of its is worth a fetch: checks 7, 9 and
     /// 10, on claims that nobody has vouched for.
     pub(crate) fn is_worth_a_fetch(&self, claims: &Claims<'_>, now: u64) -> bool {
-        self.origin(claims).is_ok()
-            && self.audience(claims).is_ok()
-            && self.dates(claims, now).is_ok()
+        self.is_good_now(claims, now).is_ok()
+    }
+
+    /// Checks 7, 9 and 10.
+    pub(crate) fn is_good_now(&self, claims: &Claims<'_>, now: u64) -> Result<(), ErrorKind> {
+        self.origin(claims)?;
+        self.audience(claims)?;
+        self.dates(claims, now)?;
+        Ok(())
     }
 
     pub(crate) fn knows_agent(&self, tenant: TenantId, client: AppId) -> bool {
@@ -163,8 +169,7 @@ pub(crate) struct Dates {
 
 /// Check 11: an access token, and one without contradictions.
 pub(crate) fn is_access_token(claims: &Claims<'_>) -> Result<(), ErrorKind> {
-    let names_client = claims.azp.is_some() || claims.appid.is_some();
-    if !claims.has_scope() && (!names_client || claims.has_id_token_mark) {
+    if is_id_token(claims) {
         return Err(ErrorKind::IdToken);
     }
     let clients_differ =
@@ -191,6 +196,12 @@ pub(crate) fn is_access_token(claims: &Claims<'_>) -> Result<(), ErrorKind> {
         return Err(ErrorKind::ContradictoryClaims);
     }
     Ok(())
+}
+
+/// An ID token has no scope, and either names no client or has a claim of its kind alone.
+pub(crate) fn is_id_token(claims: &Claims<'_>) -> bool {
+    let names_client = claims.azp.is_some() || claims.appid.is_some();
+    !claims.has_scope() && (!names_client || claims.has_id_token_mark)
 }
 
 /// Check 12: the token may be used by whoever bears it.

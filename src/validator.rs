@@ -302,7 +302,11 @@ impl Validator {
             },
             Err(missing) => *missing,
         };
-        let claims = unverified.unverified_claims().ok();
+        let claims = match missing {
+            MissingKey::Unknown => unverified.unverified_claims().ok(),
+            // Nobody is told what they say.
+            MissingKey::Unavailable { .. } => None,
+        };
         Err(self.missing_key(missing, &unverified, claims.as_ref()))
     }
 

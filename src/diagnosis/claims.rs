@@ -15,7 +15,7 @@ use crate::{
     Facet,
     error::{Error, ErrorKind},
     ids::TenantId,
-    policy::{Dates, Policy, Signer, date},
+    policy::{Dates, Policy, Signer, date, is_id_token},
     principal::{TokenVersion, is_app_only, is_guest},
     tenants::{PERSONAL_ACCOUNTS, TenantPolicy},
     token::{Claims, VerifiedToken},
@@ -261,12 +261,12 @@ fn foreign_tenant(claims: &Claims<'_>, policy: &Policy) -> Option<Diagnosis> {
         TenantPolicy::AnyOrganization | TenantPolicy::Any => AllowedTenants::AnyOrganization,
     };
     let is_guest = is_guest(claims, tenant, policy);
-    let hint = if tenant.as_str() == PERSONAL_ACCOUNTS {
-        hints::PERSONAL_ACCOUNT
-    } else if is_guest {
-        hints::GUEST_ELSEWHERE
-    } else {
-        hints::OTHER_TENANT
+    let hint = match allowed {
+        _ if tenant.as_str() != PERSONAL_ACCOUNTS && is_guest => hints::GUEST_ELSEWHERE,
+        _ if tenant.as_str() != PERSONAL_ACCOUNTS => hints::OTHER_TENANT,
+        // Whoever has listed tenants has not asked for everybody.
+        AllowedTenants::Listed(_) => hints::PERSONAL_ACCOUNT,
+        AllowedTenants::AnyOrganization => hints::PERSONAL_NOT_ORGANIZATION,
     };
     let facts = WrongTenant {
         tenant,
@@ -307,7 +307,11 @@ fn wrong_audience(claims: &Claims<'_>, policy: &Policy) -> Diagnosis {
         version: version(claims).map(TokenVersion::as_str),
         accepted: Few::of(policy.audiences.iter().map(String::as_str)),
     };
-    let hint = audience_hint(&claims.aud, &policy.audiences);
+    // An ID token is for the client, and so fails here before anybody asks what it is.
+    let hint = match well_known(&claims.aud) {
+        None if is_id_token(claims) => hints::ID_TOKEN,
+        _ => audience_hint(&claims.aud, &policy.audiences),
+    };
     Diagnosis::full(hint, Facts::WrongAudience(facts))
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum Presented {
     /// The place of a scheme in [`SCHEMES`].
     Scheme(usize),
     OtherScheme,
+    /// A token, and no scheme before it.
+    TokenAlone,
 }
 
 /// What is wrong with a header of the scheme `Bearer`, or of none.
@@ -21,6 +23,7 @@ pub(crate) enum Presented {
 pub(crate) enum HeaderFault {
     LeadingSpace,
     Tab,
+    Scheme,
     NoToken,
     BearerTwice,
     SeveralWords,
@@ -50,8 +53,11 @@ impl Presented {
         let Some(value) = value else {
             return Self::Nothing;
         };
-        let scheme = value.split(|byte| *byte == b' ' || *byte == b'\t').next();
-        let scheme = scheme.unwrap_or_default();
+        let scheme = scheme(value);
+        let dots = scheme.iter().filter(|byte| **byte == b'.').count();
+        if scheme.starts_with(b"eyJ") && dots >= 2 {
+            return Self::TokenAlone;
+        }
         SCHEMES
             .iter()
             .position(|(name, _)| scheme.eq_ignore_ascii_case(name.as_bytes()))
@@ -65,6 +71,7 @@ impl Presented {
                 .get(at)
                 .map_or(hints::OTHER_SCHEME, |(_, hint)| hint),
             Self::OtherScheme => hints::OTHER_SCHEME,
+            Self::TokenAlone => hints::NO_WORD,
         }
     }
 }
@@ -75,6 +82,9 @@ impl fmt::Display for Presented {
             Self::Nothing => return f.write_str("there is no Authorization header"),
             Self::Scheme(at) => SCHEMES.get(*at).map_or("another", |(name, _)| name),
             Self::OtherScheme => "another",
+            Self::TokenAlone => {
+                return f.write_str("the Authorization header has a token without the word Bearer");
+            }
         };
         write!(f, "the scheme of the Authorization header is {scheme}")
     }
@@ -87,6 +97,9 @@ impl HeaderFault {
         }
         if value.contains(&b'\t') {
             return Self::Tab;
+        }
+        if !scheme(value).eq_ignore_ascii_case(b"Bearer") {
+            return Self::Scheme;
         }
         let mut words = value
             .split(|byte| *byte == b' ')
@@ -108,6 +121,7 @@ impl fmt::Display for HeaderFault {
         f.write_str(match self {
             Self::LeadingSpace => "it begins with white space",
             Self::Tab => "it has a tab",
+            Self::Scheme => "it begins with something else than the word Bearer and a space",
             Self::NoToken => "nothing follows the word Bearer",
             Self::BearerTwice => "the word Bearer stands there twice",
             Self::SeveralWords => "more than one token or white space follows the word Bearer",
@@ -115,6 +129,12 @@ impl fmt::Display for HeaderFault {
             Self::Character => "the token has a character that no token has",
         })
     }
+}
+
+/// What stands before the first white space.
+fn scheme(value: &[u8]) -> &[u8] {
+    let mut words = value.split(|byte| *byte == b' ' || *byte == b'\t');
+    words.next().unwrap_or_default()
 }
 
 /// Schemes that are named, each with what to change.

@@ -16,6 +16,8 @@ hints! {
     SEND_A_TOKEN = "Send the access token in the header Authorization, after the word Bearer and a \
         space.";
     OTHER_SCHEME = "Send an access token with the scheme Bearer: this API reads no other credentials.";
+    NO_WORD = "Put the word Bearer and a space before the token: it stands alone in the header \
+        Authorization.";
     PROOF_OF_POSSESSION = "Ask for a plain bearer token: this API checks no proofs of possession, so \
         the client must not turn on DPoP or PoP for it.";
     ONE_HEADER = "Send one Authorization header: often the client sets one and a gateway or an HTTP \
@@ -30,8 +32,10 @@ hints! {
     ENCRYPTED = "Turn token encryption off in the API's registration (tokenEncryptionKeyId): this API \
         holds no key to open an encrypted token.";
     BAD_HEADER = "Send the token as it came from the token endpoint: Entra writes no such header.";
-    ALGORITHM = "Send a token of Entra, which signs with RS256; if your authority signs otherwise, list \
-        its algorithm with algorithms.";
+    ALGORITHM = "Send a token of Entra, which signs with RS256; list another algorithm with algorithms \
+        only if the configured authority is known to sign with it.";
+    FORGED = "Find out who sends this: it is forged, or not a token of Entra, which signs with RS256 and \
+        never with a shared secret or not at all.";
     KEY_ID = "Send a token of Entra, which names its signing key by kid in the header of every token.";
     TOKEN_TYPE = "Send the access token: another kind of token stands in its place.";
     PROOF_AS_TOKEN = "Send a plain bearer access token: this is a proof of possession, which this API \
@@ -49,6 +53,29 @@ hints! {
         claims-mapping policy needs app_id (?appid=); otherwise the token is forged or its key withdrawn.";
     OWN_KEYS = "If the API has its own signing key or a claims-mapping policy, set app_id so that keys \
         are asked for with ?appid=; otherwise the token is forged or its key was withdrawn.";
+    CLAIMED_ISSUER = "Nobody has vouched for this token: it claims an issuer that this API does not \
+        accept, so let the client ask the configured authority, and find out who sends it if it goes on.";
+    CLAIMED_CLOUD = "Nobody has vouched for this token: it claims to be of another cloud, so let the \
+        client ask the configured authority, and check by the API's own registration, not by the token, \
+        that the configured authority is right.";
+    CLAIMED_EXTERNAL_ID = "Nobody has vouched for this token: it claims to be of Entra External ID \
+        (ciamlogin.com), so let the client ask the configured authority, and check by the API's own \
+        registration, not by the token, that the configured authority is right.";
+    CLAIMED_WORKFORCE = "Nobody has vouched for this token: it claims not to be of Entra External ID, \
+        which this API serves, so let the client ask the tenant at ciamlogin.com.";
+    CLAIMED_B2C = "Nobody has vouched for this token: it claims to be of Azure AD B2C, which is not \
+        served, because its tokens name no tenant.";
+    CLAIMED_V1 = "Nobody has vouched for this token: it claims version 1.0, of which this API accepts \
+        none, so look whether api.requestedAccessTokenVersion of the API's own registration is 2.";
+    CLAIMED_TENANT = "Nobody has vouched for this token: it claims a tenant that this API does not \
+        accept, so let the client ask for a token in one that it does.";
+    CLAIMED_AUDIENCE = "Nobody has vouched for this token: it claims to be for another API, so let the \
+        client ask for a token with a scope of this one, such as api://<client id>/.default.";
+    CLAIMED_DATES = "Nobody has vouched for this token: by its own dates it is not valid now, so get a \
+        new one, and check that clocks are synchronised (NTP).";
+    CLAIMED_FORM = "Nobody has vouched for this token: its claims are not of the form that Entra gives \
+        them, so it is forged or of another issuer; send the access token that the configured authority \
+        issued.";
     BAD_SIGNATURE = "Send the token unchanged, as it came from the token endpoint: it was altered or \
         cut, or somebody else signed it.";
     GRAPH = "Ask for a token for this API (scope api://<client id>/.default): nobody but Microsoft Graph \
@@ -58,10 +85,9 @@ hints! {
     EXCHANGE = "Treat this as a leaked credential: a token for AzureADTokenExchange is how an agent or a \
         workload signs in and belongs at the token endpoint alone; find out who sends it here, and revoke \
         or rotate what it was got with.";
-    /// Nobody has vouched for the token.
-    EXCHANGE_CLAIMED = "Find out who sends this: if the token is genuine it is a leaked credential, since \
-        one for AzureADTokenExchange belongs at the token endpoint alone, and what it was got with must be \
-        revoked or rotated.";
+    EXCHANGE_CLAIMED = "Nobody has vouched for this token: if it is genuine it is a leaked credential, \
+        since one for AzureADTokenExchange belongs at the token endpoint alone, so find out who sends it, \
+        and revoke or rotate what it was got with.";
     BAD_CLAIMS = "Look for a claims-mapping policy, or a custom claims provider, that writes this claim: \
         Entra itself does not.";
     SCP_AND_ROLES = "Send the token as Entra issues it: scp is one string with spaces, roles a list of \
@@ -82,14 +108,16 @@ hints! {
     NO_ISSUER = "Send an access token of Entra, which always has iss.";
     TEMPLATE_ISSUER = "Send a token of Entra: iss holds the placeholder that stands in the discovery \
         document of common and organizations, where a token has its tenant's GUID.";
-    EXTERNAL_ID_TOKEN = "If the API serves Entra External ID, set the authority to Authority::custom with \
-        https://<tenant id>.ciamlogin.com: issuer and keys there are others.";
-    WORKFORCE_TOKEN = "Let the client ask the External ID tenant at ciamlogin.com, or set the authority to \
-        the cloud that the token names: issuer and keys at ciamlogin.com are others.";
+    EXTERNAL_ID_TOKEN = "Let the client ask the authority that is configured here; only if the API itself \
+        is registered in Entra External ID, set Authority::custom with https://<tenant id>.ciamlogin.com, \
+        where issuer and keys are others.";
+    WORKFORCE_TOKEN = "Let the client ask the External ID tenant at ciamlogin.com, where issuer and keys \
+        are others; set the authority to another cloud only if the API itself is registered there.";
     V1_1_ISSUER = "Set api.requestedAccessTokenVersion of the API's registration to 2: an issuer that ends \
         in v1.1 is not accepted.";
-    OTHER_CLOUD = "Set the authority to the token's cloud (Authority::public, us_government or china), or \
-        let the client ask the authority that is configured here.";
+    OTHER_CLOUD = "Let the client ask the authority that is configured here; set another \
+        (Authority::public, us_government or china) only if the API itself is registered in the token's \
+        cloud.";
     ISSUER_SLASH = "Send the token as Entra issues it: iss is compared exactly, and only the slash at the \
         end differs.";
     ISSUER_CASE = "Send the token as Entra issues it: iss is compared exactly, and only upper and lower \
@@ -99,20 +127,24 @@ hints! {
     TENANT_AND_ISSUER = "Send the token as Entra issues it: the tenant in iss is not the one in tid.";
     ISSUER_ALIAS = "Send a token of Entra: an alias of the authority's host may be configured somewhere \
         else, but never stands in iss.";
-    FOREIGN_ISSUER = "Configure the authority that issues the token, or send a token of the one that is \
-        configured.";
-    OTHER_TENANT = "Let the client ask for the token in one of the API's own tenants, by its GUID and not by \
-        common or organizations, or add the caller's tenant to Tenants.";
+    FOREIGN_ISSUER = "Send a token of the authority that is configured; configure another authority only \
+        if it is known to be the one of the API's own registration.";
+    OTHER_TENANT = "Let the client ask for the token in one of the API's own tenants, by its GUID and not \
+        by common or organizations; add the caller's tenant to Tenants only if that organization is meant \
+        to use this API.";
     GUEST_ELSEWHERE = "Let the client ask for the token in the API's own tenant, where the person has to be \
         invited: the token is of a tenant in which the person is a guest.";
-    PERSONAL_ACCOUNT = "Let the person sign in with a work or school account, or allow personal Microsoft \
-        accounts with Tenants::any.";
+    PERSONAL_ACCOUNT = "Let the person sign in with a work or school account of a tenant that this API \
+        accepts: the token is of a personal Microsoft account.";
+    PERSONAL_NOT_ORGANIZATION = "Let the person sign in with a work or school account; Tenants::any would \
+        let every personal Microsoft account in, so it is only for an API that is meant for all of them.";
     KEY_OF_OTHER_ISSUER = "Do not accept this token: a key that the authority publishes for another tenant \
         or issuer has signed it.";
     KEY_WITHOUT_ISSUER = "Configure one tenant with Tenants::single, whose discovery document vouches for \
         its keys: this key names no issuer.";
-    KEY_OF_OTHER_CLOUD = "Set the authority to the cloud of the key that signed; only if the authority's \
-        documents are wrong use danger_accept_keys_of_other_clouds.";
+    KEY_OF_OTHER_CLOUD = "Do not accept this token unless it is known that the authority's documents name \
+        the wrong cloud for its key: danger_accept_keys_of_other_clouds would let the keys of every cloud \
+        in them sign for this API.";
     NO_AUDIENCE = "Ask for an access token with a scope of this API, such as api://<client id>/.default: \
         the token names no audience.";
     AUDIENCE_FORMS = "List both forms as audiences, or set api.requestedAccessTokenVersion of the API's \
@@ -126,8 +158,8 @@ hints! {
         the token's audience to this API's audiences if both are the same registration.";
     DATES = "Send an access token of Entra, which has exp, and nbf and iat before it, in seconds since 1970.";
     EXPIRED = "Get a new token: clients must ask for one before the old one expires instead of keeping it.";
-    EXPIRED_BY_A_LITTLE = "Get a new token, and check that the clock of this machine is right (NTP); the \
-        allowed clock skew can be raised to 300 s with clock_skew.";
+    EXPIRED_BY_A_LITTLE = "Get a new token before the old one expires, and check that the clocks of this \
+        machine and of the client are synchronised (NTP).";
     CLOCK = "Check that the clock of this machine is right (NTP): it is behind that of Entra; the allowed \
         clock skew can be raised to 300 s with clock_skew.";
     CLOCK_BEFORE_1970 = "Set the clock of this machine: while it stands before 1970 every token has expired.";
@@ -151,6 +183,8 @@ hints! {
     /// For claims that only inform and are not in their form.
     INFORMING_FORM = "The facets xms_act_fct, xms_sub_fct and xms_tnt_fct, and xms_idrel, are integers with \
         spaces between them in one string; look for a claims-mapping policy that writes these claims.";
+    OTHER_FORM = "Look for a claims-mapping policy, or a custom claims provider, that writes these claims: \
+        Entra itself gives them another form.";
 }
 
 /// What to change when nothing but the kind is known.

@@ -25,7 +25,7 @@ pub(super) fn issuer_hint(claims: &Claims<'_>, issuers: &Issuers) -> &'static st
         return hints::V1_1_ISSUER;
     }
     let is_v1 = claims.ver.as_deref() == Some("1.0");
-    if is_v1 && issuers.v1.is_none() {
+    if is_v1 && issuers.v1.is_none() && is_of_one_cloud(host, own_host) {
         return hints::NO_V1_ISSUER;
     }
     by_form(issuer, claims, issuers, is_v1).unwrap_or_else(|| {
@@ -37,6 +37,23 @@ pub(super) fn issuer_hint(claims: &Claims<'_>, issuers: &Issuers) -> &'static st
             hints::FOREIGN_ISSUER
         }
     })
+}
+
+/// What to do about a token that claims an issuer and that nobody has vouched for. Never to believe it.
+pub(super) fn claimed_issuer_hint(claims: &Claims<'_>, issuers: &Issuers) -> &'static str {
+    match issuer_hint(claims, issuers) {
+        hints::B2C => hints::CLAIMED_B2C,
+        hints::EXTERNAL_ID_TOKEN => hints::CLAIMED_EXTERNAL_ID,
+        hints::WORKFORCE_TOKEN => hints::CLAIMED_WORKFORCE,
+        hints::NO_V1_ISSUER => hints::CLAIMED_V1,
+        hints::OTHER_CLOUD => hints::CLAIMED_CLOUD,
+        _ => hints::CLAIMED_ISSUER,
+    }
+}
+
+/// Whether tokens of version 1.0 from this host are of the authority at `own`.
+fn is_of_one_cloud(host: &str, own: &str) -> bool {
+    host == own || V1_HOSTS.contains(&(host, own))
 }
 
 /// What is wrong with an issuer that has the form of the authority's own, or nearly so.
@@ -92,6 +109,14 @@ const CLOUDS: [&str; 10] = [
     "sts.microsoftonline.de",
     "login.microsoftonline.eaglex.ic.gov",
     "login.windows-ppe.net",
+];
+
+/// The hosts of version 1.0 issuers, each with that of an authority.
+const V1_HOSTS: [(&str, &str); 4] = [
+    ("sts.windows.net", "login.microsoftonline.com"),
+    ("sts.windows.net", "login.microsoftonline.us"),
+    ("sts.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
+    ("sts.chinacloudapi.cn", "login.chinacloudapi.cn"),
 ];
 
 const ALIASES: [&str; 4] = [

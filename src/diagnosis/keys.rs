@@ -5,14 +5,16 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     Diagnosis, Facts,
     audience::well_known,
+    date::Date,
     hints,
-    issuer::issuer_hint,
+    issuer::claimed_issuer_hint,
     text::{Few, Shown},
 };
 use crate::{
+    clock::unix_now,
     error::{Error, ErrorKind},
     keys::{FetchError, KeyReport, MissingKey},
-    policy::Policy,
+    policy::{Policy, date},
     token::{self, Claims, SignatureAlgorithm},
 };
 
@@ -24,8 +26,19 @@ pub(crate) struct UnknownKey {
     /// How many seconds ago they were fetched.
     age: u64,
     url: Arc<str>,
-    /// Whom the token claims to be from, if that is not the authority.
-    claimed_issuer: Option<Shown>,
+    claimed: Option<Claimed>,
+}
+
+/// What the token says of itself for which it would be refused with any key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Claimed {
+    Issuer(Shown),
+    Tenant(Shown),
+    Audience(Few),
+    /// `exp`.
+    Expired(u64),
+    Dates,
+    Form,
 }
 
 /// A request for which there was no key set, or none that could have the key.
@@ -62,12 +75,11 @@ pub(crate) fn missing_key(
     let keys = report.keys.map(|(keys, age)| (keys, age.as_secs()));
     match missing {
         MissingKey::Unknown => {
-            let foreign = claims
-                .filter(|claims| policy.origin(claims).err() == Some(ErrorKind::IssuerMismatch));
-            let hint = match (claims, foreign) {
-                (_, Some(claims)) => issuer_hint(claims, &policy.issuers),
-                (Some(_), None) => hints::OWN_KEYS,
-                (None, None) => hints::UNKNOWN_KEY,
+            let fault = claims.and_then(|claims| Claimed::of(claims, policy));
+            let (hint, claimed) = match (claims, fault) {
+                (_, Some((hint, claimed))) => (hint, Some(claimed)),
+                (Some(_), None) => (hints::OWN_KEYS, None),
+                (None, None) => (hints::UNKNOWN_KEY, None),
             };
             let (keys, age) = keys.unwrap_or_default();
             let facts = Facts::UnknownKey(UnknownKey {
@@ -75,9 +87,7 @@ pub(crate) fn missing_key(
                 keys,
                 age,
                 url: report.url,
-                claimed_issuer: foreign
-                    .and_then(|claims| claims.iss.as_deref())
-                    .map(Shown::of),
+                claimed,
             });
             Error::new(ErrorKind::UnknownKey, Diagnosis::full(hint, facts))
         }
@@ -95,6 +105,58 @@ pub(crate) fn missing_key(
                 url: report.url,
             });
             Error::new(ErrorKind::KeysUnavailable, Diagnosis::full(hint, facts))
+        }
+    }
+}
+
+impl Claimed {
+    /// The first of checks 7, 9 and 10 that the claims do not pass, with what to do about it.
+    fn of(claims: &Claims<'_>, policy: &Policy) -> Option<(&'static str, Self)> {
+        let issuer = || claims.iss.as_deref().map(Shown::of);
+        let (hint, claimed) = match policy.is_good_now(claims, unix_now()).err()? {
+            ErrorKind::IssuerMismatch => (
+                claimed_issuer_hint(claims, &policy.issuers),
+                issuer().map_or(Self::Form, Self::Issuer),
+            ),
+            ErrorKind::TenantNotAllowed => {
+                let tid = claims.tid.as_deref().unwrap_or_default();
+                (hints::CLAIMED_TENANT, Self::Tenant(Shown::of(tid)))
+            }
+            ErrorKind::AudienceMismatch => {
+                let audience = Few::of(claims.aud.iter().map(AsRef::as_ref));
+                (hints::CLAIMED_AUDIENCE, Self::Audience(audience))
+            }
+            ErrorKind::Expired => {
+                let expires = date(claims.exp).ok().flatten();
+                let claimed = expires.map_or(Self::Dates, Self::Expired);
+                (hints::CLAIMED_DATES, claimed)
+            }
+            ErrorKind::NotYetValid | ErrorKind::InvalidDates => (hints::CLAIMED_DATES, Self::Dates),
+            _ => {
+                let hint = match claimed_issuer_hint(claims, &policy.issuers) {
+                    hints::CLAIMED_B2C => hints::CLAIMED_B2C,
+                    _ => hints::CLAIMED_FORM,
+                };
+                (hint, issuer().map_or(Self::Form, Self::Issuer))
+            }
+        };
+        match well_known(&claims.aud) {
+            Some(hints::EXCHANGE) => Some((hints::EXCHANGE_CLAIMED, claimed)),
+            _ => Some((hint, claimed)),
+        }
+    }
+}
+
+impl fmt::Display for Claimed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Issuer(issuer) => write!(f, "claims to be from {issuer}"),
+            Self::Tenant(tenant) => write!(f, "claims to be of the tenant {tenant}"),
+            Self::Audience(audience) if audience.is_empty() => f.write_str("claims no audience"),
+            Self::Audience(audience) => write!(f, "claims to be for {audience}"),
+            Self::Expired(expires) => write!(f, "claims to have expired at {}", Date(*expires)),
+            Self::Dates => f.write_str("claims dates that do not hold now"),
+            Self::Form => f.write_str("claims no issuer that Entra has"),
         }
     }
 }
@@ -140,8 +202,8 @@ impl fmt::Display for UnknownKey {
             f,
             "kid {kid} names none of the published keys ({keys}, fetched {age} s ago from {url})"
         )?;
-        match &self.claimed_issuer {
-            Some(issuer) => write!(f, "; unverified, the token claims to be from {issuer}"),
+        match &self.claimed {
+            Some(claimed) => write!(f, "; unverified, the token {claimed}"),
             None => Ok(()),
         }
     }

@@ -30,7 +30,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub(crate) use self::{
     claims::{Circumstances, refused_claims, refused_dates, refused_grant},
     credentials::refused_credentials,
-    hints::{ASK_FOR_FACETS, INFORMING_FORM},
+    hints::ASK_FOR_FACETS,
     keys::{bad_signature, missing_key},
     text::Shown,
     token::refused_token,
@@ -43,7 +43,7 @@ use self::{
     credentials::{HeaderFault, Presented},
     json::Flaw,
     keys::{BadSignature, NoKeys, UnknownKey},
-    token::{Allowed, KeyIdFault, Shape, ShownOrType},
+    token::{Allowed, KeyIdFault, Shape, ShownOrType, algorithm_hint},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -143,6 +143,7 @@ impl Diagnosis {
             Self::Full(full) => full.hint,
             Self::Brief(Brief::Presented(presented)) => presented.hint(),
             Self::Brief(Brief::Shape(shape)) => shape.hint(),
+            Self::Brief(Brief::Algorithm(name, _)) => algorithm_hint(*name),
             Self::Brief(Brief::WrongTime(time)) => time.hint(kind),
             Self::Brief(Brief::NoClock) => hints::CLOCK_BEFORE_1970,
             Self::Brief(Brief::NoGrant(grant)) => grant.hint(),
@@ -169,6 +170,16 @@ pub(crate) fn malformed_claims(claims: &str, names: &[&'static str]) -> String {
     let found = json::malformed_informing(claims, names);
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     found.join("; ")
+}
+
+/// What to look for if these claims are not in their form.
+pub(crate) fn hint_about_form(names: &[&'static str]) -> &'static str {
+    let facets = ["xms_act_fct", "xms_sub_fct", "xms_tnt_fct", "xms_idrel"];
+    if names.iter().any(|name| facets.contains(name)) {
+        hints::INFORMING_FORM
+    } else {
+        hints::OTHER_FORM
+    }
 }
 
 /// Shows as the second half of a line; nothing, if there is nothing to be said.

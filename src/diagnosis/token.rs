@@ -91,7 +91,23 @@ fn algorithm(alg: Option<&RawValue>, rules: &TokenRules) -> Diagnosis {
     let plain = alg.get().trim_matches('"');
     match ALGORITHMS.iter().find(|name| **name == plain) {
         Some(name) => Diagnosis::Brief(Brief::Algorithm(Some(name), allowed)),
-        None => Diagnosis::full(hints::ALGORITHM, Facts::Algorithm(shown(alg), allowed)),
+        None => Diagnosis::full(
+            algorithm_hint(Some(plain)),
+            Facts::Algorithm(shown(alg), allowed),
+        ),
+    }
+}
+
+/// What Entra never writes is never to be listed.
+pub(super) fn algorithm_hint(name: Option<&str>) -> &'static str {
+    let is_unsigned_or_shared = name.is_none_or(|name| {
+        let start = name.get(..2).unwrap_or_default();
+        name.eq_ignore_ascii_case("none") || start.eq_ignore_ascii_case("HS")
+    });
+    if is_unsigned_or_shared {
+        hints::FORGED
+    } else {
+        hints::ALGORITHM
     }
 }
 

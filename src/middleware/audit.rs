@@ -1,5 +1,10 @@
 //! One line in the log for each request that was decided.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use tracing::{Level, field};
 
 use crate::{
@@ -9,16 +14,25 @@ use crate::{
 };
 
 /// Whether a layer keeps an audit log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Audit {
-    On,
+    /// With whether the hint about callers of whom nothing is known has been given: a whole
+    /// registration lacks those claims, so once is enough for a layer and all its clones.
+    On(Arc<AtomicBool>),
     Off,
 }
 
 impl Audit {
+    pub(super) fn on() -> Self {
+        Self::On(Arc::default())
+    }
+
     /// A request goes on. Returns its caller if a denial would have to name it.
-    pub(super) fn admitted(self, caller: Option<&AgentPrincipal>) -> Option<AgentPrincipal> {
-        if self == Self::Off || !tracing::enabled!(target: TARGET, Level::INFO) {
+    pub(super) fn admitted(&self, caller: Option<&AgentPrincipal>) -> Option<AgentPrincipal> {
+        let Self::On(has_hinted) = self else {
+            return None;
+        };
+        if !tracing::enabled!(target: TARGET, Level::INFO) {
             return None;
         }
         let Some(caller) = caller else {
@@ -40,16 +54,17 @@ impl Audit {
             parent_agent_blueprint = fields.parent_agent_blueprint.map(field::display),
             uti = fields.uti.map(field::display),
             token_version = fields.token_version,
-            hint = hint_about(caller),
+            malformed_claims = malformed_claims(caller),
+            hint = hint_about(caller, has_hinted),
             "request admitted",
         );
         Some(caller.clone())
     }
 
     /// A request was refused: by the layer, or, if its caller is known, by a handler.
-    pub(super) fn refused(self, error: &Error, caller: Option<&AgentPrincipal>) {
+    pub(super) fn refused(&self, error: &Error, caller: Option<&AgentPrincipal>) {
         let code = error.kind().as_str();
-        if self == Self::Off {
+        if matches!(self, Self::Off) {
             tracing::debug!(
                 target: "tower_entra",
                 code,
@@ -86,15 +101,24 @@ impl Audit {
             parent_agent_blueprint = fields.parent_agent_blueprint.map(field::display),
             uti = fields.uti.map(field::display),
             token_version = fields.token_version,
+            malformed_claims = malformed_claims(caller),
             "request refused",
         );
     }
 }
 
-/// What would tell whether an agent is calling, where nobody knows.
-fn hint_about(caller: &AgentPrincipal) -> Option<&'static str> {
-    let is_unattested = caller.agent_status() == AgentStatus::Unattested;
-    is_unattested.then_some(ASK_FOR_FACETS)
+/// What would tell whether an agent is calling, the first time that nobody knows.
+fn hint_about(caller: &AgentPrincipal, has_hinted: &AtomicBool) -> Option<&'static str> {
+    let is_first = caller.agent_status() == AgentStatus::Unattested
+        && !has_hinted.load(Ordering::Relaxed)
+        && !has_hinted.swap(true, Ordering::Relaxed);
+    is_first.then_some(ASK_FOR_FACETS)
+}
+
+/// The names of claims that count as absent: a few constants.
+fn malformed_claims(caller: &AgentPrincipal) -> Option<String> {
+    let names = caller.malformed_claims();
+    (!names.is_empty()).then(|| names.join(" "))
 }
 
 const TARGET: &str = "tower_entra::audit";

@@ -33,12 +33,13 @@ use crate::{error::ConfigError, validator::Validator};
 /// # The audit log
 ///
 /// Each request makes one [`tracing`](https://docs.rs/tracing) event of the target `tower_entra::audit`
-/// at the level `info`, unless [`without_audit_log`](Self::without_audit_log) says otherwise:
+/// at the level `info`, unless [`without_audit_log`](Self::without_audit_log) says otherwise. One that
+/// was admitted and then refused by a [`Denial`](crate::Denial) makes two, in this order:
 ///
 /// | message | fields |
 /// |---|---|
-/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); `hint`, if nobody knows whether the caller is an agent |
-/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` too, if it was a handler that refused by a [`Denial`](crate::Denial) |
+/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); `malformed_claims`, the names of claims that count as absent because of their form, if there are any; `hint`, the first time in the life of the layer and its clones that nobody knows whether the caller is an agent |
+/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` and `malformed_claims` too, if it was a handler that refused by a [`Denial`](crate::Denial) |
 ///
 /// It holds no names, no addresses and no token. Values that a stranger has chosen stand in `reason`
 /// alone, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through
@@ -91,7 +92,7 @@ impl EntraAuthLayer {
         let responder = Responder {
             challenge,
             body: EmptyBody,
-            audit: Audit::On,
+            audit: Audit::on(),
         };
         Self {
             validator,
@@ -156,8 +157,8 @@ impl<B> EntraAuthLayer<B> {
 
     /// Keeps no audit log. Refusals are then logged at the level `debug`, for whoever looks into one.
     ///
-    /// By default each request that is decided makes one event of the target `tower_entra::audit`, at
-    /// the level `info`: see the [type](Self#the-audit-log).
+    /// By default each request that is decided makes an event of the target `tower_entra::audit`, at
+    /// the level `info`, and a second one if it is denied after that: see the [type](Self#the-audit-log).
     #[must_use]
     pub fn without_audit_log(mut self) -> Self {
         self.responder.audit = Audit::Off;
@@ -196,8 +197,10 @@ impl<B> EntraAuthLayer<B> {
     /// # }
     /// ```
     ///
-    /// Tell the client no more than the [kind](crate::Error::kind). The error itself shows values of
-    /// the token that a stranger may have chosen, and of the configuration: it is for the log.
+    /// Tell the client no more than the `Display` of the [kind](crate::Error::kind). Its
+    /// [`as_str`](crate::ErrorKind::as_str) tells an unknown key from a bad signature, and with that
+    /// which keys are in force. The error itself shows values of the token that a stranger may have
+    /// chosen, and of the configuration: both are for the log.
     #[must_use]
     pub fn refusal_body<F>(self, body: F) -> EntraAuthLayer<F> {
         EntraAuthLayer {

@@ -104,7 +104,10 @@ impl<B> Responder<B> {
         };
         let error = denied(denial);
         self.audit.refused(&error, caller);
-        metrics::denied();
+        // Without a token nothing was admitted that could be denied; it was counted as anonymous.
+        if error.kind() == ErrorKind::Denied {
+            metrics::denied();
+        }
         let status = denial.status();
         *response.status_mut() = status;
         let headers = response.headers_mut();

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration, time::SystemTime};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    diagnosis::{INFORMING_FORM, malformed_claims},
+    diagnosis::{hint_about_form, malformed_claims},
     ids::{AppId, ObjectId, TenantId},
     policy::{Dates, Origin, Policy},
     token::{Claims, Verified},
@@ -164,11 +164,13 @@ impl AgentPrincipal {
             malformed: claims.malformed.clone(),
         };
         if !inner.malformed.is_empty() {
-            tracing::warn!(
+            // Whoever gets tokens with such claims decides how often, so the audit log has their names
+            // alone. The claims are read again only if somebody listens.
+            tracing::debug!(
                 target: "tower_entra",
                 claims = ?inner.malformed,
                 found = malformed_claims(claims.text, &inner.malformed),
-                hint = INFORMING_FORM,
+                hint = hint_about_form(&inner.malformed),
                 "claims that are not in their form count as absent",
             );
         }

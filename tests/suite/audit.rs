@@ -137,6 +137,52 @@ fn a_caller_of_whom_nobody_knows_whether_it_is_an_agent_comes_with_the_claims_to
 }
 
 #[test]
+fn the_claims_to_ask_for_are_told_once_for_a_layer_and_its_clones() {
+    let unknown = || bearer(issuer().autonomous_agent().without_facets());
+    let layer = layer();
+    let clone = layer.clone();
+    // One of whom everything is known does not use it up.
+    let known = event(&layer, bearer(issuer().autonomous_agent()));
+    assert_eq!(known["hint"], Value::Null);
+    assert!(event(&layer, unknown())["hint"].is_string());
+    for layer in [&layer, &clone] {
+        let event = event(layer, unknown());
+        assert_eq!(event["agent_status"], "unattested");
+        assert_eq!(event["hint"], Value::Null);
+    }
+}
+
+#[test]
+fn a_refusal_of_a_token_with_many_long_audiences_is_a_short_line() {
+    let audiences: Vec<_> = (0..20)
+        .map(|at| format!("{at} {}", "a ".repeat(100)))
+        .collect();
+    let token = issuer().user().claim("aud", audiences);
+    let event = event(&layer(), bearer(token));
+    assert_eq!(event["code"], "audience_mismatch");
+    assert!(event.to_string().len() < 1_500, "{event}");
+}
+
+#[test]
+fn claims_that_count_as_absent_are_named_in_the_audit_log() {
+    let token = issuer()
+        .autonomous_agent()
+        .claim("xms_act_fct", json!({"sub": "zoe"}))
+        .claim("xms_idrel", "zoe");
+    let event = event(&layer(), bearer(token));
+    assert_eq!(event["malformed_claims"], "xms_act_fct xms_idrel");
+    assert!(!event.to_string().contains("zoe"), "{event}");
+}
+
+#[test]
+fn the_hint_about_claims_that_count_as_absent_goes_by_the_claim() {
+    let (_, log) = logged(|| admitted(issuer().user().claim("uti", 5)));
+    assert!(log.contains("uti is a number instead of a string"), "{log}");
+    assert!(log.contains("hint=\"Look for a claims-mapping"), "{log}");
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
 fn facets_that_are_no_text_are_logged_with_what_they_are() {
     let token = issuer()
         .autonomous_agent()
@@ -145,7 +191,7 @@ fn facets_that_are_no_text_are_logged_with_what_they_are() {
     let (caller, log) = logged(|| admitted(token));
     assert_eq!(caller.malformed_claims(), ["xms_act_fct", "xms_sub_fct"]);
     for text in [
-        "WARN",
+        "DEBUG",
         "xms_act_fct is an object instead of integers with spaces between them in a string",
         "xms_sub_fct is a string of something else instead of integers",
         "hint=\"The facets xms_act_fct",
@@ -186,6 +232,21 @@ fn what_is_wrong_with_the_headers_is_told() {
             "one Authorization header",
         ),
         (&["Bearer"], "nothing follows", "the token alone"),
+        (
+            &["Bearer,a"],
+            "something else than the word Bearer",
+            "the word Bearer",
+        ),
+        (
+            &["\"Bearer\" a"],
+            "something else than the word Bearer",
+            "the word Bearer",
+        ),
+        (
+            &[&token],
+            "a token without the word Bearer",
+            "word Bearer and a space",
+        ),
         (&[" Bearer a"], "white space", "the token alone"),
         (&["Bearer\ta"], "a tab", "the token alone"),
         (

@@ -126,7 +126,7 @@ fn a_header_is_explained_member_by_member() {
             user().header("alg", "nOnE"),
             ErrorKind::AlgorithmNotAllowed,
             "alg is \"nOnE\"; this API accepts RS256",
-            "RS256",
+            "forged",
         ),
         (
             user().header("alg", 5),
@@ -138,7 +138,7 @@ fn a_header_is_explained_member_by_member() {
             user().without_header("alg"),
             ErrorKind::AlgorithmNotAllowed,
             "there is no alg",
-            "RS256",
+            "forged",
         ),
         (
             user().without_header("kid"),
@@ -206,8 +206,12 @@ fn all_the_algorithms_that_are_accepted_are_named() {
         &error_by(&validator, &token),
         ErrorKind::AlgorithmNotAllowed,
         &["alg is \"HS256\"; this API accepts RS256, ES256"],
-        &[],
+        &["forged, or not a token of Entra"],
     );
+    let unsigned = issuer().user().header("alg", "none").mint();
+    let error = error_by(&validator, &unsigned);
+    assert!(error.hint().contains("forged"), "{}", error.hint());
+    assert!(!error.hint().contains("list"), "{}", error.hint());
 }
 
 // Checks 4 and 5: nobody has vouched for what the token says.
@@ -256,14 +260,17 @@ fn an_unknown_key_of_another_cloud_is_told_by_the_issuer_that_the_token_claims()
     for (iss, hint) in [
         (
             format!("https://login.microsoftonline.us/{GUID}/v2.0"),
-            "us_government",
+            "another cloud",
         ),
         (
             format!("https://{GUID}.ciamlogin.com/{GUID}/v2.0"),
             "ciamlogin.com",
         ),
         (format!("https://contoso.b2clogin.com/{GUID}/v2.0/"), "B2C"),
-        ("https://idp.example/".to_owned(), "authority"),
+        (
+            "https://idp.example/".to_owned(),
+            "ask the configured authority",
+        ),
     ] {
         let token = issuer().user().header("kid", "theirs").claim("iss", &iss);
         let claims = format!("unverified, the token claims to be from \"{iss}\"");
@@ -272,8 +279,57 @@ fn an_unknown_key_of_another_cloud_is_told_by_the_issuer_that_the_token_claims()
             &error,
             ErrorKind::UnknownKey,
             &["kid \"theirs\"", &claims],
-            &[hint],
+            &["Nobody has vouched for this token: ", hint],
         );
+        assert!(!error.hint().contains("Authority::"), "{}", error.hint());
+    }
+}
+
+#[test]
+fn an_unknown_key_of_a_token_that_would_be_refused_anyway_says_why() {
+    let user = || issuer().user().header("kid", "theirs");
+    let tenant = format!("unverified, the token claims to be of the tenant \"{OTHER_TENANT}\"");
+    for (token, reason, hint) in [
+        (user().tenant(OTHER_TENANT), tenant.as_str(), "tenant"),
+        (
+            user().audience("api://x\r\n"),
+            r#"unverified, the token claims to be for "api://x\r\n""#,
+            "scope of this one",
+        ),
+        (
+            user().without_claim("aud"),
+            "unverified, the token claims no audience",
+            "scope of this one",
+        ),
+        (
+            user().issued_at(1_000).valid_for(60),
+            "unverified, the token claims to have expired at 1970-01-01T00:17:40Z",
+            "get a new one",
+        ),
+        (
+            user().claim("nbf", now() + 1_000),
+            "unverified, the token claims dates that do not hold now",
+            "NTP",
+        ),
+        (
+            user().claim("ver", "3").claim("iss", "https://idp.example"),
+            "unverified, the token claims to be from \"https://idp.example\"",
+            "not of the form",
+        ),
+        (
+            user().audience("api://AzureADTokenExchange"),
+            "claims to be for \"api://AzureADTokenExchange\"",
+            "if it is genuine it is a leaked credential",
+        ),
+    ] {
+        let error = refused(token);
+        explains(&error, ErrorKind::UnknownKey, &[reason], &[hint]);
+        let hint = error.hint();
+        assert!(
+            hint.starts_with("Nobody has vouched for this token: "),
+            "{hint}"
+        );
+        assert!(!hint.contains("app_id"), "{hint}");
     }
 }
 
@@ -536,7 +592,7 @@ fn a_wrong_issuer_is_shown_beside_the_right_one() {
         ),
         (format!("https://contoso.b2clogin.com/{tid}/v2.0/"), "B2C"),
         (format!("https://login.windows.net/{tid}/v2.0"), "alias"),
-        ("https://idp.example".to_owned(), "authority"),
+        ("https://idp.example".to_owned(), "authority only if"),
     ] {
         let error = refused(issuer().user().claim("iss", &iss));
         let shown = format!("the token is from \"{iss}\" (version 2.0)");
@@ -577,6 +633,21 @@ fn a_version_1_token_without_a_version_1_issuer_names_the_manifest() {
             "with_v1_issuer",
         ],
     );
+    let foreign = issuer().user().v1().claim("iss", "https://idp.example/");
+    let error = error_by(&validator, &foreign.mint());
+    explains(
+        &error,
+        ErrorKind::IssuerMismatch,
+        &[],
+        &["authority only if"],
+    );
+    let unvouched = issuer().user().v1().header("kid", "theirs").mint();
+    explains(
+        &error_by(&validator, &unvouched),
+        ErrorKind::UnknownKey,
+        &["unverified, the token claims to be from"],
+        &["Nobody has vouched for this token: it claims version 1.0"],
+    );
 }
 
 #[test]
@@ -589,7 +660,7 @@ fn a_foreign_tenant_is_shown_beside_the_allowed_ones() {
         &refused(foreign()),
         kind,
         &[&shown, &accepts],
-        &["Tenants", "common"],
+        &["Tenants only if", "common"],
     );
     let guest = foreign().claim("acct", 1);
     let subject = "where its subject is a guest";
@@ -611,8 +682,16 @@ fn a_foreign_tenant_is_shown_beside_the_allowed_ones() {
         &error,
         kind,
         &[personal, "any organization"],
-        &["Tenants::any"],
+        &["work or school", "Tenants::any would let every personal"],
     );
+    let error = refused(issuer().user().tenant(personal));
+    explains(
+        &error,
+        kind,
+        &[personal, &accepts],
+        &["work or school account of a tenant that this API accepts"],
+    );
+    assert!(!error.hint().contains("Tenants::any"), "{}", error.hint());
 }
 
 // Check 8.
@@ -643,7 +722,10 @@ fn a_key_that_may_not_sign_is_named_with_its_issuer_and_cloud() {
         &error,
         kind,
         &[&key, clouds],
-        &["cloud", "danger_accept_keys_of_other_clouds"],
+        &[
+            "Do not accept this token unless",
+            "danger_accept_keys_of_other_clouds would let",
+        ],
     );
 }
 
@@ -769,7 +851,7 @@ fn an_exchange_token_is_called_a_leak_whatever_else_is_wrong_with_it() {
         explains(&refused(token), kind, &[], &["leaked credential"]);
     }
     let forged = refused(leaked().signed_by_stranger());
-    let hint = &["if the token is genuine"];
+    let hint = &["Nobody has vouched for this token", "if it is genuine"];
     explains(&forged, ErrorKind::InvalidSignature, &["unverified"], hint);
 }
 
@@ -783,8 +865,9 @@ fn dates_are_told_in_seconds_beside_the_allowed_skew() {
         &error,
         ErrorKind::Expired,
         &["expired 10", " s ago, at 20", skew],
-        &["clock"],
+        &["new token", "clocks", "NTP"],
     );
+    assert!(!error.hint().contains("skew"), "{}", error.hint());
     let error = refused(issuer().user().issued_at(1_000).valid_for(60));
     explains(
         &error,
@@ -846,6 +929,12 @@ fn an_id_token_is_told_by_what_it_has_or_lacks() {
     explains(&refused(issuer().id_token()), kind, &["nonce"], hint);
     let no_client = issuer().id_token().without_claim("nonce");
     explains(&refused(no_client), kind, &["neither azp nor appid"], hint);
+
+    // As they come: for the client, which check 9 refuses first.
+    let for_client = issuer().id_token().audience(issuer().client_id());
+    let kind = ErrorKind::AudienceMismatch;
+    let shown = format!("the token is for \"{}\"", issuer().client_id());
+    explains(&refused(for_client), kind, &[&shown], hint);
 }
 
 #[test]

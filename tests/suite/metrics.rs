@@ -74,13 +74,14 @@ fn a_layer_counts_each_request_once() {
             let layer = layer.optional();
             send(&layer, &[], None).await;
             send(&layer, &["Basic YTpi"], None).await;
+            send(&layer, &[], Some(Denial::anonymous())).await;
             send(&layer, &["DPoP x"], None).await;
         });
         assert_verdicts(
             recorder,
             &[
                 ("outcome=admitted", 4),
-                ("outcome=anonymous", 2),
+                ("outcome=anonymous", 3),
                 ("outcome=denied,error.type=denied", 1),
                 ("outcome=refused,error.type=missing_token", 3),
                 ("outcome=refused,error.type=malformed_authorization", 1),
