@@ -20,21 +20,21 @@ use tower_entra::{ErrorKind, Requirement, Validator, testing::Issuer};
 use self::poll::at_once;
 
 #[test]
-fn a_cold_validation_allocates_at_most_10_times() {
+fn a_cold_validation_allocates_at_most_8_times() {
     let token = tokens::agent(issuer()).mint();
-    assert_at_most(10, allocations(&cold(), &token, Ok(())));
+    assert_at_most(8, allocations(&cold(), &token, Ok(())));
 }
 
 #[test]
-fn groups_make_it_no_more_than_10_either() {
+fn groups_make_it_no_more_than_10() {
     let token = tokens::agent_with_groups(issuer()).mint();
     assert_at_most(10, allocations(&cold(), &token, Ok(())));
 }
 
 #[test]
-fn a_cached_validation_allocates_at_most_once() {
+fn a_cached_validation_does_not_allocate() {
     for token in [tokens::agent(issuer()), tokens::agent_with_groups(issuer())] {
-        assert_at_most(1, allocations(&cached(), &token.mint(), Ok(())));
+        assert_at_most(0, allocations(&cached(), &token.mint(), Ok(())));
     }
 }
 
