@@ -280,7 +280,15 @@ curl -iw '\n' "$URL/people" -H "Authorization: Bearer $ALICE"
 curl -iw '\n' "$URL/whoami" -H "Authorization: Bearer $EXPIRED"
 curl -iw '\n' "$URL/whoami"
 
-Serving at {url} until Ctrl-C."#
+# What is in a token, and which check refuses it:
+export AZURE_TENANT_ID='{}' EXPECTED_AUDIENCE='{}' AZURE_AUTHORITY_HOST='{}'
+echo "$AGENT" | cargo run -q --example explain
+echo "$EXPIRED" | cargo run -q --example explain
+
+Serving at {url} until Ctrl-C."#,
+        issuer.tenant_id(),
+        issuer.audience(),
+        issuer.url(),
     );
 }
 

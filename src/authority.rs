@@ -1,7 +1,7 @@
 //! Whose tokens are accepted: which issuers an authority may produce, and where its discovery
 //! document lies.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use crate::{error::ConfigError, ids::TenantId, origin::Origin, tenants::TenantPolicy};
 
@@ -187,6 +187,19 @@ impl Issuers {
         &self.discovery
     }
 
+    /// The issuers of version 2.0 tokens, as clients look for them.
+    pub(crate) fn authorization_servers(&self, tenants: &TenantPolicy) -> Vec<String> {
+        match tenants {
+            TenantPolicy::Listed(tenants) => {
+                let issuers = tenants.iter().map(|tenant| self.v2.fill(tenant.as_str()));
+                issuers.collect()
+            }
+            TenantPolicy::AnyOrganization | TenantPolicy::Any => {
+                vec![self.v2.fill(&tenants.discovery_segment())]
+            }
+        }
+    }
+
     /// Whether keys are only ever spoken of over loopback.
     #[cfg(feature = "http-client")]
     pub(crate) fn is_loopback(&self) -> bool {
@@ -240,6 +253,13 @@ impl IssuerTemplate {
             .is_some_and(|rest| rest == self.suffix)
     }
 
+    /// Whether `issuer` is this template, whatever stands in the place of the tenant.
+    pub(crate) fn has_form_of(&self, issuer: &str) -> bool {
+        issuer
+            .strip_prefix(self.prefix.as_str())
+            .is_some_and(|rest| rest.ends_with(self.suffix.as_str()))
+    }
+
     pub(crate) fn fill(&self, tid: &str) -> String {
         [self.prefix.as_str(), tid, self.suffix.as_str()].concat()
     }
@@ -254,7 +274,6 @@ pub(crate) struct KeyIssuer {
 
 impl KeyIssuer {
     pub(crate) fn parse(text: &str) -> Self {
-        const TENANT: &str = "{tenantid}";
         let lower = text.to_ascii_lowercase();
         let mut parts = Vec::new();
         let mut from = 0;
@@ -300,7 +319,15 @@ impl KeyIssuer {
     }
 }
 
+impl fmt::Display for KeyIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.parts.join(TENANT))
+    }
+}
+
 const PLACEHOLDER: &str = "{tid}";
+/// What stands for the tenant in a key's issuer, in lower case.
+const TENANT: &str = "{tenantid}";
 const MAX_URL: usize = 2_048;
 
 #[cfg(test)]

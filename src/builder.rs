@@ -307,7 +307,7 @@ impl ValidatorBuilder {
             .map(|app_id| format!("?appid={app_id}"))
             .unwrap_or_default();
         FetchRules {
-            discovery_url: format!("{}{query}", issuers.discovery_url()),
+            discovery_url: format!("{}{query}", issuers.discovery_url()).into(),
             algorithms: self.algorithms.clone(),
             max_body: self.key_settings.max_body,
             max_keys: self.key_settings.max_keys,

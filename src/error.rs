@@ -4,26 +4,37 @@
 
 use std::{fmt, time::Duration};
 
+use crate::diagnosis::Diagnosis;
+
 /// Why a request was refused.
 ///
-/// The error is opaque and cheap to clone. [`kind`](Self::kind) tells cases apart in code, in a
-/// metric's label or in a log; [`Display`](fmt::Display) is a fixed text for each kind. Neither
-/// holds anything that came with the request, so both are safe to log.
+/// The error is opaque and cheap to clone. [`kind`](Self::kind) tells cases apart in code and in a
+/// metric's label. [`Display`](fmt::Display) is one line for the operator's log: what the kind stands
+/// for, then what was found and what would be accepted:
+///
+/// ```text
+/// the token audience is not accepted: the token is for "api://x" (version 1.0); this API accepts "a", "b"
+/// ```
+///
+/// [`hint`](Self::hint) is one sentence on what to change.
+///
+/// The line may hold values that a stranger has chosen: of the claims `aud`, `iss`, `tid` and `ver`,
+/// of the header's `kid`, `alg` and `typ`, dates, and names of members. Each is escaped to printable
+/// ASCII and cut at 128 characters; what looks like a token or a key is not shown at all, and neither
+/// is any other claim, names and addresses least of all. It is safe to log, and **not for the client**:
+/// to tell the client something, use [`kind`](Self::kind).
 ///
 /// An outer layer finds the error of a refused request in the extensions of its response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}")]
+#[error("{kind}{diagnosis}")]
 pub struct Error {
     kind: ErrorKind,
-    retry_after: Option<Duration>,
+    diagnosis: Diagnosis,
 }
 
 impl Error {
-    pub(crate) fn keys_unavailable(retry_after: Duration) -> Self {
-        Self {
-            kind: ErrorKind::KeysUnavailable,
-            retry_after: Some(retry_after),
-        }
+    pub(crate) fn new(kind: ErrorKind, diagnosis: Diagnosis) -> Self {
+        Self { kind, diagnosis }
     }
 
     /// Which check refused the request.
@@ -32,21 +43,28 @@ impl Error {
         self.kind
     }
 
+    /// One sentence on what to change, in the client, in the API's registration or in the
+    /// configuration of this crate.
+    ///
+    /// It comes from a closed list of fixed texts and holds nothing of the request. Its wording may
+    /// change with any version.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        self.diagnosis.hint(self.kind)
+    }
+
     /// When a request that failed for want of keys may be tried again.
     ///
     /// `None` for every kind but [`ErrorKind::KeysUnavailable`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.diagnosis.retry_after()
     }
 }
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self {
-            kind,
-            retry_after: None,
-        }
+        Self::new(kind, Diagnosis::Nothing)
     }
 }
 
@@ -122,7 +140,8 @@ pub enum ErrorKind {
     SenderConstrained,
     /// The token grants nothing: it has neither a scope nor a role.
     NothingGranted,
-    /// The token was admitted, and a handler refused its bearer by a [`Denial`](crate::Denial).
+    /// The token was admitted, and a handler or a [`RequireLayer`](crate::RequireLayer) refused its
+    /// bearer by a [`Denial`](crate::Denial).
     Denied,
 }
 

@@ -83,19 +83,16 @@ pub struct InvalidGuid(());
 struct Guid([u8; 36]);
 
 impl Guid {
+    /// Looks at every character, whatever the ones before it are: so they can be looked at sixteen
+    /// at a time.
     fn parse(text: &str) -> Option<Self> {
         let mut bytes: [u8; 36] = text.as_bytes().try_into().ok()?;
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            let fits = match at {
-                8 | 13 | 18 | 23 => *byte == b'-',
-                _ => byte.is_ascii_hexdigit(),
-            };
-            if !fits {
-                return None;
-            }
-            byte.make_ascii_lowercase();
-        }
-        Some(Self(bytes))
+        let fits = bytes.iter().zip(FORM).fold(true, |fits, (byte, form)| {
+            let is_hyphen = *byte == b'-';
+            fits & (is_hyphen == (*form == b'-')) & (is_hyphen | byte.is_ascii_hexdigit())
+        });
+        bytes.make_ascii_lowercase();
+        fits.then_some(Self(bytes))
     }
 
     fn as_str(&self) -> &str {
@@ -103,6 +100,8 @@ impl Guid {
         std::str::from_utf8(&self.0).expect("a GUID is ASCII")
     }
 }
+
+const FORM: &[u8; 36] = b"00000000-0000-0000-0000-000000000000";
 
 #[cfg(test)]
 mod tests {

@@ -32,7 +32,9 @@
 //! | say whose tokens are accepted, and for which API | [`Validator::builder`], [`Tenants`], [`Authority`] |
 //! | put that in front of a service | [`EntraAuthLayer`] |
 //! | learn who is calling | [`AgentPrincipal`]: from the request's extensions, or as an axum extractor (feature `axum`) |
+//! | say who may do what | [`Requirement`], on a route [`RequireLayer`]; the guide [who may do what](guide::who_may_do_what) |
 //! | say no to a caller that was admitted | [`Denial`] |
+//! | tell clients where to get a token | [`ProtectedResourceMetadata`] |
 //! | check a token without HTTP | [`Validator::validate`] |
 //! | know whether keys are there | [`Validator::ready`], [`Validator::status`] |
 //! | test one's own API | `testing::Issuer` (feature `testing`) |
@@ -67,11 +69,35 @@
 //! seconds at the most. While the authority is out of reach the last good keys serve for 24 hours.
 //! Every number is a setting of [`KeySettings`].
 //!
+//! What becomes of them is logged with the target `tower_entra::keys`, each event once and nothing
+//! per request: `info` when keys come and go and when an outage ends, `warn` when one begins, once
+//! for each reason, or when keys of the set are broken, `error` when the last good ones have become
+//! too old, and `debug` for every fetch.
+//!
+//! # When a token is refused
+//!
+//! The client gets a status and a challenge with a fixed text. What an operator needs is in the
+//! [`Error`], which an outer layer finds in the response's extensions, and in the log:
+//!
+//! | | |
+//! |---|---|
+//! | [`Error::kind`] | which check refused; a stable code for metrics and alerts |
+//! | its [`Display`](std::fmt::Display) | one line: what was found, and what would be accepted |
+//! | [`Error::hint`] | one sentence: what to change, in the client, in the API's registration, or here |
+//!
+//! [`EntraAuthLayer`] writes all three into its [audit log](EntraAuthLayer#the-audit-log), one event
+//! for each request, and for an admitted one who was calling: see [`AgentPrincipal::audit`]. With
+//! `tower_entra=info` in its filter, an operator reads there why a caller is turned away.
+//!
+//! Never hand the line to the client: it shows what the token claims, escaped and cut, and how the API
+//! is configured. To take one token apart by hand there is the example `explain`.
+//!
 //! # What this is not
 //!
 //! - It gets no tokens; it only checks those that come.
-//! - It decides who is calling, not what they may do, beyond demanding that a token grant anything
-//!   at all.
+//! - It finds out who is calling, and what they may do it decides by the [`Requirement`]s of the API
+//!   alone; without any, it demands no more than that a token grant something. It keeps no lists,
+//!   looks up no groups, and asks nobody.
 //! - It does not open encrypted tokens, check proofs of possession, or serve Azure AD B2C, whose
 //!   tokens name no tenant.
 //! - It revokes nothing: a token is good until it expires or its key is withdrawn.
@@ -81,7 +107,8 @@
 //! | feature | adds |
 //! |---|---|
 //! | `http-client` (default) | fetches keys with reqwest and rustls; without it, bring an [`HttpClient`] |
-//! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] as an answer |
+//! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] and `Problem` as answers |
+//! | `metrics` | what is counted and measured, through the `metrics` facade: the module `metrics` lists it |
 //! | `testing` | `testing::Issuer`, an Entra look-alike on loopback for tests |
 //!
 //! Features add API. None of them changes what is admitted.
@@ -101,7 +128,11 @@ mod principal;
 
 mod ids;
 
+mod requirement;
+
 mod error;
+
+mod diagnosis;
 
 mod middleware;
 
@@ -115,26 +146,38 @@ mod cache;
 
 mod clock;
 
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
+
 #[cfg(feature = "testing")]
 pub mod testing;
+
+pub mod guide;
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 
 #[cfg(feature = "axum")]
-pub use self::middleware::MissingPrincipal;
+pub use self::middleware::{MissingPrincipal, Problem};
 pub use self::{
     authority::Authority,
     builder::ValidatorBuilder,
     error::{ConfigError, Error, ErrorKind},
     ids::{AppId, InvalidGuid, ObjectId, TenantId},
     keys::{HttpClient, KeySettings, KeyStatus},
-    middleware::{Denial, EmptyBody, EntraAuth, EntraAuthLayer, RefusalBody, ResponseFuture},
-    principal::{
-        AgentPrincipal, AgentStatus, ClaimsError, ClientAuthentication, Facet, Facets, Groups,
-        IdentityRelationship, IdentityRelationships, IdentityType, PrincipalKind, TokenVersion,
+    middleware::{
+        EmptyBody, EntraAuth, EntraAuthLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody,
+        Require, RequireFuture, RequireLayer, ResourceMetadataService, ResponseFuture,
     },
+    principal::{
+        AgentPrincipal, AgentStatus, AuditRecord, ClaimsError, ClientAuthentication, Facet, Facets,
+        Groups, IdentityRelationship, IdentityRelationships, IdentityType, PrincipalKind,
+        TokenVersion,
+    },
+    requirement::{Denial, DenialReason, Requirement},
     tenants::Tenants,
     token::SignatureAlgorithm,
     validator::Validator,

@@ -159,7 +159,8 @@ pub(crate) struct Dates {
 
 /// Check 11: an access token, and one without contradictions.
 pub(crate) fn is_access_token(claims: &Claims<'_>) -> Result<(), ErrorKind> {
-    if !claims.has_scope() && (claims.client_id().is_none() || claims.has_id_token_mark) {
+    let names_client = claims.azp.is_some() || claims.appid.is_some();
+    if !claims.has_scope() && (!names_client || claims.has_id_token_mark) {
         return Err(ErrorKind::IdToken);
     }
     let clients_differ =
@@ -210,7 +211,7 @@ pub(crate) fn grants_something(claims: &Claims<'_>) -> Result<(), ErrorKind> {
 
 /// A date of [RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2), up to the
 /// end of the year 9999. A fraction of a second is cut off.
-fn date(number: Option<Number>) -> Result<Option<u64>, ErrorKind> {
+pub(crate) fn date(number: Option<Number>) -> Result<Option<u64>, ErrorKind> {
     match number {
         None => Ok(None),
         Some(Number::Integer(date)) => u64::try_from(date)
@@ -218,7 +219,7 @@ fn date(number: Option<Number>) -> Result<Option<u64>, ErrorKind> {
             .filter(|date| *date <= LAST_DATE)
             .map(Some)
             .ok_or(ErrorKind::InvalidDates),
-        Some(Number::Fraction(date)) if (0.0..=LAST_DATE_F64).contains(&date.floor()) =>
+        Some(Number::Fraction(date)) if (0.0..=LAST_DATE_F64).contains(&date) =>
         {
             #[expect(
                 clippy::as_conversions,

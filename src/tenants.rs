@@ -122,7 +122,7 @@ impl TenantPolicy {
 
 /// The tenant of personal Microsoft accounts:
 /// [`tid` in the claims reference](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference).
-const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+pub(crate) const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 #[cfg(test)]
 mod tests {

@@ -6,12 +6,17 @@ use crate::{
     builder::ValidatorBuilder,
     cache::{TokenCache, TokenDigest},
     clock::unix_now,
+    diagnosis::{
+        Circumstances, bad_signature, missing_key, refused_claims, refused_dates, refused_grant,
+        refused_token,
+    },
     error::{Error, ErrorKind},
     keys::{KeySource, KeyStatus, MissingKey, PublishedKey, Snapshot, Ticket},
-    policy::{Policy, grants_something, is_access_token, is_bearer_token},
+    metrics,
+    policy::{Policy, Signer, grants_something, is_access_token, is_bearer_token},
     principal::{AgentPrincipal, Findings},
     tenants::Tenants,
-    token::{TokenRules, UnverifiedToken, VerifiedToken},
+    token::{Claims, TokenRules, UnverifiedToken, VerifiedToken},
 };
 
 /// Checks Entra access tokens and tells who is calling.
@@ -165,17 +170,32 @@ impl Validator {
         &self.shared.policy.audiences
     }
 
+    /// Where clients can get tokens that this validator accepts.
+    pub(crate) fn authorization_servers(&self) -> Vec<String> {
+        let policy = &self.shared.policy;
+        policy.issuers.authorization_servers(&policy.tenants)
+    }
+
     /// Decides without waiting, if that can be done.
     pub(crate) fn decide(&self, token: &str) -> Decision {
-        self.ensure_running();
-        let snapshot = self.shared.keys.snapshot();
-        match (&self.shared.cache, &snapshot) {
-            // What cannot be a token is not worth a hash.
-            (Some(cache), Some(snapshot)) if self.shared.rules.allow_shape_of(token) => {
-                self.decide_by_cache(cache, token, snapshot)
-            }
-            _ => self.decide_by_proof(token, snapshot.as_deref()),
+        let decision = self.look_at(token);
+        if let Decision::Made(verdict) = &decision {
+            count(verdict);
         }
+        decision
+    }
+
+    fn look_at(&self, token: &str) -> Decision {
+        self.ensure_running();
+        self.shared.keys.with_snapshot(|snapshot| {
+            match (&self.shared.cache, snapshot) {
+                // What cannot be a token is not worth a hash.
+                (Some(cache), Some(snapshot)) if self.shared.rules.allow_shape_of(token) => {
+                    self.decide_by_cache(cache, token, snapshot)
+                }
+                _ => self.decide_by_proof(token, snapshot),
+            }
+        })
     }
 
     /// Looks among the verified tokens first. Only what does not change with time is taken from
@@ -183,12 +203,14 @@ impl Validator {
     fn decide_by_cache(&self, cache: &TokenCache, token: &str, snapshot: &Snapshot) -> Decision {
         let digest = TokenDigest::of(token);
         if let Some(caller) = cache.get(&digest, snapshot.generation) {
+            metrics::cache_hit();
             let verdict = self.admit_again(caller);
-            if matches!(verdict, Err(ErrorKind::Expired)) {
+            if matches!(&verdict, Err(error) if error.kind() == ErrorKind::Expired) {
                 cache.remove(&digest);
             }
-            return Decision::Made(verdict.map_err(Error::from));
+            return Decision::Made(verdict);
         }
+        metrics::cache_missed();
         let decision = self.decide_by_proof(token, Some(snapshot));
         if let Decision::Made(Ok(caller)) = &decision {
             cache.insert(digest, caller.clone(), snapshot.generation);
@@ -197,14 +219,14 @@ impl Validator {
     }
 
     fn decide_by_proof(&self, token: &str, snapshot: Option<&Snapshot>) -> Decision {
-        let token = match UnverifiedToken::parse(token, &self.shared.rules) {
+        let token = match self.parse(token) {
             Ok(token) => token,
-            Err(kind) => return Decision::Made(Err(kind.into())),
+            Err(error) => return Decision::Made(Err(error)),
         };
         if let Some(snapshot) = snapshot
             && let Some(key) = snapshot.keys.get(token.kid())
         {
-            return Decision::Made(self.admit(token, snapshot, key).map_err(Error::from));
+            return Decision::Made(self.admit(token, snapshot, key));
         }
         self.want_key_for(&token)
     }
@@ -215,13 +237,29 @@ impl Validator {
         token: &str,
         ticket: Ticket,
     ) -> Result<AgentPrincipal, Error> {
-        let snapshot = ticket.key_set().await.map_err(missing_key)?;
-        let token = UnverifiedToken::parse(token, &self.shared.rules)?;
-        let key = snapshot
-            .keys
-            .get(token.kid())
-            .ok_or(ErrorKind::UnknownKey)?;
-        Ok(self.admit(token, &snapshot, key)?)
+        let verdict = self.look_again_at(token, ticket).await;
+        count(&verdict);
+        verdict
+    }
+
+    async fn look_again_at(&self, token: &str, ticket: Ticket) -> Result<AgentPrincipal, Error> {
+        let snapshot = ticket.key_set().await;
+        let token = self.parse(token)?;
+        let missing = match &snapshot {
+            Ok(snapshot) => match snapshot.keys.get(token.kid()) {
+                Some(key) => return self.admit(token, snapshot, key),
+                None => MissingKey::Unknown,
+            },
+            Err(missing) => *missing,
+        };
+        let claims = token.unverified_claims().ok();
+        Err(self.missing_key(missing, &token, claims.as_ref()))
+    }
+
+    /// Checks 2 and 3.
+    fn parse<'t>(&self, token: &'t str) -> Result<UnverifiedToken<'t>, Error> {
+        let rules = &self.shared.rules;
+        UnverifiedToken::parse(token, rules).map_err(|kind| refused_token(kind, token, rules))
     }
 
     /// Checks 5 to 13.
@@ -230,13 +268,32 @@ impl Validator {
         token: UnverifiedToken<'_>,
         snapshot: &Snapshot,
         key: &PublishedKey,
-    ) -> Result<AgentPrincipal, ErrorKind> {
-        let policy = &self.shared.policy;
+    ) -> Result<AgentPrincipal, Error> {
         let now = unix_now();
         let token = self.verify(token, key, now)?;
+        let signer = snapshot.keys.signer(key);
+        self.judge(&token, signer, now).map_err(|kind| {
+            let circumstances = Circumstances {
+                policy: &self.shared.policy,
+                kid: key.kid(),
+                signer,
+                now,
+            };
+            refused_claims(kind, &token, circumstances)
+        })
+    }
+
+    /// Checks 6 to 13.
+    fn judge(
+        &self,
+        token: &VerifiedToken,
+        signer: Signer<'_>,
+        now: u64,
+    ) -> Result<AgentPrincipal, ErrorKind> {
+        let policy = &self.shared.policy;
         let claims = token.claims()?;
         let origin = policy.origin(&claims)?;
-        policy.signer(snapshot.keys.signer(key), &origin)?;
+        policy.signer(signer, &origin)?;
         let audience = policy.audience(&claims)?;
         let dates = policy.dates(&claims, now)?;
         is_access_token(&claims)?;
@@ -254,10 +311,13 @@ impl Validator {
 
     /// What of checks 5 to 13 a verified token has to pass each time: what depends on now, and on
     /// which of the validators that share a cache is asked.
-    fn admit_again(&self, caller: AgentPrincipal) -> Result<AgentPrincipal, ErrorKind> {
-        self.shared.policy.are_current(caller.dates(), unix_now())?;
+    fn admit_again(&self, caller: AgentPrincipal) -> Result<AgentPrincipal, Error> {
+        let (policy, now) = (&self.shared.policy, unix_now());
+        policy
+            .are_current(caller.dates(), now)
+            .map_err(|kind| refused_dates(kind, caller.dates(), policy.skew, now))?;
         if !self.authorization_by_acl && !caller.is_granted_something() {
-            return Err(ErrorKind::NothingGranted);
+            return Err(refused_grant(caller.is_app_only()));
         }
         Ok(caller)
     }
@@ -269,28 +329,43 @@ impl Validator {
         token: UnverifiedToken<'_>,
         key: &PublishedKey,
         now: u64,
-    ) -> Result<VerifiedToken, ErrorKind> {
+    ) -> Result<VerifiedToken, Error> {
         key.key().verify(token).map_err(|bad| {
-            if self.is_worth_a_fetch(&bad.0, now) {
+            let claims = bad.0.unverified_claims().ok();
+            if self.is_worth_a_fetch(claims.as_ref(), now) {
                 self.shared.keys.want_replacement();
             }
-            bad.kind()
+            bad_signature(&bad, key.key().algorithm(), claims.as_ref())
         })
     }
 
     /// Check 4, when the look-up has failed: worth waiting for, or not?
     fn want_key_for(&self, token: &UnverifiedToken<'_>) -> Decision {
-        let worth_a_fetch = || self.is_worth_a_fetch(token, unix_now());
+        // Nobody looks at the claims of an invented key in the cool-down.
+        let mut claims = None;
+        let worth_a_fetch = || {
+            claims = token.unverified_claims().ok();
+            self.is_worth_a_fetch(claims.as_ref(), unix_now())
+        };
         match self.shared.keys.want(token.kid(), worth_a_fetch) {
             Ok(ticket) => Decision::Wait(ticket),
-            Err(missing) => Decision::Made(Err(missing_key(missing))),
+            Err(missing) => Decision::Made(Err(self.missing_key(missing, token, claims.as_ref()))),
         }
     }
 
-    fn is_worth_a_fetch(&self, token: &UnverifiedToken<'_>, now: u64) -> bool {
-        token
-            .unverified_claims()
-            .is_ok_and(|claims| self.shared.policy.is_worth_a_fetch(&claims, now))
+    fn is_worth_a_fetch(&self, claims: Option<&Claims<'_>>, now: u64) -> bool {
+        claims.is_some_and(|claims| self.shared.policy.is_worth_a_fetch(claims, now))
+    }
+
+    #[cold]
+    fn missing_key(
+        &self,
+        missing: MissingKey,
+        token: &UnverifiedToken<'_>,
+        claims: Option<&Claims<'_>>,
+    ) -> Error {
+        let report = self.shared.keys.report();
+        missing_key(missing, token.kid(), report, claims, &self.shared.policy)
     }
 }
 
@@ -306,9 +381,10 @@ impl fmt::Debug for Validator {
     }
 }
 
-fn missing_key(missing: MissingKey) -> Error {
-    match missing {
-        MissingKey::Unknown => ErrorKind::UnknownKey.into(),
-        MissingKey::Unavailable { retry_after } => Error::keys_unavailable(retry_after),
+/// Counts the one verdict on a token.
+fn count(verdict: &Result<AgentPrincipal, Error>) {
+    match verdict {
+        Ok(_) => metrics::admitted(),
+        Err(error) => metrics::refused(error.kind()),
     }
 }

@@ -15,7 +15,7 @@ mod tokens;
 use std::sync::OnceLock;
 
 use tokio::runtime::Runtime;
-use tower_entra::{ErrorKind, Validator, testing::Issuer};
+use tower_entra::{ErrorKind, Requirement, Validator, testing::Issuer};
 
 use self::poll::at_once;
 
@@ -66,6 +66,33 @@ fn an_algorithm_that_is_not_allowed_allocates_at_most_once() {
     let token = tokens::agent(issuer()).algorithm("RS384").mint();
     let expected = Err(ErrorKind::AlgorithmNotAllowed);
     assert_at_most(1, allocations(&cold(), &token, expected));
+}
+
+#[test]
+fn a_requirement_that_is_satisfied_allocates_nothing() -> Result<(), tower_entra::ConfigError> {
+    let validator = cold();
+    let _entered = runtime().enter();
+    let caller = at_once(validator.validate(&issuer().user().mint())).expect("a good token");
+    let listed = [(issuer().tenant_id(), issuer().client_id())];
+    let requirement = Requirement::people()
+        .and(Requirement::scope("Orders.Read")?)?
+        .and(Requirement::agents().or(Requirement::clients(listed)?))?;
+    let check = || assert!(requirement.check(&caller).is_ok());
+    assert_at_most(0, allocation_counter::measure(check).count_total);
+    Ok(())
+}
+
+#[test]
+fn an_invented_key_id_allocates_at_most_6_times() {
+    let token = tokens::agent(issuer()).header("kid", "invented").mint();
+    let validator = cold();
+    // Causes the one fetch that there is in a cool-down.
+    let waited = runtime().block_on(validator.validate(&token));
+    assert!(waited.is_err());
+    assert_at_most(
+        6,
+        allocations(&validator, &token, Err(ErrorKind::UnknownKey)),
+    );
 }
 
 /// How often a validation of the token allocates that is not the first: the first ones fill what is

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, pin::Pin};
 
 use http::{HeaderValue, Response, Uri, header};
 
-use super::{HttpClient, KeySettings};
+use super::{HttpClient, KeySettings, fetch::with_causes};
 use crate::{authority::Issuers, error::ConfigError};
 
 /// reqwest, told to do nothing on its own: no redirects, no retries, no decompression even if
@@ -23,6 +23,8 @@ impl ReqwestClient {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
+            // Not what another crate in the graph makes the default by turning its feature on.
+            .tls_backend_rustls()
             // A connection serves the two documents of one fetch. By the next one the server may
             // have closed it without a word.
             .pool_idle_timeout(settings.total_timeout)
@@ -43,7 +45,7 @@ impl ReqwestClient {
         };
         let client = builder.build().map_err(|error| {
             ConfigError::new(
-                "http client",
+                "http_client",
                 format!("cannot be built: {}", with_causes(&error)),
             )
         })?;
@@ -75,14 +77,4 @@ impl HttpClient for ReqwestClient {
             Ok(response)
         })
     }
-}
-
-fn with_causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

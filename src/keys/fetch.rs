@@ -1,10 +1,19 @@
 //! Fetches a key set: discovery document first, then the keys it names.
 
-use std::{error::Error as StdError, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::{HeaderMap, Response, StatusCode, Uri, header};
 
-use super::{discovery::Discovery, set::KeySet};
+use super::{
+    discovery::Discovery,
+    journal::TARGET,
+    set::{KeySet, Skipped},
+};
 use crate::{authority::Issuers, token::SignatureAlgorithm};
 
 /// Fetches the documents of an authority: the seam for an HTTP client of one's own.
@@ -13,6 +22,12 @@ use crate::{authority::Issuers, token::SignatureAlgorithm};
 /// **must not follow redirects**, must not decompress, and should stop reading after `max_body`
 /// bytes; a longer body is refused either way. Whether an answer is any good is judged by the
 /// caller, who also limits the time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot fetch keys: it is no `HttpClient`",
+    label = "not an `HttpClient`",
+    note = "wrap it in a type of your own and implement `tower_entra::HttpClient` for that: it must \
+            follow no redirects and decompress nothing"
+)]
 pub trait HttpClient: Send + Sync + 'static {
     /// Sends one `GET` and returns whatever is answered, body included.
     ///
@@ -35,7 +50,7 @@ pub trait HttpClient: Send + Sync + 'static {
 /// What a fetched document must be.
 #[derive(Debug)]
 pub(crate) struct FetchRules {
-    pub(crate) discovery_url: String,
+    pub(crate) discovery_url: Arc<str>,
     pub(crate) algorithms: Vec<SignatureAlgorithm>,
     pub(crate) max_body: usize,
     pub(crate) max_keys: usize,
@@ -77,13 +92,31 @@ pub(crate) enum FetchError {
     NotAKeySet,
     #[error("the key set had too many keys")]
     TooManyKeys,
-    #[error("the key set had no usable key")]
-    NoUsableKey,
+    #[error("the key set had no usable key; left out: {skipped}")]
+    NoUsableKey { skipped: Skipped },
     #[error("the fetch panicked")]
     Panicked,
 }
 
 impl FetchError {
+    /// The code of this reason: a closed list, for the log and the metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::Status { .. } => "bad_status",
+            Self::TooBig => "too_big",
+            Self::Encoded => "encoded",
+            Self::NotADiscoveryDocument => "not_a_discovery_document",
+            Self::ForeignIssuer => "foreign_issuer",
+            Self::ForeignKeysUrl => "foreign_keys_url",
+            Self::NotAKeySet => "not_a_key_set",
+            Self::TooManyKeys => "too_many_keys",
+            Self::NoUsableKey { .. } => "no_usable_key",
+            Self::Panicked => "panicked",
+        }
+    }
+
     pub(super) fn retry_after(self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => retry_after,
@@ -116,10 +149,14 @@ impl Fetcher {
             .client
             .get(uri, self.rules.max_body)
             .await
-            .map_err(|_| FetchError::Unreachable)?;
+            .map_err(|error| {
+                let error = with_causes(error.as_ref());
+                tracing::debug!(target: TARGET, url, ?error, "no answer");
+                FetchError::Unreachable
+            })?;
         let status = answer.status();
         if status != StatusCode::OK {
-            let retry_after = retry_after(answer.headers())
+            let retry_after = retry_after(answer.headers(), SystemTime::now())
                 .map(|retry_after| retry_after.min(self.rules.max_retry_after));
             return Err(FetchError::Status {
                 status,
@@ -145,17 +182,89 @@ impl std::fmt::Debug for Fetcher {
     }
 }
 
-/// [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3), in seconds.
-/// The form with a date is left alone: our own back-off then holds.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| Duration::from_secs(seconds.parse().unwrap_or(u64::MAX)))
+/// An error of a client with what caused it, in so many words at most.
+pub(super) fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    for _ in 0..8 {
+        let Some(error) = cause else {
+            break;
+        };
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text.chars().take(500).collect()
+}
+
+/// [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): seconds, or a
+/// date. A date that has passed asks for nothing.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    date.duration_since(now).ok()
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::CONTENT_ENCODING)
         .iter()
-        .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        .map(|encoding| encoding.as_bytes().trim_ascii())
+        .any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[track_caller]
+    fn asked(value: &'static str) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(value));
+        // Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110's examples.
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        retry_after(&headers, now).map(|after| after.as_secs())
+    }
+
+    #[test]
+    fn a_retry_after_is_read_in_both_of_its_forms() {
+        assert_eq!(asked("120"), Some(120));
+        assert_eq!(asked(" 0 "), Some(0));
+        assert_eq!(asked("99999999999999999999999"), Some(u64::MAX));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:51:37 GMT"), Some(120));
+        assert_eq!(asked("Sunday, 06-Nov-94 08:51:37 GMT"), Some(120));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
+    }
+
+    #[test]
+    fn a_retry_after_that_has_passed_or_is_none_asks_for_nothing() {
+        for value in [
+            "Sun, 06 Nov 1994 08:49:36 GMT",
+            "",
+            "-1",
+            "+1",
+            "1.5",
+            "soon",
+            "Sun, 06 Nov 1994 08:51:37 CET",
+        ] {
+            assert_eq!(asked(value), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_body_that_is_not_encoded_is_read() {
+        let encoded = |value| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(value));
+            is_encoded(&headers)
+        };
+        assert!(!is_encoded(&HeaderMap::new()));
+        assert!(!encoded("") && !encoded("identity") && !encoded("Identity"));
+        assert!(encoded("gzip") && encoded("identity, gzip") && encoded("x"));
+    }
 }

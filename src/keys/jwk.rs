@@ -5,7 +5,8 @@ use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, EllipticCurveKeyParameters, Jwk, KeyAlgorithm,
     KeyOperations, PublicKeyUse, RSAKeyParameters,
 };
-use serde::Deserialize;
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
 
 use super::set::PublishedKey;
 use crate::{
@@ -13,51 +14,111 @@ use crate::{
     token::{MAX_KID, SignatureAlgorithm, VerificationKey, is_json_object},
 };
 
-/// Members that Entra adds to [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517) and that the JOSE
-/// types do not know.
-#[derive(Deserialize)]
-struct EntraMembers {
-    issuer: Option<String>,
-    cloud_instance_name: Option<String>,
+/// Why a JWK does not serve. A closed list, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// No JWK that can be read: no object, or a member comes twice, is missing, or has the wrong
+    /// type.
+    Malformed,
+    /// `kid` is absent, empty or too long.
+    NoKeyId,
+    /// By `use` or `key_ops` it is for something else than verifying signatures.
+    OtherUse,
+    /// It is for an algorithm that is not listed, or of another kind.
+    OtherAlgorithm,
+    /// Its numbers are too short, too long or no key at all.
+    UnfitNumbers,
+    /// Its `kid` stands for other keys too.
+    Conflict,
 }
 
-/// Reads one JWK. `None` if it is not usable, whatever the reason.
-pub(super) fn usable_key(json: &str, allowed: &[SignatureAlgorithm]) -> Option<PublishedKey> {
-    if !is_json_object(json) {
-        return None;
+impl Unusable {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Malformed,
+        Self::NoKeyId,
+        Self::OtherUse,
+        Self::OtherAlgorithm,
+        Self::UnfitNumbers,
+        Self::Conflict,
+    ];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::NoKeyId => "no_key_id",
+            Self::OtherUse => "other_use",
+            Self::OtherAlgorithm => "other_algorithm",
+            Self::UnfitNumbers => "unfit_numbers",
+            Self::Conflict => "conflict",
+        }
     }
-    let jwk: Jwk = serde_json::from_str(json).ok()?;
-    let entra: EntraMembers = serde_json::from_str(json).ok()?;
+
+    /// Whether something is wrong with the key. What is merely for another purpose stands in many
+    /// a good key set.
+    pub(super) fn is_fault(self) -> bool {
+        !matches!(self, Self::OtherUse | Self::OtherAlgorithm)
+    }
+}
+
+/// Reads one JWK.
+pub(super) fn usable_key(
+    json: &str,
+    allowed: &[SignatureAlgorithm],
+) -> Result<PublishedKey, Unusable> {
+    if !is_json_object(json) {
+        return Err(Unusable::Malformed);
+    }
+    let mut members: Map<String, Value> =
+        serde_json::from_str(json).map_err(|_| Unusable::Malformed)?;
+    members.retain(|name, _| HEEDED.contains(&name.as_str()));
+    // Absent is absent: `"issuer": null` must not make a key one that anybody's tokens may name.
+    if members.values().any(Value::is_null) {
+        return Err(Unusable::Malformed);
+    }
+    let issuer = text(members.remove("issuer"))?;
+    let cloud = text(members.remove("cloud_instance_name"))?;
+    let jwk = Jwk::deserialize(Value::Object(members)).map_err(|_| Unusable::Malformed)?;
     let common = &jwk.common;
     // A longer one is named by no token that is looked at.
     let kid = common
         .key_id
         .as_deref()
-        .filter(|kid| (1..=MAX_KID).contains(&kid.len()))?;
+        .filter(|kid| (1..=MAX_KID).contains(&kid.len()))
+        .ok_or(Unusable::NoKeyId)?;
     let may_verify = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature))
         && common
             .key_operations
             .as_ref()
             .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
     if !may_verify {
-        return None;
+        return Err(Unusable::OtherUse);
     }
-    let algorithm = algorithm(&jwk).filter(|algorithm| allowed.contains(algorithm))?;
-    let (material, key) = match &jwk.algorithm {
-        AlgorithmParameters::RSA(parameters) => rsa(parameters, algorithm)?,
-        AlgorithmParameters::EllipticCurve(parameters) => p256(parameters, algorithm)?,
-        AlgorithmParameters::OctetKeyPair(_) | AlgorithmParameters::OctetKey(_) => return None,
-        // The type is open-ended: what it may come to hold is not usable either.
-        #[allow(unreachable_patterns)]
-        _ => return None,
+    let algorithm = algorithm(&jwk)
+        .filter(|algorithm| allowed.contains(algorithm))
+        .ok_or_else(|| without_algorithm(&jwk.algorithm))?;
+    let numbers = match &jwk.algorithm {
+        AlgorithmParameters::RSA(parameters) => rsa(parameters, algorithm),
+        AlgorithmParameters::EllipticCurve(parameters) => p256(parameters),
+        // No other kind has an algorithm here.
+        _ => return Err(Unusable::OtherAlgorithm),
     };
-    Some(PublishedKey {
+    let (material, key) = numbers.ok_or(Unusable::UnfitNumbers)?;
+    Ok(PublishedKey {
         kid: kid.into(),
-        issuer: entra.issuer.as_deref().map(KeyIssuer::parse),
-        cloud: entra.cloud_instance_name,
+        issuer: issuer.as_deref().map(KeyIssuer::parse),
+        cloud,
         material,
         key,
     })
+}
+
+/// A member that is a text, if it is there at all.
+fn text(member: Option<Value>) -> Result<Option<String>, Unusable> {
+    match member {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Unusable::Malformed),
+    }
 }
 
 /// The one algorithm of a key. Entra's keys do not name any.
@@ -67,11 +128,24 @@ fn algorithm(jwk: &Jwk) -> Option<SignatureAlgorithm> {
             Some(SignatureAlgorithm::Rs256)
         }
         (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::PS256)) => Some(SignatureAlgorithm::Ps256),
-        (AlgorithmParameters::EllipticCurve(_), None | Some(KeyAlgorithm::ES256)) => {
+        (AlgorithmParameters::EllipticCurve(parameters), None | Some(KeyAlgorithm::ES256))
+            if parameters.curve == EllipticCurve::P256 =>
+        {
             Some(SignatureAlgorithm::Es256)
         }
         _ => None,
     }
+}
+
+/// The JOSE types know a key that lacks its numbers only as one of another kind.
+fn without_algorithm(parameters: &AlgorithmParameters) -> Unusable {
+    if let AlgorithmParameters::Other(other) = parameters {
+        let is = |name, text| other.fields.get(name).is_some_and(|value| value == text);
+        if is("kty", "RSA") || (is("kty", "EC") && is("crv", "P-256")) {
+            return Unusable::Malformed;
+        }
+    }
+    Unusable::OtherAlgorithm
 }
 
 /// The size of a modulus and the parity of both numbers are looked at here, because the crypto
@@ -95,13 +169,7 @@ fn rsa(
     Some(([n, e], key))
 }
 
-fn p256(
-    parameters: &EllipticCurveKeyParameters,
-    algorithm: SignatureAlgorithm,
-) -> Option<([Vec<u8>; 2], VerificationKey)> {
-    if parameters.curve != EllipticCurve::P256 || algorithm != SignatureAlgorithm::Es256 {
-        return None;
-    }
+fn p256(parameters: &EllipticCurveKeyParameters) -> Option<([Vec<u8>; 2], VerificationKey)> {
     let coordinate = |text: &str| decode(text).filter(|bytes| bytes.len() == 32);
     // RFC 7518, section 6.2.1: both in full length. Uncompressed points begin with 4.
     let (x, y) = (coordinate(&parameters.x)?, coordinate(&parameters.y)?);
@@ -125,12 +193,30 @@ fn bits(number: &[u8]) -> usize {
     number.len().saturating_sub(1) * 8 + usize::try_from(leading).unwrap_or(8)
 }
 
+/// The members that are listened to: those of [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517) and
+/// [RFC 7518](https://www.rfc-editor.org/rfc/rfc7518#section-6) for public keys, and two that Entra
+/// adds. Whatever else is there, `x5c` and `x5u` among it, does not decide whether a key serves.
+const HEEDED: [&str; 12] = [
+    "kty",
+    "kid",
+    "use",
+    "key_ops",
+    "alg",
+    "n",
+    "e",
+    "crv",
+    "x",
+    "y",
+    "issuer",
+    "cloud_instance_name",
+];
+
 /// What the crypto library can verify with.
 const MAX_EXPONENT_BITS: usize = 33;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::token::{TokenRules, UnverifiedToken};
@@ -197,17 +283,18 @@ mod tests {
 
     #[track_caller]
     fn algorithm_of(json: &str, allowed: &[SignatureAlgorithm]) -> Option<SignatureAlgorithm> {
-        usable_key(json, allowed).map(|key| key.key.algorithm())
+        let key = usable_key(json, allowed).ok()?;
+        Some(key.key.algorithm())
     }
 
     #[track_caller]
     fn assert_usable(json: &str) {
-        assert!(usable_key(json, ALL).is_some(), "{json}");
+        assert!(usable_key(json, ALL).is_ok(), "{json}");
     }
 
     #[track_caller]
     fn assert_skipped(json: &str) {
-        assert!(usable_key(json, ALL).is_none(), "{json}");
+        assert!(usable_key(json, ALL).is_err(), "{json}");
     }
 
     #[test]
@@ -235,6 +322,28 @@ mod tests {
         for name in ["issuer", "cloud_instance_name"] {
             for value in [json!(1), json!(["x"]), json!({}), json!(true)] {
                 assert_skipped(&rsa_with(name, value));
+            }
+        }
+    }
+
+    #[test]
+    fn null_is_not_the_same_as_absent() {
+        for name in ["use", "key_ops", "alg", "issuer", "cloud_instance_name"] {
+            assert_skipped(&rsa_with(name, json!(null)));
+        }
+    }
+
+    #[test]
+    fn members_that_nobody_listens_to_do_not_decide_whether_a_key_serves() {
+        for name in ["x5c", "x5t", "x5t#S256", "x5u", "d", "oth", "nbf", "new"] {
+            for value in [
+                json!(null),
+                json!(1),
+                json!("MII"),
+                json!([1]),
+                json!({"a": {}}),
+            ] {
+                assert_usable(&rsa_with(name, value));
             }
         }
     }
@@ -445,7 +554,7 @@ mod tests {
             (&[], [false; 4]),
         ] {
             let found =
-                [&plain, &rs256, &ps256, &p256].map(|json| usable_key(json, allowed).is_some());
+                [&plain, &rs256, &ps256, &p256].map(|json| usable_key(json, allowed).is_ok());
             assert_eq!(found, usable, "{allowed:?}");
         }
     }
@@ -549,6 +658,37 @@ mod tests {
         ] {
             assert_usable(&rsa_with(name, value));
         }
+    }
+
+    #[test]
+    fn a_key_that_does_not_serve_says_why() {
+        use Unusable::{Malformed, NoKeyId, OtherAlgorithm, OtherUse, UnfitNumbers};
+
+        for (json, why) in [
+            ("[]".to_owned(), Malformed),
+            (rsa_with("issuer", 1), Malformed),
+            (without(&rsa(), "n"), Malformed),
+            (rsa_with("e", 65_537), Malformed),
+            (without(&rsa(), "kid"), NoKeyId),
+            (rsa_with("kid", ""), NoKeyId),
+            (rsa_with("use", "enc"), OtherUse),
+            (rsa_with("key_ops", json!(["sign"])), OtherUse),
+            (rsa_with("alg", "RS512"), OtherAlgorithm),
+            (rsa_with("kty", "x"), OtherAlgorithm),
+            (p256_with("crv", "secp256k1"), OtherAlgorithm),
+            (p256_with("kid", "k"), OtherAlgorithm),
+            (p256_with("crv", "P-384"), OtherAlgorithm),
+            (
+                r#"{"kty":"oct","kid":"k","k":"c2VjcmV0"}"#.to_owned(),
+                OtherAlgorithm,
+            ),
+            (rsa_with("n", number(1_024)), UnfitNumbers),
+            (rsa_with("e", "AQ"), UnfitNumbers),
+        ] {
+            assert_eq!(usable_key(&json, RS256).err(), Some(why), "{json}");
+        }
+        let off_the_curve = usable_key(&p256_with("x", Y), ALL);
+        assert_eq!(off_the_curve.err(), Some(UnfitNumbers));
     }
 
     #[test]

@@ -17,6 +17,8 @@ mod schedule;
 
 mod source;
 
+mod journal;
+
 mod ticket;
 
 #[cfg(any(test, fuzzing))]
@@ -29,8 +31,8 @@ mod client;
 pub(crate) use self::client::ReqwestClient;
 pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};
 pub(crate) use self::{
-    fetch::{FetchRules, Fetcher},
+    fetch::{FetchError, FetchRules, Fetcher},
     set::PublishedKey,
-    source::{KeySource, MissingKey, Snapshot},
+    source::{KeyReport, KeySource, MissingKey, Snapshot},
     ticket::Ticket,
 };

@@ -21,16 +21,6 @@ pub(super) enum Cause {
     BadSignature,
 }
 
-impl Cause {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduled => "scheduled",
-            Self::UnknownKey => "unknown_key",
-            Self::BadSignature => "bad_signature",
-        }
-    }
-}
-
 /// What the driver does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {

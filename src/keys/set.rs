@@ -1,11 +1,17 @@
 //! The keys of one good fetch.
 
-use std::collections::{BTreeSet, HashMap, hash_map::Entry};
+use std::{
+    collections::{BTreeSet, HashMap, hash_map::Entry},
+    fmt,
+};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{fetch::FetchError, jwk::usable_key};
+use super::{
+    fetch::FetchError,
+    jwk::{Unusable, usable_key},
+};
 use crate::{
     authority::KeyIssuer,
     policy::Signer,
@@ -18,6 +24,7 @@ pub(crate) struct KeySet {
     keys: HashMap<Box<str>, PublishedKey>,
     discovery_cloud: Option<String>,
     discovery_names_one_tenant: bool,
+    skipped: Skipped,
 }
 
 /// One key and what its publisher says about it.
@@ -32,6 +39,10 @@ pub(crate) struct PublishedKey {
 }
 
 impl PublishedKey {
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
     pub(crate) fn key(&self) -> &VerificationKey {
         &self.key
     }
@@ -72,23 +83,34 @@ impl KeySet {
         if document.keys.len() > max_keys {
             return Err(FetchError::TooManyKeys);
         }
-        let usable = document
-            .keys
-            .iter()
-            .filter_map(|raw| usable_key(raw.get(), allowed));
-        let keys = without_conflicts(usable);
+        let mut skipped = Skipped::default();
+        let usable = document.keys.iter().filter_map(|raw| {
+            usable_key(raw.get(), allowed)
+                .map_err(|why| skipped.count(why))
+                .ok()
+        });
+        let (keys, conflicts) = without_conflicts(usable);
+        for _ in 0..conflicts {
+            skipped.count(Unusable::Conflict);
+        }
         if keys.is_empty() {
-            return Err(FetchError::NoUsableKey);
+            return Err(FetchError::NoUsableKey { skipped });
         }
         Ok(Self {
             keys,
             discovery_cloud,
             discovery_names_one_tenant,
+            skipped,
         })
     }
 
     pub(crate) fn get(&self, kid: &str) -> Option<&PublishedKey> {
         self.keys.get(kid)
+    }
+
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
     }
 
     pub(crate) fn signer<'k>(&'k self, key: &'k PublishedKey) -> Signer<'k> {
@@ -112,6 +134,11 @@ impl KeySet {
             })
     }
 
+    /// What was left out, for the log.
+    pub(super) fn skipped(&self) -> Skipped {
+        self.skipped
+    }
+
     /// The `kid`s in here, for the log.
     pub(super) fn kids(&self) -> BTreeSet<&str> {
         self.keys.keys().map(AsRef::as_ref).collect()
@@ -123,13 +150,67 @@ impl KeySet {
         kids.retain(|kid| other.get(kid).is_none());
         kids
     }
+
+    /// The `kid`s that stand for other keys in `other`, for the log.
+    pub(super) fn kids_of_other_keys_in(&self, other: &Self) -> BTreeSet<&str> {
+        let mut kids = self.kids();
+        kids.retain(|kid| match (self.get(kid), other.get(kid)) {
+            (Some(key), Some(counterpart)) => !key.is_same_as(counterpart),
+            _ => false,
+        });
+        kids
+    }
+}
+
+/// How many keys of a document were left out, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Skipped([u16; Unusable::ALL.len()]);
+
+impl Skipped {
+    fn count(&mut self, why: Unusable) {
+        for (reason, count) in Unusable::ALL.into_iter().zip(&mut self.0) {
+            if reason == why {
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.by_reason().next().is_none()
+    }
+
+    /// Whether one of them is broken, and not merely for another purpose.
+    pub(super) fn has_faults(self) -> bool {
+        self.by_reason().any(|(why, _)| why.is_fault())
+    }
+
+    fn by_reason(self) -> impl Iterator<Item = (Unusable, u16)> {
+        let counts = Unusable::ALL.into_iter().zip(self.0);
+        counts.filter(|(_, count)| *count > 0)
+    }
+}
+
+/// `2 malformed, 1 conflict`, or `none`.
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("none");
+        }
+        for (at, (why, count)) in self.by_reason().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{count} {}", why.as_str())?;
+        }
+        Ok(())
+    }
 }
 
 /// Identical repeats are one key. Where one `kid` stands for different keys none of them serves:
-/// which one was meant is not for us to guess.
-fn without_conflicts(keys: impl Iterator<Item = PublishedKey>) -> HashMap<Box<str>, PublishedKey> {
+/// which one was meant is not for us to guess. Counts the `kid`s that were lost so.
+fn without_conflicts(
+    keys: impl Iterator<Item = PublishedKey>,
+) -> (HashMap<Box<str>, PublishedKey>, usize) {
     let mut by_kid = HashMap::new();
-    let mut conflicts = Vec::new();
+    let mut conflicts = BTreeSet::new();
     for key in keys {
         match by_kid.entry(key.kid.clone()) {
             Entry::Vacant(entry) => {
@@ -137,15 +218,15 @@ fn without_conflicts(keys: impl Iterator<Item = PublishedKey>) -> HashMap<Box<st
             }
             Entry::Occupied(entry) => {
                 if !entry.get().is_same_as(&key) {
-                    conflicts.push(key.kid);
+                    conflicts.insert(key.kid);
                 }
             }
         }
     }
-    for kid in conflicts {
-        by_kid.remove(&kid);
+    for kid in &conflicts {
+        by_kid.remove(kid);
     }
-    by_kid
+    (by_kid, conflicts.len())
 }
 
 #[cfg(test)]
@@ -243,7 +324,8 @@ mod tests {
             r#"{"keys":[null,1,"x",[],{}]}"#,
             r#"{"keys":[{"kty":"oct","kid":"a","k":"AQAB"}]}"#,
         ] {
-            assert_eq!(refusal(json), FetchError::NoUsableKey, "{json}");
+            let refusal = refusal(json);
+            assert!(matches!(refusal, FetchError::NoUsableKey { .. }), "{json}");
         }
     }
 
@@ -354,8 +436,9 @@ mod tests {
                 ["b"]
             );
             assert_eq!(serving(&[a.clone(), a.clone(), other.clone(), b]), ["b"]);
-            let refused = parse_keys(&[a, other]).map(drop);
-            assert_eq!(refused, Err(FetchError::NoUsableKey));
+            let refused = parse_keys(&[a, other]).map(drop).expect_err("none is left");
+            let text = "the key set had no usable key; left out: 1 conflict";
+            assert_eq!(refused.to_string(), text);
         }
     }
 
@@ -451,5 +534,41 @@ mod tests {
         assert_eq!(new.kids_not_in(&old), BTreeSet::from(["c"]));
         assert_eq!(old.kids_not_in(&new), BTreeSet::from(["a"]));
         assert_eq!(new.kids(), BTreeSet::from(["b", "c"]));
+        assert!(new.kids_of_other_keys_in(&old).is_empty());
+        let replaced = set(&[key("a", 1), key("b", 9)]);
+        assert_eq!(replaced.kids_of_other_keys_in(&old), BTreeSet::from(["b"]));
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted_by_reason() {
+        let skipped = |more: &[Value]| {
+            let mut keys = vec![key("a", 1)];
+            keys.extend_from_slice(more);
+            set(&keys).skipped()
+        };
+        let none = skipped(&[key("a", 1)]);
+        assert!(none.is_empty() && !none.has_faults());
+        assert_eq!(none.to_string(), "none");
+
+        let for_other_purposes = skipped(&[
+            with(key("x", 2), "use", "enc"),
+            json!({"kty": "oct", "kid": "y", "k": "AQAB"}),
+        ]);
+        assert!(!for_other_purposes.is_empty() && !for_other_purposes.has_faults());
+        assert_eq!(
+            for_other_purposes.to_string(),
+            "1 other_use, 1 other_algorithm"
+        );
+
+        // A third key of one id is no second conflict.
+        let faulty = skipped(&[
+            json!(null),
+            json!([]),
+            key("b", 2),
+            key("b", 3),
+            key("b", 4),
+        ]);
+        assert!(faulty.has_faults());
+        assert_eq!(faulty.to_string(), "2 malformed, 1 conflict");
     }
 }

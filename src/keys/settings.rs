@@ -32,6 +32,7 @@ pub struct KeySettings {
     pub(crate) total_timeout: Duration,
     pub(crate) max_body: usize,
     pub(crate) max_keys: usize,
+    pub(crate) name: Option<&'static str>,
 }
 
 impl Default for KeySettings {
@@ -51,6 +52,7 @@ impl Default for KeySettings {
             total_timeout: Duration::from_secs(5),
             max_body: 256 * 1024,
             max_keys: 100,
+            name: None,
         }
     }
 }
@@ -123,6 +125,14 @@ settings! {
 }
 
 impl KeySettings {
+    /// Names these keys in the metrics (feature `metrics`), where a program has several validators
+    /// with keys of their own: without names their gauges would be one. Default: none.
+    #[must_use]
+    pub fn with_name(self, name: &'static str) -> Self {
+        let name = Some(name);
+        Self { name, ..self }
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let ranges = [
             ("refresh_interval", self.refresh_interval, SECOND, DAY),

@@ -31,10 +31,12 @@ use tokio::{
 use super::{
     KeySettings,
     fetch::{FetchError, FetchRules, Fetcher},
+    journal::{Journal, Refresh},
     schedule::{Action, Schedule, Verdict},
     set::KeySet,
     ticket::Ticket,
 };
+use crate::metrics;
 
 /// One authority's keys. Dropping it ends its task.
 pub(crate) struct KeySource {
@@ -55,6 +57,19 @@ pub(crate) struct Snapshot {
 pub(crate) enum MissingKey {
     Unknown,
     Unavailable { retry_after: Duration },
+}
+
+/// What an operator needs to know when a key was missing.
+#[derive(Debug)]
+pub(crate) struct KeyReport {
+    /// Where keys come from: the discovery document.
+    pub(crate) url: Arc<str>,
+    /// How many keys the last good fetch brought, and how long ago it was.
+    pub(crate) keys: Option<(usize, Duration)>,
+    /// Whether they may still be used.
+    pub(crate) is_usable: bool,
+    /// Why the last fetch was not good, if it was not.
+    pub(crate) problem: Option<FetchError>,
 }
 
 /// What is known about the keys of a [`Validator`](crate::Validator).
@@ -81,8 +96,9 @@ impl KeySource {
             wake: Notify::new(),
             progress: watch::channel(()).0,
             waiters: Arc::new(Semaphore::new(settings.max_waiters)),
+            problem: Mutex::new(None),
             is_running: AtomicBool::new(false),
-            has_served: AtomicBool::new(false),
+            journal: Mutex::new(Journal::new(&fetcher.rules().discovery_url, settings.name)),
             task: Mutex::new(None),
             fetcher,
             settings,
@@ -108,13 +124,36 @@ impl KeySource {
         self.shared.ensure_running();
     }
 
-    /// The last good key set, unless it is too old.
-    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.shared.snapshot()
+    /// Looks at the last good key set, unless it is too old. Counts no reference to it, which
+    /// threads would fight over.
+    pub(crate) fn with_snapshot<T>(&self, look: impl FnOnce(Option<&Snapshot>) -> T) -> T {
+        let snapshot = self.shared.snapshot.load();
+        look(
+            snapshot
+                .as_deref()
+                .filter(|snapshot| self.shared.is_fit(snapshot)),
+        )
     }
 
     pub(crate) fn status(&self) -> KeyStatus {
         self.shared.status()
+    }
+
+    /// What there is to say about the keys to a request that lacks one.
+    pub(crate) fn report(&self) -> KeyReport {
+        let shared = &self.shared;
+        let snapshot = shared.snapshot.load();
+        KeyReport {
+            url: Arc::clone(&shared.fetcher.rules().discovery_url),
+            keys: snapshot.as_ref().map(|snapshot| {
+                let age = now().saturating_duration_since(snapshot.fetched);
+                (snapshot.keys.len(), age)
+            }),
+            is_usable: snapshot
+                .as_ref()
+                .is_some_and(|snapshot| !shared.remaining(snapshot).is_zero()),
+            problem: *lock(&shared.problem),
+        }
     }
 
     /// Takes a place among the waiting for a key set that has this `kid`, unless the answer is
@@ -129,6 +168,7 @@ impl KeySource {
     ) -> Result<Ticket, MissingKey> {
         // What a flood of invented keys comes to, and so the least that can be done for it.
         if self.shared.is_known_absent(kid) {
+            self.shared.suppress(Refresh::UnknownKey);
             return Err(MissingKey::Unknown);
         }
         Ticket::new(&self.shared, kid, worth_a_fetch())
@@ -138,6 +178,8 @@ impl KeySource {
     pub(crate) fn want_replacement(&self) {
         if self.shared.schedule().want_replacement(now()) {
             self.shared.wake.notify_one();
+        } else {
+            self.shared.suppress(Refresh::BadSignature);
         }
     }
 
@@ -146,7 +188,7 @@ impl KeySource {
         let mut progress = self.shared.progress.subscribe();
         loop {
             self.shared.ensure_running();
-            if self.snapshot().is_some() {
+            if self.shared.snapshot().is_some() {
                 return;
             }
             // The sender lives as long as `self`, so this cannot fail.
@@ -177,12 +219,13 @@ pub(super) struct Shared {
     schedule: Mutex<Schedule>,
     /// Wakes the task when something is wanted.
     pub(super) wake: Notify,
-    /// Whether there was a usable key set that nobody has yet said to be too old.
-    has_served: AtomicBool,
     /// Tells the waiting that a fetch has ended.
     pub(super) progress: watch::Sender<()>,
     pub(super) waiters: Arc<Semaphore>,
+    /// Why the last fetch was not good, if it was not.
+    problem: Mutex<Option<FetchError>>,
     is_running: AtomicBool,
+    journal: Mutex<Journal>,
     task: Mutex<Option<AbortHandle>>,
     fetcher: Fetcher,
     pub(super) settings: KeySettings,
@@ -193,10 +236,23 @@ impl Shared {
         lock(&self.schedule)
     }
 
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        lock(&self.journal)
+    }
+
+    /// Counts a request that would have had keys fetched, and was not let.
+    pub(super) fn suppress(&self, refresh: Refresh) {
+        metrics::refresh_suppressed(self.settings.name, refresh.as_str());
+    }
+
     fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshot
             .load_full()
-            .filter(|snapshot| !self.remaining(snapshot).is_zero())
+            .filter(|snapshot| self.is_fit(snapshot))
+    }
+
+    fn is_fit(&self, snapshot: &Snapshot) -> bool {
+        !self.remaining(snapshot).is_zero()
     }
 
     pub(super) fn snapshot_with(&self, kid: &str) -> Option<Arc<Snapshot>> {
@@ -270,20 +326,45 @@ impl Shared {
 
     /// The one task of a key source.
     async fn run(&self) {
+        metrics::describe();
         loop {
+            self.look();
             let action = self.schedule().next(now());
             match action {
                 Action::Sleep(until) => {
-                    // The early wake-up is a wish that `next` knows about.
+                    let until = self.next_look().map_or(until, |look| look.min(until));
+                    // The early wake-up is a wish that `next` knows about, or time to look.
                     let _ = time::timeout_at(until.into(), self.wake.notified()).await;
                 }
                 Action::Fetch(cause) => {
-                    tracing::debug!(target: TARGET, cause = cause.as_str(), "fetching keys");
+                    let has_keys = self.snapshot.load().is_some();
+                    let refresh = self.journal().fetching(cause, has_keys);
                     let result = self.fetch().await;
-                    self.end_fetch(result);
+                    self.end_fetch(refresh, result);
                 }
             }
         }
+    }
+
+    /// Tells how old the keys are.
+    fn look(&self) {
+        match self.snapshot.load_full() {
+            Some(snapshot) => {
+                let age = now().saturating_duration_since(snapshot.fetched);
+                self.journal().aged(age, self.remaining(&snapshot));
+            }
+            None => self.journal().none_yet(),
+        }
+    }
+
+    /// When to look again, though there is nothing to fetch: at the end of the last good keys, so
+    /// that it is told in time; and for the metrics, whose gauges would stand still otherwise.
+    fn next_look(&self) -> Option<Instant> {
+        let snapshot = self.snapshot.load_full()?;
+        let end = snapshot.fetched + self.settings.stale_limit;
+        let end = self.journal().awaits_the_end().then_some(end);
+        let tick = metrics::CADENCE.map(|cadence| now() + cadence);
+        [end, tick].into_iter().flatten().min()
     }
 
     /// Fetches within the time limit. A panic is a failure like any other.
@@ -300,78 +381,40 @@ impl Shared {
         }
     }
 
-    fn end_fetch(&self, result: Result<KeySet, FetchError>) {
-        let was_failing = self.schedule().is_failing();
+    fn end_fetch(&self, refresh: Refresh, result: Result<KeySet, FetchError>) {
+        // Before anybody who waits is told that the fetch has ended.
+        *lock(&self.problem) = result.as_ref().err().copied();
         match result {
             Ok(keys) => {
-                let (keys, generation) = self.settled(keys);
+                let (keys, generation) = self.settled(refresh, keys);
                 let fetched = now();
-                self.has_served.store(true, Ordering::Release);
-                {
-                    // At once: whoever sees that a good fetch has ended sees what it brought.
-                    let mut schedule = self.schedule();
-                    self.snapshot.store(Some(Arc::new(Snapshot {
-                        keys,
-                        generation,
-                        fetched,
-                    })));
-                    schedule.succeeded(fetched, chance());
-                }
-                if was_failing {
-                    tracing::info!(target: TARGET, "keys can be fetched again");
-                }
+                // At once: whoever sees that a good fetch has ended sees what it brought.
+                let mut schedule = self.schedule();
+                self.snapshot.store(Some(Arc::new(Snapshot {
+                    keys,
+                    generation,
+                    fetched,
+                })));
+                schedule.succeeded(fetched, chance());
             }
             Err(error) => {
                 self.schedule().failed(now(), error.retry_after(), chance());
-                self.log_failure(error, was_failing);
+                let left = self.snapshot().map(|snapshot| self.remaining(&snapshot));
+                self.journal().failed(refresh, now(), error, left);
             }
         }
         self.progress.send_replace(());
     }
 
-    /// The set in force if this one has the same keys; otherwise this one, with a line in the log.
-    fn settled(&self, keys: KeySet) -> (Arc<KeySet>, u64) {
-        let Some(old) = self.snapshot.load_full() else {
-            tracing::info!(target: TARGET, kids = ?keys.kids(), "the signing keys are loaded");
-            return (Arc::new(keys), 1);
-        };
-        if old.keys.is_same_as(&keys) {
-            return (Arc::clone(&old.keys), old.generation);
-        }
-        tracing::info!(
-            target: TARGET,
-            added = ?keys.kids_not_in(&old.keys),
-            gone = ?old.keys.kids_not_in(&keys),
-            "the signing keys have changed",
-        );
-        (Arc::new(keys), old.generation + 1)
-    }
-
-    fn log_failure(&self, error: FetchError, was_failing: bool) {
-        let url = &self.fetcher.rules().discovery_url;
-        match self.snapshot() {
-            None if self.has_served.swap(false, Ordering::AcqRel) => tracing::error!(
-                target: TARGET,
-                %error,
-                url,
-                "the last good keys are too old; requests are answered with 503",
-            ),
-            _ if was_failing => {
-                tracing::debug!(target: TARGET, %error, "keys still cannot be fetched");
-            }
-            Some(snapshot) => tracing::warn!(
-                target: TARGET,
-                %error,
-                url,
-                seconds_left = self.remaining(&snapshot).as_secs(),
-                "keys cannot be fetched; the last good ones serve on",
-            ),
-            None => tracing::warn!(
-                target: TARGET,
-                %error,
-                url,
-                "keys cannot be fetched, and there are none; requests are answered with 503",
-            ),
+    /// The set in force if this one has the same keys; otherwise this one.
+    fn settled(&self, refresh: Refresh, keys: KeySet) -> (Arc<KeySet>, u64) {
+        let old = self.snapshot.load_full();
+        let old_keys = old.as_ref().map(|old| old.keys.as_ref());
+        self.journal().fetched(refresh, now(), &keys, old_keys);
+        match old {
+            None => (Arc::new(keys), 1),
+            Some(old) if old.keys.is_same_as(&keys) => (Arc::clone(&old.keys), old.generation),
+            Some(old) => (Arc::new(keys), old.generation + 1),
         }
     }
 }
@@ -410,5 +453,3 @@ fn chance() -> f64 {
     let half = u32::try_from(random >> 32).unwrap_or_default();
     f64::from(half) / f64::from(u32::MAX)
 }
-
-const TARGET: &str = "tower_entra::keys";

@@ -9,6 +9,7 @@ use tokio::{
 
 use super::{
     MissingKey, Snapshot,
+    journal::Refresh,
     schedule::Verdict,
     source::{Shared, now, runtime_with_a_timer},
 };
@@ -37,7 +38,11 @@ impl Ticket {
         let deadline = now() + shared.settings.wait;
         // Before the verdict: whatever ends after it is noticed.
         let progress = shared.progress.subscribe();
-        match shared.verdict(kid, worth_a_fetch, came, deadline) {
+        let verdict = shared.verdict(kid, worth_a_fetch, came, deadline);
+        if worth_a_fetch && verdict != Verdict::Wait {
+            shared.suppress(Refresh::UnknownKey);
+        }
+        match verdict {
             Verdict::Wait => {}
             Verdict::Absent => return Err(MissingKey::Unknown),
             Verdict::Unavailable(retry_after) => {

@@ -6,25 +6,35 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
+use http::{StatusCode, request::Parts};
 
-use super::Denial;
-use crate::principal::AgentPrincipal;
+use super::{EmptyBody, ProblemJson, deny::deny, service::caller};
+use crate::{
+    principal::AgentPrincipal,
+    requirement::{Demand, Denial},
+};
 
-/// There is no principal, because no [`EntraAuthLayer`](crate::EntraAuthLayer) is around the
-/// handler, or one in optional mode let the request through without a token.
+/// There is no principal in the request.
 ///
-/// This is a mistake of the server and is answered with 500. Handlers behind an optional layer
-/// extract `Option<AgentPrincipal>`.
+/// Either no [`EntraAuthLayer`](crate::EntraAuthLayer) is around the handler: a mistake of the
+/// server, which is logged and answered with 500. Or one in
+/// [optional](crate::EntraAuthLayer::optional) mode let the request through without a token, and the
+/// handler needs one: that is answered with 401, as if the layer were not optional. A handler that
+/// is for anybody extracts `Option<AgentPrincipal>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no AgentPrincipal: put the route behind EntraAuthLayer, or extract Option<AgentPrincipal>"
 )]
 #[non_exhaustive]
-pub struct MissingPrincipal;
+pub struct MissingPrincipal {
+    is_anonymous: bool,
+}
 
 impl IntoResponse for MissingPrincipal {
     fn into_response(self) -> Response {
+        if self.is_anonymous {
+            return Denial::anonymous().into_response();
+        }
         tracing::error!(target: "tower_entra", "{self}");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
@@ -34,7 +44,12 @@ impl<S: Sync> FromRequestParts<S> for AgentPrincipal {
     type Rejection = MissingPrincipal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingPrincipal> {
-        parts.extensions.get().cloned().ok_or(MissingPrincipal)
+        match caller(&parts.extensions) {
+            Ok(principal) => Ok(principal.clone()),
+            Err(denial) => Err(MissingPrincipal {
+                is_anonymous: *denial.demand() == Demand::Token,
+            }),
+        }
     }
 }
 
@@ -46,13 +61,39 @@ impl<S: Sync> OptionalFromRequestParts<S> for AgentPrincipal {
     }
 }
 
+/// With an empty body. The layer outside completes the challenge.
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {
-        let mut response = StatusCode::FORBIDDEN.into_response();
-        // The layer outside completes this with its realm and the scopes.
-        let challenge = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        response.extensions_mut().insert(self);
-        response
+        deny(self, &EmptyBody)
+    }
+}
+
+/// A [`Denial`] that an axum handler answers with a body of `application/problem+json`, as
+/// [`ProblemJson`] builds it. `?` makes one of a denial.
+///
+/// ```
+/// use axum::extract::State;
+/// use tower_entra::{AgentPrincipal, Problem, Requirement};
+///
+/// async fn approve(
+///     State(may_approve): State<Requirement>,
+///     caller: AgentPrincipal,
+/// ) -> Result<&'static str, Problem> {
+///     may_approve.check(&caller)?;
+///     Ok("approved")
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(Denial);
+
+impl From<Denial> for Problem {
+    fn from(denial: Denial) -> Self {
+        Self(denial)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        deny(self.0, &ProblemJson)
     }
 }

@@ -30,13 +30,17 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, B, ReqBody, ResBody, F> {
         /// The service inside has the request.
-        Calling { #[pin] future: F, responder: Responder<B> },
+        Calling { #[pin] future: F, caller: Option<AgentPrincipal>, responder: Responder<B> },
         /// The answer is known.
         Refused { response: Option<Response<ResBody>> },
         /// The key is awaited. Nothing of the service inside is held but a clone.
         Refreshing { waiting: Waiting, held: Option<Held<S, ReqBody>>, responder: Responder<B> },
         /// The request is admitted and the clone gets ready.
-        Readying { held: Option<Held<S, ReqBody>>, responder: Responder<B> },
+        Readying {
+            held: Option<Held<S, ReqBody>>,
+            caller: Option<AgentPrincipal>,
+            responder: Responder<B>,
+        },
     }
 }
 
@@ -50,9 +54,18 @@ impl<S, B, ReqBody, ResBody> ResponseFuture<S, B, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn calling(future: S::Future, responder: Responder<B>) -> Self {
+    /// `caller` is whom a denial names in the audit log.
+    pub(super) fn calling(
+        future: S::Future,
+        caller: Option<AgentPrincipal>,
+        responder: Responder<B>,
+    ) -> Self {
         Self {
-            state: State::Calling { future, responder },
+            state: State::Calling {
+                future,
+                caller,
+                responder,
+            },
         }
     }
 
@@ -92,9 +105,13 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Calling { future, responder } => {
+                StateProjection::Calling {
+                    future,
+                    caller,
+                    responder,
+                } => {
                     let mut response = ready!(future.poll(cx))?;
-                    responder.complete(&mut response);
+                    responder.complete(&mut response, caller.as_ref());
                     return Poll::Ready(Ok(response));
                 }
                 StateProjection::Refused { response } => {
@@ -110,16 +127,22 @@ where
                         Ok(principal) => principal,
                         Err(error) => return Poll::Ready(Ok(responder.refuse(error))),
                     };
+                    let caller = responder.audit.admitted(Some(&principal));
                     let mut held = held.take();
                     if let Some(held) = &mut held {
                         admit(&mut held.request, Some(principal));
                     }
                     State::Readying {
                         held,
+                        caller,
                         responder: responder.clone(),
                     }
                 }
-                StateProjection::Readying { held, responder } => {
+                StateProjection::Readying {
+                    held,
+                    caller,
+                    responder,
+                } => {
                     let waiting = held.as_mut().expect("polled after it was ready");
                     ready!(waiting.service.poll_ready(cx))?;
                     let Held {
@@ -128,6 +151,7 @@ where
                     } = held.take().expect("it was there two lines above");
                     State::Calling {
                         future: service.call(request),
+                        caller: caller.take(),
                         responder: responder.clone(),
                     }
                 }

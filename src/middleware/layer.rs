@@ -6,6 +6,7 @@ use tower::Layer;
 
 use super::{
     EmptyBody, EntraAuth,
+    audit::Audit,
     rejection::{Challenge, Responder},
 };
 use crate::{error::ConfigError, validator::Validator};
@@ -29,8 +30,50 @@ use crate::{error::ConfigError, validator::Validator};
 /// An admitted request keeps its `Authorization` header, marked as sensitive. A principal that is
 /// already in a request's extensions is taken out first.
 ///
-/// Put CORS and tracing layers outside of this one: a preflight carries no token, and browsers read
-/// `WWW-Authenticate` only if `Access-Control-Expose-Headers` lists it.
+/// # The audit log
+///
+/// Each request makes one [`tracing`](https://docs.rs/tracing) event of the target `tower_entra::audit`
+/// at the level `info`, unless [`without_audit_log`](Self::without_audit_log) says otherwise:
+///
+/// | message | fields |
+/// |---|---|
+/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); `hint`, if nobody knows whether the caller is an agent |
+/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` too, if it was a handler that refused by a [`Denial`](crate::Denial) |
+///
+/// It holds no names, no addresses and no token. Values that a stranger has chosen stand in `reason`
+/// alone, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through
+/// without a token makes an event at the level `debug`.
+///
+/// Put tracing layers outside of this one.
+///
+/// # Browsers
+///
+/// A [CORS](https://fetch.spec.whatwg.org/#http-cors-protocol) layer belongs outside too: a
+/// preflight carries no token and would be refused here, and a refusal without CORS headers is to a
+/// page no more than a network error. Let it allow `Authorization`, and expose `WWW-Authenticate`, or
+/// scripts cannot read the challenge:
+///
+/// ```
+/// # use http::{HeaderValue, header::{AUTHORIZATION, WWW_AUTHENTICATE}};
+/// # use tower_entra::{EntraAuthLayer, Validator};
+/// # fn layers(validator: Validator) {
+/// use tower::ServiceBuilder;
+/// use tower_http::cors::CorsLayer;
+///
+/// let cors = CorsLayer::new()
+///     .allow_origin(HeaderValue::from_static("https://app.example"))
+///     .allow_headers([AUTHORIZATION])
+///     .expose_headers([WWW_AUTHENTICATE]);
+/// let layers = ServiceBuilder::new().layer(cors).layer(EntraAuthLayer::new(validator));
+/// # }
+/// ```
+///
+/// # gRPC
+///
+/// The layer fits before a gRPC service as it is. Its refusals have no `grpc-status`, and clients then
+/// go [by the HTTP status](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md):
+/// 401 is `UNAUTHENTICATED`, 403 `PERMISSION_DENIED`, 503 `UNAVAILABLE`, and 400, a malformed
+/// `Authorization`, `INTERNAL`. The challenge reaches few of them.
 #[derive(Clone)]
 pub struct EntraAuthLayer<B = EmptyBody> {
     validator: Validator,
@@ -48,6 +91,7 @@ impl EntraAuthLayer {
         let responder = Responder {
             challenge,
             body: EmptyBody,
+            audit: Audit::On,
         };
         Self {
             validator,
@@ -60,6 +104,9 @@ impl EntraAuthLayer {
 impl<B> EntraAuthLayer<B> {
     /// Lets a request *without* a token through, without a principal. A bad token is still refused,
     /// and so are the schemes `DPoP` and `PoP`. The default is to refuse them all.
+    ///
+    /// A [`RequireLayer`](crate::RequireLayer) inside, and with feature `axum` a handler that extracts
+    /// an [`AgentPrincipal`](crate::AgentPrincipal), answer such a request with 401 all the same.
     #[must_use]
     pub fn optional(self) -> Self {
         Self {
@@ -80,6 +127,7 @@ impl<B> EntraAuthLayer<B> {
 
     /// Names the URL of the API's protected-resource metadata in challenges:
     /// [RFC 9728, section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1). Default: none.
+    /// [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata) has the URL and the document.
     ///
     /// # Errors
     ///
@@ -90,6 +138,7 @@ impl<B> EntraAuthLayer<B> {
     }
 
     /// Names the scopes to ask for in the challenge to a request without a token. Default: none.
+    /// Entra wants them in full: `api://…/Orders.Read`, though tokens say `Orders.Read` alone.
     ///
     /// # Errors
     ///
@@ -105,6 +154,16 @@ impl<B> EntraAuthLayer<B> {
         Ok(self)
     }
 
+    /// Keeps no audit log. Refusals are then logged at the level `debug`, for whoever looks into one.
+    ///
+    /// By default each request that is decided makes one event of the target `tower_entra::audit`, at
+    /// the level `info`: see the [type](Self#the-audit-log).
+    #[must_use]
+    pub fn without_audit_log(mut self) -> Self {
+        self.responder.audit = Audit::Off;
+        self
+    }
+
     /// Builds the bodies of refusals with `body`, which may add headers that describe them. Default:
     /// an empty body. Status and challenge stay as they are.
     ///
@@ -115,11 +174,14 @@ impl<B> EntraAuthLayer<B> {
     /// let layer = EntraAuthLayer::new(validator).refusal_body(
     ///     |error: &Error, headers: &mut HeaderMap| {
     ///         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    ///         format!(r#"{{"title":"{error}"}}"#)
+    ///         format!(r#"{{"title":"{}"}}"#, error.kind())
     ///     },
     /// );
     /// # }
     /// ```
+    ///
+    /// Tell the client no more than the [kind](crate::Error::kind). The error itself shows values of
+    /// the token that a stranger may have chosen, and of the configuration: it is for the log.
     #[must_use]
     pub fn refusal_body<F>(self, body: F) -> EntraAuthLayer<F> {
         EntraAuthLayer {
@@ -128,6 +190,7 @@ impl<B> EntraAuthLayer<B> {
             responder: Responder {
                 challenge: self.responder.challenge,
                 body,
+                audit: self.responder.audit,
             },
         }
     }

@@ -10,7 +10,15 @@ mod bearer;
 
 mod rejection;
 
-mod denial;
+mod deny;
+
+mod problem;
+
+mod require;
+
+mod audit;
+
+mod resource_metadata;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
@@ -19,11 +27,13 @@ pub(crate) mod properties;
 mod extract;
 
 #[cfg(feature = "axum")]
-pub use self::extract::MissingPrincipal;
+pub use self::extract::{MissingPrincipal, Problem};
 pub use self::{
-    denial::Denial,
     future::ResponseFuture,
     layer::EntraAuthLayer,
+    problem::ProblemJson,
     rejection::{EmptyBody, RefusalBody},
+    require::{Require, RequireFuture, RequireLayer},
+    resource_metadata::{ProtectedResourceMetadata, ResourceMetadataService},
     service::EntraAuth,
 };

@@ -2,12 +2,11 @@
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
-use super::{
-    bearer::Credentials,
-    denial::{Demand, Denial},
-    rejection::Challenge,
+use super::{bearer::Credentials, rejection::Challenge};
+use crate::{
+    error::ErrorKind,
+    requirement::{Demand, Denial},
 };
-use crate::error::ErrorKind;
 
 /// Headers are read as another reading of the grammar reads them.
 pub(crate) fn authorization(values: &[&[u8]]) {
@@ -53,7 +52,14 @@ fn expected<'v>(values: &[&'v [u8]]) -> Result<Credentials<'v>, ErrorKind> {
                 std::str::from_utf8(token).expect("letters"),
             ))
         }
-        _ => Ok(Credentials::None),
+        // RFC 9110, section 5.6.2: any other visible character of ASCII may stand in a scheme.
+        scheme => match scheme
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(byte))
+        {
+            true => Ok(Credentials::None),
+            false => Err(ErrorKind::MalformedAuthorization),
+        },
     }
 }
 
@@ -109,14 +115,15 @@ pub(crate) fn challenge(realm: &str, metadata: Option<&str>, scopes: &[&str]) {
         .filter(|scope| is_token(scope))
         .collect();
     let joined = kept.join(" ");
-    let (_, header) = challenge.denial(Denial::new().with_scopes(scopes.iter().copied()).demand());
+    let denial = Denial::new().with_scopes(scopes.iter().copied());
+    let header = challenge.denial(denial.demand()).expect("a challenge");
     let mut expected = with(&[("error", "insufficient_scope")]);
     expected.extend((!kept.is_empty()).then(|| ("scope".to_owned(), joined.clone())));
     assert_eq!(parameters(Some(&header)), expected);
 
     let denial = Denial::for_acr_values(scopes.iter().copied());
     assert!(matches!(denial.demand(), Demand::Authentication { .. }));
-    let (_, header) = challenge.denial(denial.demand());
+    let header = challenge.denial(denial.demand()).expect("a challenge");
     let read = parameters(Some(&header));
     let acr_values = read.iter().find(|(name, _)| name == "acr_values");
     assert_eq!(acr_values.map_or("", |(_, value)| value.as_str()), joined);

@@ -7,16 +7,30 @@ use http::{
     header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::{Denial, denial::Demand};
-use crate::error::{ConfigError, Error, ErrorKind};
+use super::audit::Audit;
+use crate::{
+    diagnosis::denied,
+    error::{ConfigError, Error, ErrorKind},
+    metrics,
+    principal::AgentPrincipal,
+    requirement::{Demand, Denial, is_scope_token},
+};
 
 /// Builds the body of a refusal.
 ///
 /// Any `Fn(&Error, &mut HeaderMap) -> ResBody` is one: it may add headers that describe its body,
-/// such as `Content-Type`. See [`EntraAuthLayer::refusal_body`](crate::EntraAuthLayer::refusal_body).
+/// such as `Content-Type`. See [`EntraAuthLayer::refusal_body`](crate::EntraAuthLayer::refusal_body)
+/// and [`RequireLayer::refusal_body`](crate::RequireLayer::refusal_body). [`ProblemJson`](crate::ProblemJson)
+/// is one that is ready for use.
 pub trait RefusalBody<ResBody> {
     /// The body for this error.
     fn refusal_body(&self, error: &Error, headers: &mut HeaderMap) -> ResBody;
+
+    /// The body for this denial by a [`RequireLayer`](crate::RequireLayer). Default: that of an
+    /// error of the kind [`ErrorKind::Denied`], or [`ErrorKind::MissingToken`] if there was no token.
+    fn denial_body(&self, denial: &Denial, headers: &mut HeaderMap) -> ResBody {
+        self.refusal_body(&denial.error_kind().into(), headers)
+    }
 }
 
 /// No body: the default.
@@ -44,6 +58,7 @@ where
 pub(super) struct Responder<B> {
     pub(super) challenge: Arc<Challenge>,
     pub(super) body: B,
+    pub(super) audit: Audit,
 }
 
 impl<B> Responder<B> {
@@ -51,7 +66,7 @@ impl<B> Responder<B> {
     where
         B: RefusalBody<ResBody>,
     {
-        log(error.kind());
+        self.audit.refused(&error, None);
         let (status, challenge) = self.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
         let body = self.body.refusal_body(&error, &mut headers);
@@ -70,27 +85,39 @@ impl<B> Responder<B> {
         response
     }
 
-    /// Completes the answer of a handler that refused by a [`Denial`]. An outer layer of the same
-    /// kind leaves it as it is.
-    pub(super) fn complete<ResBody>(&self, response: &mut Response<ResBody>) {
-        let Some(denial) = response.extensions_mut().remove::<Denial>() else {
+    /// Completes the answer of a handler or a [`RequireLayer`](crate::RequireLayer) that refused by
+    /// a [`Denial`]. An outer layer of the same kind leaves it as it is.
+    pub(super) fn complete<ResBody>(
+        &self,
+        response: &mut Response<ResBody>,
+        caller: Option<&AgentPrincipal>,
+    ) {
+        let extensions = response.extensions();
+        let Some(denial) = extensions.get::<Denial>() else {
             return;
         };
-        log(ErrorKind::Denied);
-        let (status, challenge) = self.challenge.denial(denial.demand());
+        if extensions.get::<Completed>().is_some() {
+            return;
+        }
+        let Some(challenge) = self.challenge.denial(denial.demand()) else {
+            return;
+        };
+        let error = denied(denial);
+        self.audit.refused(&error, caller);
+        metrics::denied();
+        let status = denial.status();
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(WWW_AUTHENTICATE, challenge);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
-            .extensions_mut()
-            .insert(Error::from(ErrorKind::Denied));
+        response.extensions_mut().insert(error);
+        response.extensions_mut().insert(Completed);
     }
 }
 
-fn log(kind: ErrorKind) {
-    tracing::debug!(target: "tower_entra", code = kind.as_str(), "request refused");
-}
+/// Marks the answer to a denial that has its whole challenge.
+#[derive(Clone, Copy)]
+struct Completed;
 
 /// The parts of a `Bearer` challenge that are the same for every request:
 /// [RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3).
@@ -149,75 +176,33 @@ impl Challenge {
         Ok(())
     }
 
-    /// The one place that turns a kind of error into a status and a challenge.
     pub(super) fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
-        match kind {
-            ErrorKind::MissingToken => (StatusCode::UNAUTHORIZED, Some(self.without_error())),
-            ErrorKind::MultipleCredentials | ErrorKind::MalformedAuthorization => (
-                StatusCode::BAD_REQUEST,
-                Some(self.with_error("invalid_request", kind)),
-            ),
-            ErrorKind::TokenTooLarge
-            | ErrorKind::MalformedToken
-            | ErrorKind::EncryptedToken
-            | ErrorKind::MalformedHeader
-            | ErrorKind::AlgorithmNotAllowed
-            | ErrorKind::InvalidKeyId
-            | ErrorKind::UnsupportedTokenType
-            | ErrorKind::UnsupportedHeader
-            | ErrorKind::UnknownKey
-            | ErrorKind::InvalidSignature
-            | ErrorKind::GraphToken
-            | ErrorKind::MalformedClaims
-            | ErrorKind::UnsupportedVersion
-            | ErrorKind::InvalidTenant
-            | ErrorKind::IssuerMismatch
-            | ErrorKind::TenantNotAllowed
-            | ErrorKind::KeyNotForIssuer
-            | ErrorKind::AudienceMismatch
-            | ErrorKind::InvalidDates
-            | ErrorKind::Expired
-            | ErrorKind::NotYetValid
-            | ErrorKind::IdToken
-            | ErrorKind::ContradictoryClaims
-            | ErrorKind::SenderConstrained => (
-                StatusCode::UNAUTHORIZED,
-                Some(self.with_error("invalid_token", kind)),
-            ),
-            ErrorKind::NothingGranted | ErrorKind::Denied => {
-                (StatusCode::FORBIDDEN, Some(self.insufficient_scope(&[])))
-            }
-            ErrorKind::KeysUnavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
-        }
+        let status = status(kind);
+        let challenge = match status {
+            StatusCode::BAD_REQUEST => self.with_error("invalid_request", kind),
+            StatusCode::FORBIDDEN => insufficient_scope(self.begin(), &[]),
+            StatusCode::SERVICE_UNAVAILABLE => return (status, None),
+            _ if kind == ErrorKind::MissingToken => self.without_error(),
+            _ => self.with_error("invalid_token", kind),
+        };
+        (status, Some(challenge))
     }
 
-    pub(super) fn denial(&self, demand: &Demand) -> (StatusCode, HeaderValue) {
-        match demand {
-            Demand::Permission { scopes } => {
-                (StatusCode::FORBIDDEN, self.insufficient_scope(scopes))
-            }
+    /// `None` if it is not for the client to do anything.
+    pub(super) fn denial(&self, demand: &Demand) -> Option<HeaderValue> {
+        let challenge = match demand {
+            Demand::Permission { scopes } => insufficient_scope(self.begin(), scopes),
             Demand::ClaimsChallenge { tenant, claims } => {
                 let uri = format!("{}/{tenant}/oauth2/v2.0/authorize", self.authority);
-                let mut challenge = "Bearer realm=\"\"".to_owned();
-                push(&mut challenge, "authorization_uri", &uri);
-                push(&mut challenge, "error", "insufficient_claims");
-                push(&mut challenge, "claims", claims);
-                (StatusCode::UNAUTHORIZED, header_value(challenge))
+                insufficient_claims(Some(&uri), claims)
             }
             Demand::Authentication { acr_values } => {
-                let mut challenge = self.begin();
-                push(&mut challenge, "error", "insufficient_user_authentication");
-                push(
-                    &mut challenge,
-                    "error_description",
-                    "a stronger sign-in is needed",
-                );
-                if !acr_values.is_empty() {
-                    push(&mut challenge, "acr_values", &acr_values.join(" "));
-                }
-                (StatusCode::UNAUTHORIZED, header_value(challenge))
+                insufficient_authentication(self.begin(), acr_values)
             }
-        }
+            Demand::Token => self.without_error(),
+            Demand::Layer => return None,
+        };
+        Some(challenge)
     }
 
     /// Without a token there is no error to name: RFC 6750, section 3.1.
@@ -236,15 +221,6 @@ impl Challenge {
         header_value(challenge)
     }
 
-    fn insufficient_scope(&self, scopes: &[String]) -> HeaderValue {
-        let mut challenge = self.begin();
-        push(&mut challenge, "error", "insufficient_scope");
-        if !scopes.is_empty() {
-            push(&mut challenge, "scope", &scopes.join(" "));
-        }
-        header_value(challenge)
-    }
-
     fn begin(&self) -> String {
         let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
         if let Some(url) = &self.resource_metadata {
@@ -254,9 +230,81 @@ impl Challenge {
     }
 }
 
+/// The one place that turns a kind of error into a status.
+pub(super) fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::MultipleCredentials | ErrorKind::MalformedAuthorization => {
+            StatusCode::BAD_REQUEST
+        }
+        ErrorKind::MissingToken
+        | ErrorKind::TokenTooLarge
+        | ErrorKind::MalformedToken
+        | ErrorKind::EncryptedToken
+        | ErrorKind::MalformedHeader
+        | ErrorKind::AlgorithmNotAllowed
+        | ErrorKind::InvalidKeyId
+        | ErrorKind::UnsupportedTokenType
+        | ErrorKind::UnsupportedHeader
+        | ErrorKind::UnknownKey
+        | ErrorKind::InvalidSignature
+        | ErrorKind::GraphToken
+        | ErrorKind::MalformedClaims
+        | ErrorKind::UnsupportedVersion
+        | ErrorKind::InvalidTenant
+        | ErrorKind::IssuerMismatch
+        | ErrorKind::TenantNotAllowed
+        | ErrorKind::KeyNotForIssuer
+        | ErrorKind::AudienceMismatch
+        | ErrorKind::InvalidDates
+        | ErrorKind::Expired
+        | ErrorKind::NotYetValid
+        | ErrorKind::IdToken
+        | ErrorKind::ContradictoryClaims
+        | ErrorKind::SenderConstrained => StatusCode::UNAUTHORIZED,
+        ErrorKind::NothingGranted | ErrorKind::Denied => StatusCode::FORBIDDEN,
+        ErrorKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+pub(super) fn insufficient_scope(mut challenge: String, scopes: &[String]) -> HeaderValue {
+    push(&mut challenge, "error", "insufficient_scope");
+    if !scopes.is_empty() {
+        push(&mut challenge, "scope", &scopes.join(" "));
+    }
+    header_value(challenge)
+}
+
+/// The dialect of Entra, in which `realm` is empty.
+pub(super) fn insufficient_claims(authorization_uri: Option<&str>, claims: &str) -> HeaderValue {
+    let mut challenge = "Bearer realm=\"\"".to_owned();
+    if let Some(uri) = authorization_uri {
+        push(&mut challenge, "authorization_uri", uri);
+    }
+    push(&mut challenge, "error", "insufficient_claims");
+    push(&mut challenge, "claims", claims);
+    header_value(challenge)
+}
+
+pub(super) fn insufficient_authentication(
+    mut challenge: String,
+    acr_values: &[String],
+) -> HeaderValue {
+    push(&mut challenge, "error", "insufficient_user_authentication");
+    push(
+        &mut challenge,
+        "error_description",
+        "a stronger sign-in is needed",
+    );
+    if !acr_values.is_empty() {
+        push(&mut challenge, "acr_values", &acr_values.join(" "));
+    }
+    header_value(challenge)
+}
+
 /// Adds a parameter whose characters need no quoting.
 fn push(challenge: &mut String, name: &str, value: &str) {
-    challenge.push_str(", ");
+    // The scheme stands before the first one, a comma before every other.
+    challenge.push_str(if challenge.contains('=') { ", " } else { " " });
     challenge.push_str(name);
     challenge.push_str("=\"");
     challenge.push_str(value);
@@ -270,11 +318,6 @@ fn header_value(challenge: String) -> HeaderValue {
 
 fn is_parameter_character(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
-}
-
-/// A scope token of [RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
-pub(super) fn is_scope_token(scope: &str) -> bool {
-    !scope.is_empty() && scope.bytes().all(is_parameter_character)
 }
 
 /// Whole seconds, rounded up, at least one.

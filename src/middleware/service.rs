@@ -5,14 +5,17 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
 use tower::Service;
 
 use super::{RefusalBody, ResponseFuture, bearer::Credentials, rejection::Responder};
 use crate::{
+    diagnosis::refused_credentials,
     error::{Error, ErrorKind},
     keys::Ticket,
+    metrics,
     principal::AgentPrincipal,
+    requirement::Denial,
     validator::{Decision, Validator},
 };
 
@@ -35,6 +38,14 @@ enum Verdict {
     Wait { token: String, ticket: Ticket },
 }
 
+impl Verdict {
+    /// Check 1 is made here, and so its refusals are counted here.
+    fn without_a_token(kind: ErrorKind, headers: &HeaderMap) -> Self {
+        metrics::refused(kind);
+        Self::Refuse(refused_credentials(kind, headers))
+    }
+}
+
 impl<S, B> EntraAuth<S, B> {
     pub(super) fn new(
         inner: S,
@@ -53,11 +64,14 @@ impl<S, B> EntraAuth<S, B> {
     fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
         let token = match Credentials::of(request.headers()) {
             Ok(Credentials::Bearer(token)) => token,
-            Ok(Credentials::None) if self.is_optional => return Verdict::Admit(None),
-            Ok(Credentials::None | Credentials::ProofOfPossession) => {
-                return Verdict::Refuse(ErrorKind::MissingToken.into());
+            Ok(Credentials::None) if self.is_optional => {
+                metrics::anonymous();
+                return Verdict::Admit(None);
             }
-            Err(kind) => return Verdict::Refuse(kind.into()),
+            Ok(Credentials::None | Credentials::ProofOfPossession) => {
+                return Verdict::without_a_token(ErrorKind::MissingToken, request.headers());
+            }
+            Err(kind) => return Verdict::without_a_token(kind, request.headers()),
         };
         match self.validator.decide(token) {
             Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),
@@ -89,8 +103,10 @@ where
         request.extensions_mut().remove::<AgentPrincipal>();
         match self.judge(&request) {
             Verdict::Admit(principal) => {
+                let caller = self.responder.audit.admitted(principal.as_ref());
                 admit(&mut request, principal);
-                ResponseFuture::calling(self.inner.call(request), self.responder.clone())
+                let future = self.inner.call(request);
+                ResponseFuture::calling(future, caller, self.responder.clone())
             }
             Verdict::Refuse(error) => ResponseFuture::refused(self.responder.refuse(error)),
             Verdict::Wait { token, ticket } => {
@@ -112,10 +128,26 @@ pub(super) fn admit<ReqBody>(request: &mut Request<ReqBody>, principal: Option<A
     if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
         value.set_sensitive(true);
     }
-    if let Some(principal) = principal {
-        request.extensions_mut().insert(principal);
+    let extensions = request.extensions_mut();
+    match principal {
+        Some(principal) => drop(extensions.insert(principal)),
+        None => drop(extensions.insert(Anonymous)),
     }
 }
+
+/// Who is calling, by what the layer has left in a request's extensions.
+pub(super) fn caller(extensions: &Extensions) -> Result<&AgentPrincipal, Denial> {
+    match (extensions.get(), extensions.get::<Anonymous>()) {
+        (Some(principal), _) => Ok(principal),
+        (None, Some(_)) => Err(Denial::anonymous()),
+        (None, None) => Err(Denial::missing_layer()),
+    }
+}
+
+/// Tells a request that an optional layer let through from one that no layer has seen. Nobody else
+/// can put it into a request, and where there is a principal it says nothing.
+#[derive(Clone, Copy)]
+struct Anonymous;
 
 impl<S: fmt::Debug, B> fmt::Debug for EntraAuth<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// One facet of an actor, a subject or a tenant: an odd number with a meaning.
 ///
 /// Microsoft names few of them; the others are kept as they are, so that new ones need no new
@@ -82,6 +84,25 @@ macro_rules! odd_set {
             pub fn iter(&self) -> impl Iterator<Item = $item> + '_ {
                 self.0.iter().map($item)
             }
+
+            /// How many values there are.
+            #[must_use]
+            pub fn len(&self) -> usize {
+                self.0.len()
+            }
+
+            /// Whether there are none: all that the claim had was noise.
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+        }
+
+        /// A list of integers in ascending order.
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.0.iter())
+            }
         }
 
         impl fmt::Debug for $name {
@@ -122,9 +143,17 @@ impl FacetSet {
         for part in parts {
             match part {
                 Ok(text) => {
-                    for integer in text.split_whitespace() {
-                        set.insert(integer.parse().ok()?);
-                        is_blank = false;
+                    // Entra writes spaces. Other white space is looked for only in what is left.
+                    for part in text.split_ascii_whitespace() {
+                        if let Ok(integer) = part.parse() {
+                            set.insert(integer);
+                            is_blank = false;
+                            continue;
+                        }
+                        for integer in part.split_whitespace() {
+                            set.insert(integer.parse().ok()?);
+                            is_blank = false;
+                        }
                     }
                 }
                 Err(integer) => {
@@ -154,6 +183,10 @@ impl FacetSet {
                 Some(bit) => self.small & bit != 0,
                 None => self.large.binary_search(&value).is_ok(),
             }
+    }
+
+    fn len(&self) -> usize {
+        usize::try_from(self.small.count_ones()).map_or(0, |small| small + self.large.len())
     }
 
     fn iter(&self) -> impl Iterator<Item = u32> + '_ {
@@ -186,6 +219,11 @@ mod tests {
             Some(vec![1, 255, 257, 2_147_483_647])
         );
         assert_eq!(values("2 4"), Some(vec![]));
+        let facets = |text| Facets(FacetSet::read([Ok(text)]).expect("integers"));
+        assert_eq!(facets("11 3 257 11 2").len(), 3);
+        assert!(facets("2 4").is_empty());
+        let json = serde_json::to_string(&facets("257 11 3 2")).expect("JSON");
+        assert_eq!(json, "[3,11,257]");
         assert_eq!(values("-11 -1"), Some(vec![]));
     }
 

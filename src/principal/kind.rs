@@ -1,9 +1,5 @@
 //! Who is calling? The one place that reads a kind and an agent status out of claims.
 
-use std::fmt;
-
-use serde::{Serialize, Serializer};
-
 use crate::{Facet, token::Claims};
 
 /// Who acts, and for whom.
@@ -69,22 +65,6 @@ impl AgentStatus {
             Self::Unattested => "unattested",
         }
     }
-}
-
-macro_rules! shown_as_its_code {
-    ($type:ty) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-    };
 }
 
 shown_as_its_code!(PrincipalKind);
@@ -155,14 +135,16 @@ fn status_without_agent(claims: &Claims<'_>) -> AgentStatus {
 
 /// `idtyp` says so; without it, a token without a scope whose subject is the application itself,
 /// by its object or by a path of federated identity.
-pub(super) fn is_app_only(claims: &Claims<'_>) -> bool {
+pub(crate) fn is_app_only(claims: &Claims<'_>) -> bool {
     match claims.idtyp.as_deref() {
         Some(idtyp) => idtyp == "app",
         None => {
             !claims.has_scope()
                 && claims.sub.as_deref().is_some_and(|subject| {
                     subject.starts_with('/')
-                        || claims.oid.is_some_and(|object| object.as_str() == subject)
+                        || claims
+                            .oid
+                            .is_some_and(|object| object.as_str().eq_ignore_ascii_case(subject))
                 })
         }
     }

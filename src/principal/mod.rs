@@ -5,10 +5,28 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration, time::SystemTime};
 use serde::de::DeserializeOwned;
 
 use crate::{
+    diagnosis::{INFORMING_FORM, malformed_claims},
     ids::{AppId, ObjectId, TenantId},
     policy::{Dates, Origin, Policy},
     token::{Claims, Verified},
 };
+
+/// Gives a type with an `as_str` the same text as its `Display` and its serialised form.
+macro_rules! shown_as_its_code {
+    ($type:ty) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
 
 mod facets;
 
@@ -18,12 +36,15 @@ mod values;
 
 mod text;
 
+mod audit;
+
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 
-pub(crate) use self::facets::FacetSet;
 use self::text::Text;
+pub(crate) use self::{audit::AuditFields, facets::FacetSet, kind::is_app_only};
 pub use self::{
+    audit::AuditRecord,
     facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
     kind::{AgentStatus, PrincipalKind},
     values::{ClaimsError, ClientAuthentication, IdentityType, TokenVersion},
@@ -98,7 +119,7 @@ impl AgentPrincipal {
         } = *findings;
         let client = claims.client_id();
         let is_known_agent = client.is_some_and(|client| policy.knows_agent(origin.tenant, client));
-        let is_app_only = kind::is_app_only(claims);
+        let is_app_only = is_app_only(claims);
         let (kind, status) = kind::classify(claims, is_app_only, is_known_agent);
         let text = |value: &str| Text::of(claims.text, value);
         let texts = |values: &[Cow<'_, str>]| values.iter().map(|value| text(value)).collect();
@@ -146,6 +167,8 @@ impl AgentPrincipal {
             tracing::warn!(
                 target: "tower_entra",
                 claims = ?inner.malformed,
+                found = malformed_claims(claims.text, &inner.malformed),
+                hint = INFORMING_FORM,
                 "claims that are not in their form count as absent",
             );
         }
@@ -374,6 +397,13 @@ impl AgentPrincipal {
         &self.inner.malformed
     }
 
+    /// What an audit log should keep of this caller, to be serialized. The
+    /// [layer](crate::EntraAuthLayer) logs the same of every request that it admits.
+    #[must_use]
+    pub fn audit(&self) -> AuditRecord {
+        AuditRecord::of(self)
+    }
+
     /// Reads the claim set into a type of your own, for what has no method here.
     ///
     /// ```
@@ -414,7 +444,8 @@ impl fmt::Debug for AgentPrincipal {
     }
 }
 
-fn is_guest(claims: &Claims<'_>, tenant: TenantId, policy: &Policy) -> bool {
+/// Whether the claims say that their subject is a guest of this tenant.
+pub(crate) fn is_guest(claims: &Claims<'_>, tenant: TenantId, policy: &Policy) -> bool {
     let by_relationship = claims
         .relationships
         .as_ref()

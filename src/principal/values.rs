@@ -1,7 +1,7 @@
 //! Claims with a few values each, as types.
 
 /// The version of a token: the API's registration decides it, not the endpoint the client called.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum TokenVersion {
     /// `1.0`: what an API gets whose `requestedAccessTokenVersion` is `null` or 1.
@@ -20,6 +20,8 @@ impl TokenVersion {
         }
     }
 }
+
+shown_as_its_code!(TokenVersion);
 
 /// What Entra calls the caller: `idtyp`.
 ///
@@ -55,6 +57,8 @@ impl IdentityType {
     }
 }
 
+shown_as_its_code!(IdentityType);
+
 /// How a client proved who it is: `azpacr` or `appidacr`.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 #[non_exhaustive]
@@ -76,7 +80,19 @@ impl ClientAuthentication {
             _ => None,
         }
     }
+
+    /// The value of the claim, as in `2`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "0",
+            Self::Secret => "1",
+            Self::Assertion => "2",
+        }
+    }
 }
+
+shown_as_its_code!(ClientAuthentication);
 
 /// The claims do not fit the type that was asked for.
 ///

@@ -91,7 +91,8 @@ pub(crate) struct Claims<'j> {
 impl<'j> Claims<'j> {
     pub(super) fn parse(json: &'j [u8]) -> Result<Self, ErrorKind> {
         let text = std::str::from_utf8(json).map_err(|_| ErrorKind::MalformedClaims)?;
-        let raw: Members<'j> = read_object(text).map_err(|_| ErrorKind::MalformedClaims)?;
+        let mut raw = Members::default();
+        read_object(text, &mut raw).map_err(|_| ErrorKind::MalformedClaims)?;
         Self::from_members(text, raw).map_err(|WrongType| ErrorKind::MalformedClaims)
     }
 
@@ -138,7 +139,7 @@ impl<'j> Claims<'j> {
             acrs: informing.list("acrs", raw.acrs),
             xms_cc: informing.list("xms_cc", raw.xms_cc),
             groups: informing.list("groups", raw.groups),
-            has_groups_overage: has_groups_overage(raw.claim_names, raw.hasgroups.as_ref()),
+            has_groups_overage: informing.overage(raw.claim_names, raw.hasgroups),
             malformed: informing.malformed,
         })
     }
@@ -147,8 +148,12 @@ impl<'j> Claims<'j> {
         self.scp.is_some()
     }
 
+    /// Version 1.0 names the client in `appid`, version 2.0 in `azp`.
     pub(crate) fn client_id(&self) -> Option<AppId> {
-        self.azp.or(self.appid)
+        match self.ver.as_deref() {
+            Some("1.0") => self.appid,
+            _ => self.azp,
+        }
     }
 
     pub(crate) fn subject_has(&self, facet: crate::Facet) -> bool {
@@ -236,17 +241,6 @@ fn confirmation(value: Option<&Value<'_>>) -> Result<bool, WrongType> {
     }
 }
 
-/// Groups that did not fit are announced in `_claim_names` or `hasgroups`:
-/// [groups overage](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference#groups-overage-claim).
-/// `hasgroups` has no other value than true, so that it is there at all is the announcement.
-fn has_groups_overage(claim_names: Option<Value<'_>>, hasgroups: Option<&Value<'_>>) -> bool {
-    let named = match claim_names {
-        Some(Value::Object(names)) => names.iter().any(|name| name == "groups"),
-        _ => false,
-    };
-    named || hasgroups.is_some()
-}
-
 /// Reads claims that only inform, and keeps the names of those that are not in their form.
 #[derive(Default)]
 struct Informing {
@@ -274,6 +268,21 @@ impl Informing {
             .unwrap_or_default()
     }
 
+    /// Groups that did not fit are announced in `_claim_names` or by a true `hasgroups`:
+    /// [groups overage](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference#groups-overage-claim).
+    fn overage(&mut self, claim_names: Option<Value<'_>>, hasgroups: Option<Value<'_>>) -> bool {
+        let named = self.read("_claim_names", claim_names, |value| match value {
+            Value::Object(names) => Ok(Some(names.iter().any(|name| name == "groups"))),
+            _ => Err(WrongType),
+        });
+        let said = self.read("hasgroups", hasgroups, |value| match value {
+            Value::Bool(said) => Ok(Some(said)),
+            Value::Text(text) => text.parse().map(Some).map_err(|_| WrongType),
+            _ => Err(WrongType),
+        });
+        named == Some(true) || said == Some(true)
+    }
+
     /// Integers in a text, in a list of texts and integers, or alone.
     fn set(&mut self, name: &'static str, value: Option<Value<'_>>) -> Option<FacetSet> {
         self.read(name, value, |value| {
@@ -289,7 +298,7 @@ impl Informing {
                     })
                     .collect::<Option<Vec<_>>>()
                     .and_then(FacetSet::read),
-                Value::Null | Value::Bool | Value::Number(_) | Value::Object(_) => None,
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
             };
             set.map(Some).ok_or(WrongType)
         })
@@ -489,6 +498,10 @@ mod tests {
         assert!(parse(r#"{"_claim_names":{"groups":"src1"}}"#).has_groups_overage);
         assert!(parse(r#"{"hasgroups":true}"#).has_groups_overage);
         assert!(parse(r#"{"hasgroups":"true"}"#).has_groups_overage);
+        for no in [r#"{"hasgroups":false}"#, r#"{"hasgroups":"false"}"#, "{}"] {
+            assert!(!parse(no).has_groups_overage);
+            assert!(parse(no).malformed.is_empty());
+        }
         assert!(!parse(r#"{"_claim_names":{"roles":"src1"},"groups":["a"]}"#).has_groups_overage);
     }
 

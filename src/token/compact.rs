@@ -85,18 +85,32 @@ impl fmt::Debug for UnverifiedToken<'_> {
 
 /// Splits at the dots without allocating, however many there are.
 fn split(token: &str) -> Result<[&str; 3], ErrorKind> {
-    let mut segments = token.splitn(6, '.');
-    let mut next = || segments.next();
-    match (next(), next(), next(), next(), next(), next()) {
-        (Some(header), Some(payload), Some(signature), None, ..)
-            if !header.is_empty() && !payload.is_empty() && !signature.is_empty() =>
-        {
-            Ok([header, payload, signature])
-        }
+    let (header, rest) = split_at_dot(token).ok_or(ErrorKind::MalformedToken)?;
+    let (payload, signature) = split_at_dot(rest).ok_or(ErrorKind::MalformedToken)?;
+    if has_dot(signature.as_bytes()) {
         // RFC 7516, section 9: five segments are a JWE, some of which may be empty.
-        (_, _, _, _, Some(_), None) => Err(ErrorKind::EncryptedToken),
-        _ => Err(ErrorKind::MalformedToken),
+        return Err(match signature.split('.').count() {
+            3 => ErrorKind::EncryptedToken,
+            _ => ErrorKind::MalformedToken,
+        });
     }
+    if [header, payload, signature].contains(&"") {
+        return Err(ErrorKind::MalformedToken);
+    }
+    Ok([header, payload, signature])
+}
+
+fn split_at_dot(text: &str) -> Option<(&str, &str)> {
+    let (chunks, _) = text.as_bytes().as_chunks::<32>();
+    let before = 32 * chunks.iter().take_while(|chunk| !has_dot(*chunk)).count();
+    let rest = text.as_bytes().get(before..)?;
+    let at = before + rest.iter().position(|byte| *byte == b'.')?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// Looks at every byte, so that it can look at sixteen at a time.
+fn has_dot(text: &[u8]) -> bool {
+    text.iter().fold(false, |any, byte| any | (*byte == b'.'))
 }
 
 /// Decodes a segment behind the ones before, and tells where it is. Padding, white space, the `+/`
@@ -169,6 +183,27 @@ mod tests {
     fn five_segments_are_an_encrypted_token() {
         for token in ["a.b.c.d.e", "a..c.d.e", "...."] {
             assert_eq!(parse(token), Err(ErrorKind::EncryptedToken), "{token}");
+        }
+    }
+
+    #[test]
+    fn the_dots_are_found_wherever_they_are() {
+        // Every text of up to eight characters that are dots or not, with segments of every length
+        // around a chunk.
+        for dots in 0_u32..1 << 8 {
+            for len in [1, 31, 32, 33, 70] {
+                let segment = "a".repeat(len);
+                let pieces = (0..8).map(|at| if dots >> at & 1 == 1 { "." } else { &segment });
+                let token: String = pieces.collect();
+                let segments: Vec<_> = token.split('.').collect();
+                let expected = match segments.as_slice() {
+                    [_, _, _] if segments.contains(&"") => Err(ErrorKind::MalformedToken),
+                    [header, payload, signature] => Ok([*header, *payload, *signature]),
+                    [_, _, _, _, _] => Err(ErrorKind::EncryptedToken),
+                    _ => Err(ErrorKind::MalformedToken),
+                };
+                assert_eq!(split(&token), expected, "{token}");
+            }
         }
     }
 

@@ -19,7 +19,8 @@ pub(crate) struct Header {
 impl Header {
     pub(crate) fn parse(json: &[u8], allowed: &[SignatureAlgorithm]) -> Result<Self, ErrorKind> {
         let text = std::str::from_utf8(json).map_err(|_| ErrorKind::MalformedHeader)?;
-        let members: Members<'_> = read_object(text).map_err(|_| ErrorKind::MalformedHeader)?;
+        let mut members = Members::default();
+        read_object(text, &mut members).map_err(|_| ErrorKind::MalformedHeader)?;
         let algorithm = match &members.alg {
             Some(Value::Text(name)) => allowed.iter().find(|algorithm| algorithm.as_str() == name),
             _ => None,

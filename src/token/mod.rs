@@ -16,6 +16,8 @@ mod members;
 
 mod json;
 
+mod scan;
+
 mod number;
 
 #[cfg(any(test, fuzzing))]
@@ -28,5 +30,5 @@ pub(crate) use self::{
     header::MAX_KID,
     json::is_json_object,
     number::Number,
-    signature::{VerificationKey, VerifiedToken},
+    signature::{BadSignature, VerificationKey, VerifiedToken},
 };

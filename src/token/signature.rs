@@ -99,6 +99,13 @@ impl VerificationKey {
     }
 }
 
+impl UnverifiedToken<'_> {
+    /// The algorithm that the token says it was signed with, one of the allow-list.
+    pub(crate) fn algorithm(&self) -> SignatureAlgorithm {
+        self.header.algorithm
+    }
+}
+
 /// A token that its key does not vouch for, handed back.
 #[derive(Debug)]
 pub(crate) struct BadSignature<'t>(pub(crate) UnverifiedToken<'t>);
@@ -129,7 +136,7 @@ pub(crate) struct VerifiedToken {
 }
 
 impl VerifiedToken {
-    pub(super) fn payload(&self) -> &[u8] {
+    pub(crate) fn payload(&self) -> &[u8] {
         part(&self.decoded, &self.payload)
     }
 }

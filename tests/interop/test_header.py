@@ -1,7 +1,10 @@
 """The `Authorization` header: check 1, and the length of check 2."""
 
+import socket
+
 from case import WhoamiTest
 from mint import token
+from whoami import LIMIT
 
 
 class AuthorizationHeader(WhoamiTest):
@@ -91,3 +94,61 @@ class AuthorizationHeader(WhoamiTest):
         self.admitted(token(self.key, payload | {"padding": "x" * (room * 3 // 4 - 3)}))
         self.refused(token(self.key, payload | {"padding": "x" * (room * 3 // 4 + 3)}))
         self.refused(token(self.key, payload | {"padding": "x" * 40_000}))
+
+
+class Requests(WhoamiTest):
+    """Requests as no client would write them."""
+
+    def status(self, *lines: str | bytes) -> int:
+        """The status of a request for /whoami with these lines after its first."""
+        host, _, port = self.whoami.address.partition(":")
+        octets = [line if isinstance(line, bytes) else line.encode() for line in lines]
+        head = b"\r\n".join([b"GET /whoami HTTP/1.1", b"Host: x", b"Connection: close", *octets])
+        with socket.create_connection((host, int(port)), LIMIT) as connection:
+            connection.sendall(head + b"\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+        return int(answer.split(b" ", 2)[1])
+
+    def test_the_line_may_be_written_as_http_allows(self) -> None:
+        good = self.token()
+        for line in (
+            f"Authorization:Bearer {good}",
+            f"authorization:   Bearer {good}",
+            f"AUTHORIZATION:\tBearer {good} \t ",
+        ):
+            with self.subTest(line[:24]):
+                self.assertEqual(self.status(line), 200)
+
+    def test_two_lines_are_two_in_any_letter_case_and_place(self) -> None:
+        good = self.token()
+        for first, second in (("Authorization", "authorization"), ("AUTHORIZATION", "Authorization")):
+            lines = (f"{first}: Bearer {good}", "Accept: */*", f"{second}: Bearer {good}")
+            self.assertEqual(self.status(*lines), 400)
+        self.assertEqual(self.status(f"Authorization: Bearer {good}", "Authorization:"), 400)
+
+    def test_a_line_that_http_does_not_allow_is_an_invalid_request(self) -> None:
+        good = self.token()
+        half, rest = good[:100], good[100:]
+        for line in (
+            f"Authorization : Bearer {good}",
+            f"Authorization: Bearer {half}\r\n {rest}",
+            f"Authorization: Bearer\r\n\t{good}",
+            f"Authorization: Bearer {half}\0{rest}",
+            f"Authorization: Bearer {half}\r{rest}",
+            f"Authorization: Bearer {good}\0",
+            f"Authorization\0: Bearer {good}",
+            f"Authorization: Bearer {good}\x7f",
+        ):
+            with self.subTest(line=line[:24].encode()):
+                self.assertEqual(self.status(line), 400)
+
+    def test_what_looks_like_the_line_and_is_another_is_no_credentials(self) -> None:
+        good = self.token()
+        for name in ("Authorisation", "X-Authorization", "Authorization_", "Proxy-Authorization", "Cookie"):
+            with self.subTest(name):
+                self.assertEqual(self.status(f"{name}: Bearer {good}"), 401)
+        chunked = "0\r\nAuthorization: Bearer " + good
+        self.assertEqual(self.status("Transfer-Encoding: chunked\r\n", chunked), 401)
+
+    def test_a_line_without_end_is_refused(self) -> None:
+        self.assertIn(self.status("Authorization: Bearer " + "a" * 300_000), {401, 431})

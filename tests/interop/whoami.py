@@ -102,6 +102,23 @@ class Whoami:
         finally:
             connection.close()
 
+    def statuses(self, path: str, tokens: Sequence[str]) -> list[int]:
+        """The status for each bearer token, asked for one after the other on one connection."""
+        host, _, port = self.address.partition(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=LIMIT)
+        statuses = []
+        try:
+            for token in tokens:
+                connection.putrequest("GET", path)
+                connection.putheader("Authorization", f"Bearer {token}".encode())
+                connection.endheaders()
+                response = connection.getresponse()
+                response.read()
+                statuses.append(response.status)
+        finally:
+            connection.close()
+        return statuses
+
     def curl(self, path: str, token: str | None = None) -> Answer:
         """The same request, made by curl. The token is not on its command line."""
         completed = subprocess.run(

@@ -147,7 +147,7 @@ async fn a_bad_answer_keeps_the_old_keys() {
         encoded("gzip", &issuer),
         encoded("br", &issuer),
         encoded("identity, gzip", &issuer),
-        encoded("", &issuer),
+        encoded("x", &issuer),
         answer(""),
         answer(r#"{"keys":[{}]}"#),
     ];
@@ -179,6 +179,7 @@ async fn an_odd_answer_that_is_right_is_taken() {
         answer(big),
         answer(keys_among(&issuer, 99)),
         encoded("identity", &issuer),
+        encoded("", &issuer),
         html,
     ];
     let token = issuer.user().mint();
@@ -201,7 +202,8 @@ async fn a_retry_after_of_an_hour_counts_as_five_minutes() {
         ("120", 2 * MINUTE, 2 * MINUTE),
         ("-1", Duration::ZERO, SECOND),
         ("1.5", Duration::ZERO, SECOND),
-        ("Wed, 21 Oct 2099 07:28:00 GMT", Duration::ZERO, SECOND),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 5 * MINUTE, 5 * MINUTE),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", Duration::ZERO, SECOND),
     ] {
         let (client, validator) = scripted_for(&issuer, KeySettings::default());
         let mut busy = answer("");

@@ -9,6 +9,8 @@ mod support;
 
 mod client;
 
+mod log;
+
 mod rotation;
 
 mod flood;
@@ -33,3 +35,11 @@ mod life;
 
 mod connections;
 mod races;
+
+mod journal;
+
+#[cfg(feature = "metrics")]
+mod recorder;
+
+#[cfg(feature = "metrics")]
+mod metrics;

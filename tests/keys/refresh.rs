@@ -1,21 +1,16 @@
 //! What the scheduled refresh brings, and what it says about it.
 
-use std::{
-    cell::RefCell,
-    sync::{Arc, Mutex, Once},
-};
-
 use serde_json::{Value, json};
 use tokio::time;
 use tower_entra::{
     ErrorKind, KeySettings, KeyStatus,
     testing::{Fault, Issuer, KeyKind},
 };
-use tracing::{Event, Level, Subscriber, field::Visit, subscriber};
-use tracing_subscriber::{Layer, layer::Context, prelude::*, registry};
+use tracing::Level;
 
 use crate::{
     client::{Client, Reply, scripted},
+    log::Log,
     support::*,
 };
 
@@ -191,63 +186,3 @@ async fn no_log_holds_anything_of_a_token() {
 }
 
 const CHANGED: &str = "the signing keys have changed";
-
-/// Every event of this crate on the thread of one test, whose runtime has no other.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<(Level, String)>>>);
-
-thread_local! {
-    static LOG: RefCell<Log> = RefCell::default();
-}
-
-impl Log {
-    fn of_this_thread() -> Self {
-        // One for all tests: whether anybody listens is remembered for all threads alike.
-        static LISTENING: Once = Once::new();
-        LISTENING.call_once(|| subscriber::set_global_default(registry().with(Listener)).unwrap());
-        LOG.with_borrow_mut(|log| {
-            *log = Self::default();
-            log.clone()
-        })
-    }
-
-    fn count(&self, message: &str) -> usize {
-        let log = self.0.lock().unwrap();
-        log.iter()
-            .filter(|(_, text)| text.contains(message))
-            .count()
-    }
-
-    fn of_level(&self, level: Level) -> usize {
-        let log = self.0.lock().unwrap();
-        log.iter().filter(|(of, _)| *of == level).count()
-    }
-
-    fn text(&self) -> String {
-        let log = self.0.lock().unwrap();
-        log.iter().map(|(_, text)| text.as_str()).collect()
-    }
-}
-
-struct Listener;
-
-impl<S: Subscriber> Layer<S> for Listener {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if !event.metadata().target().starts_with("tower_entra") {
-            return;
-        }
-        let mut text = Text::default();
-        event.record(&mut text);
-        let level = *event.metadata().level();
-        LOG.with_borrow(|log| log.0.lock().unwrap().push((level, text.0)));
-    }
-}
-
-#[derive(Default)]
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        self.0.push_str(&format!("{field}={value:?}\n"));
-    }
-}

@@ -1,8 +1,9 @@
 //! What can cross threads, and what can be cloned.
 
 use tower_entra::{
-    AgentPrincipal, Authority, ConfigError, EntraAuth, EntraAuthLayer, Error, ErrorKind, Facets,
-    KeySettings, KeyStatus, TenantId, Tenants, Validator, ValidatorBuilder,
+    AgentPrincipal, Authority, ConfigError, Denial, DenialReason, EntraAuth, EntraAuthLayer, Error,
+    ErrorKind, Facets, KeySettings, KeyStatus, Require, RequireLayer, Requirement, TenantId,
+    Tenants, Validator, ValidatorBuilder,
 };
 
 const fn shared<T: Send + Sync + 'static>() {}
@@ -13,18 +14,25 @@ const _: () = {
     shared::<AgentPrincipal>();
     shared::<Authority>();
     shared::<ConfigError>();
+    shared::<Denial>();
     shared::<EntraAuth<()>>();
     shared::<EntraAuthLayer>();
     shared::<Error>();
     shared::<Facets>();
     shared::<KeySettings>();
+    shared::<Require<()>>();
+    shared::<RequireLayer>();
+    shared::<Requirement>();
     shared::<Tenants>();
     shared::<Validator>();
     shared::<ValidatorBuilder>();
     cloned::<AgentPrincipal>();
     cloned::<EntraAuthLayer>();
+    cloned::<RequireLayer>();
+    cloned::<Requirement>();
     cloned::<Error>();
     cloned::<Validator>();
+    copied::<DenialReason>();
     copied::<ErrorKind>();
     copied::<KeyStatus>();
     copied::<TenantId>();
@@ -33,4 +41,6 @@ const _: () = {
 #[test]
 fn an_error_is_small_enough_to_be_returned_by_value() {
     assert!(size_of::<Error>() <= 32);
+    // What clippy allows in a `Result`.
+    assert!(size_of::<Denial>() <= 128);
 }

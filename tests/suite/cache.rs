@@ -91,16 +91,18 @@ fn a_remembered_token_expires_all_the_same() {
     let token = issuer().user().expires_at(now() + 2).mint();
     admitted_by(&validator, &token);
     let limit = Instant::now() + Duration::from_secs(10);
-    let kind = block_on(async {
+    let error = block_on(async {
         loop {
             match validator.validate(&token).await {
-                Err(error) => return error.kind(),
+                Err(error) => return error,
                 Ok(_) => assert!(Instant::now() < limit),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
-    assert_eq!(kind, ErrorKind::Expired);
+    assert_eq!(error.kind(), ErrorKind::Expired);
+    let reason = error.to_string();
+    assert!(reason.contains(" s ago, at 20"), "{reason}");
     assert_eq!(remembered(&validator), 0);
 }
 

@@ -791,6 +791,15 @@ fn a_fraction_of_a_second_is_cut_off() {
 }
 
 #[test]
+fn a_date_beyond_the_year_9999_is_refused_even_by_a_fraction() {
+    let exp = |date: f64| issuer().user().claim("exp", date);
+    admitted(exp(253_402_300_799.0));
+    for date in [253_402_300_799.5, 253_402_300_800.0, -0.5] {
+        assert_eq!(refusal(exp(date)), ErrorKind::InvalidDates, "{date}");
+    }
+}
+
+#[test]
 fn a_token_of_28_hours_is_fine() {
     admitted(issuer().user().valid_for(28 * 3_600));
 }

@@ -13,13 +13,43 @@ mod shapes;
 
 mod wire;
 
+mod explanations;
+
+mod audit;
+
+mod logs;
+
+mod challenge;
+
+mod matrix;
+
+mod resource_metadata;
+
+mod cors;
+
+mod grpc;
+
 mod tower_contract;
 
 mod servers;
 
+mod requirement;
+
+mod requirement_table;
+
+mod require_layer;
+
 mod cache;
 
 mod configuration;
+
+#[cfg(feature = "metrics")]
+#[path = "../keys/recorder.rs"]
+#[expect(dead_code, reason = "the tests of the keys read the gauges")]
+mod recorder;
+
+#[cfg(feature = "metrics")]
+mod metrics;
 
 mod auto_traits;
 

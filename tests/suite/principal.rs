@@ -375,6 +375,37 @@ fn the_client_of_a_version_1_token_is_its_appid() {
 }
 
 #[test]
+fn the_client_is_read_from_the_claim_of_the_tokens_version_alone() {
+    let client = issuer().client_id();
+    let v2 = issuer().user().without_claim("azp").claim("appid", client);
+    assert_eq!(admitted(v2).client_id(), None);
+    let v1 = issuer().user().v1();
+    let v1 = v1.without_claim("appid").claim("azp", client);
+    assert_eq!(admitted(v1).client_id(), None);
+}
+
+#[test]
+fn an_application_is_its_own_subject_in_either_letter_case() {
+    let app = || issuer().application().without_claim("idtyp");
+    let object = OBJECT.to_uppercase();
+    for (what, token) in [
+        ("both", app().claim("oid", &object).claim("sub", &object)),
+        (
+            "the subject",
+            app().claim("oid", OBJECT).claim("sub", &object),
+        ),
+        (
+            "the object",
+            app().claim("oid", &object).claim("sub", OBJECT),
+        ),
+    ] {
+        let principal = admitted(token);
+        assert!(principal.is_app_only(), "{what}");
+        assert_eq!(principal.kind(), PrincipalKind::Application, "{what}");
+    }
+}
+
+#[test]
 fn a_guest_is_told_by_account_relationship_or_provider() {
     let user = || issuer().user();
     for (what, token, expected) in [
@@ -473,3 +504,5 @@ fn claims_written_with_escapes_read_the_same() {
     assert_eq!(principal.token_id(), Some("é"));
     assert_eq!(principal.issuer(), issuer().v2_issuer());
 }
+
+const OBJECT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d4a";

@@ -144,7 +144,7 @@ impl Caller {
     }
 
     fn client(&self) -> Option<&'static str> {
-        self.azp.or(self.appid)
+        if self.is_v1 { self.appid } else { self.azp }
     }
 
     fn has(claim: Option<&FacetClaim>, facet: u32) -> bool {
@@ -166,7 +166,8 @@ impl Caller {
 
     /// Checks 11 to 13.
     fn refusal(&self) -> Option<ErrorKind> {
-        let is_id_token = !self.has_scope() && (self.client().is_none() || self.mark.is_some());
+        let names_a_client = self.azp.is_some() || self.appid.is_some();
+        let is_id_token = !self.has_scope() && (!names_a_client || self.mark.is_some());
         if is_id_token {
             return Some(ErrorKind::IdToken);
         }

@@ -1,11 +1,18 @@
 //! One issuer for all tests that leave it as it is, and short ways to ask.
 
-use std::sync::OnceLock;
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    sync::{Once, OnceLock},
+};
 
+use serde_json::Value;
 use tower_entra::{
-    AgentPrincipal, ErrorKind, Validator,
+    AgentPrincipal, Error, ErrorKind, Validator,
     testing::{Issuer, TokenBuilder},
 };
+use tracing::Level;
+use tracing_subscriber::{filter::dynamic_filter_fn, prelude::*};
 
 /// The issuer that tests share. Whoever rotates or breaks keys starts one of its own.
 pub(crate) fn issuer() -> &'static Issuer {
@@ -54,6 +61,19 @@ pub(crate) fn refusal_by(validator: &Validator, token: &str) -> ErrorKind {
     }
 }
 
+/// The whole error with which this token is refused.
+#[track_caller]
+pub(crate) fn error_by(validator: &Validator, token: &str) -> Error {
+    let verdict = block_on(async {
+        validator.ready().await;
+        validator.validate(token).await
+    });
+    match verdict {
+        Ok(principal) => panic!("admitted: {principal:?}"),
+        Err(error) => error,
+    }
+}
+
 fn verdict(validator: &Validator, token: &str) -> Result<AgentPrincipal, ErrorKind> {
     block_on(async {
         validator.ready().await;
@@ -62,6 +82,75 @@ fn verdict(validator: &Validator, token: &str) -> Result<AgentPrincipal, ErrorKi
             .await
             .map_err(|error| error.kind())
     })
+}
+
+/// Everything that was logged meanwhile on this thread, at every level, as an operator reads it.
+pub(crate) fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
+    listen(Listening::Everything, work)
+}
+
+/// The audit events that were made meanwhile on this thread, at the level `info`.
+pub(crate) fn audited<T>(work: impl FnOnce() -> T) -> (T, Vec<Value>) {
+    let (result, log) = listen(Listening::Audit, work);
+    let events = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    (result, events.collect())
+}
+
+/// What is kept of what is logged on a thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listening {
+    Nothing,
+    Everything,
+    Audit,
+}
+
+thread_local! {
+    static LISTENING: Cell<Listening> = const { Cell::new(Listening::Nothing) };
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+fn listen<T>(to: Listening, work: impl FnOnce() -> T) -> (T, String) {
+    static LISTENER: Once = Once::new();
+    // One for all tests: whether anybody listens is remembered for all threads alike.
+    LISTENER.call_once(|| {
+        let everything = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(|| Log)
+            .with_filter(dynamic_filter_fn(|_, _| {
+                LISTENING.get() == Listening::Everything
+            }));
+        let audit = tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(|| Log)
+            .with_filter(dynamic_filter_fn(|metadata, _| {
+                LISTENING.get() == Listening::Audit
+                    && metadata.target() == "tower_entra::audit"
+                    && *metadata.level() <= Level::INFO
+            }));
+        let listener = tracing_subscriber::registry().with(everything).with(audit);
+        tracing::subscriber::set_global_default(listener).unwrap();
+    });
+    LOG.with_borrow_mut(Vec::clear);
+    LISTENING.set(to);
+    let result = work();
+    LISTENING.set(Listening::Nothing);
+    let log = LOG.with_borrow_mut(std::mem::take);
+    (result, String::from_utf8(log).unwrap())
+}
+
+/// Writes to the log of the thread that it is on.
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 pub(crate) fn now() -> i64 {

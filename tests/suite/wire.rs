@@ -1,4 +1,5 @@
-//! What is answered, byte for byte.
+//! What reaches the service inside, and what is answered otherwise. Every kind of refusal with every
+//! setting is [`matrix`](super::matrix)'s.
 
 use std::sync::{
     Arc,
@@ -183,96 +184,6 @@ fn the_scheme_is_read_in_any_letter_case_and_may_be_followed_by_spaces() {
 }
 
 #[test]
-fn a_bad_token_is_invalid_with_a_fixed_description() {
-    let user = || issuer().user();
-    for (token, description) in [
-        ("null".to_owned(), "the token is malformed"),
-        ("a.b.c.d.e".to_owned(), "the token is encrypted"),
-        (
-            user().claim("x", "x".repeat(20_000)).mint(),
-            "the token is too large",
-        ),
-        (
-            user().header_text("[]").mint(),
-            "the token header is malformed",
-        ),
-        (
-            user().header("alg", "none").mint(),
-            "the token algorithm is not allowed",
-        ),
-        (
-            user().without_header("kid").mint(),
-            "the token key id is absent or malformed",
-        ),
-        (
-            user().header("typ", "dpop+jwt").mint(),
-            "the token type is not supported",
-        ),
-        (
-            user().header("crit", ["x"]).mint(),
-            "the token header has an unsupported parameter",
-        ),
-        (
-            user().signed_by_stranger().mint(),
-            "the token signature could not be verified",
-        ),
-        (
-            user().payload("[]").mint(),
-            "the token claims are malformed",
-        ),
-        (
-            user().claim("ver", "3.0").mint(),
-            "the token version is not supported",
-        ),
-        (
-            user().claim("tid", "x").mint(),
-            "the token tenant is absent or malformed",
-        ),
-        (
-            user().claim("iss", "x").mint(),
-            "the token issuer is not accepted",
-        ),
-        (
-            user().tenant("dd0f374e-74a5-4996-af69-500cda64057a").mint(),
-            "the token tenant is not allowed",
-        ),
-        (
-            user().audience("x").mint(),
-            "the token audience is not accepted",
-        ),
-        (
-            user().without_claim("exp").mint(),
-            "the token dates are absent or malformed",
-        ),
-        (user().expired().mint(), "the token has expired"),
-        (
-            user()
-                .claim("nbf", 3_000_000_000_u64)
-                .expires_at(3_000_000_001)
-                .mint(),
-            "the token is not yet valid",
-        ),
-        (
-            issuer().id_token().mint(),
-            "an ID token is not an access token",
-        ),
-        (
-            user().claim("idtyp", "app").mint(),
-            "the token claims contradict one another",
-        ),
-        (
-            user().claim("cnf", serde_json::json!({})).mint(),
-            "the token is sender-constrained",
-        ),
-    ] {
-        let expected = format!(
-            "Bearer realm=\"api\", error=\"invalid_token\", error_description=\"{description}\""
-        );
-        send(&layer(), bearer(&token)).is(StatusCode::UNAUTHORIZED, Some(&expected));
-    }
-}
-
-#[test]
 fn an_unknown_key_and_a_bad_signature_are_answered_alike() {
     let unknown = send(
         &layer(),
@@ -296,41 +207,6 @@ fn a_token_that_grants_nothing_is_forbidden() {
         StatusCode::FORBIDDEN,
         Some("Bearer realm=\"api\", error=\"insufficient_scope\""),
     );
-}
-
-#[test]
-fn resource_metadata_stands_in_every_challenge_and_scopes_in_the_first() {
-    let metadata = "https://api.example/.well-known/oauth-protected-resource";
-    let layer = layer()
-        .with_resource_metadata(metadata)
-        .unwrap()
-        .with_scopes(["a", "b"])
-        .unwrap();
-    let begin = format!("Bearer realm=\"api\", resource_metadata=\"{metadata}\"");
-    for (request, status, rest) in [
-        (
-            Request::new(()),
-            StatusCode::UNAUTHORIZED,
-            ", scope=\"a b\"",
-        ),
-        (
-            with_headers(&["Bearer"]),
-            StatusCode::BAD_REQUEST,
-            ", error=\"invalid_request\", error_description=\"the Authorization header is malformed\"",
-        ),
-        (
-            bearer("x"),
-            StatusCode::UNAUTHORIZED,
-            ", error=\"invalid_token\", error_description=\"the token is malformed\"",
-        ),
-        (
-            bearer(&issuer().application().without_claim("roles").mint()),
-            StatusCode::FORBIDDEN,
-            ", error=\"insufficient_scope\"",
-        ),
-    ] {
-        send(&layer, request).is(status, Some(&format!("{begin}{rest}")));
-    }
 }
 
 #[test]
@@ -460,31 +336,6 @@ fn a_hook_builds_another_body_and_leaves_status_and_challenge() {
 }
 
 #[test]
-fn a_denial_of_a_handler_becomes_a_challenge_with_all_scopes() {
-    let deny = |denial: Denial| {
-        let inner = service_fn(move |_: Request<()>| {
-            let mut response = Response::new(String::new());
-            response.extensions_mut().insert(denial.clone());
-            async move { Ok::<_, Error>(response) }
-        });
-        let request = bearer(&issuer().user().mint());
-        block_on(layer().layer(inner).oneshot(request)).unwrap()
-    };
-    let response = deny(Denial::new());
-    assert_eq!(response.status(), StatusCode::FORBIDDEN);
-    assert_eq!(
-        response.headers()[WWW_AUTHENTICATE],
-        "Bearer realm=\"api\", error=\"insufficient_scope\""
-    );
-    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
-    let response = deny(Denial::new().with_scopes(["Orders.Read", "a b", "\"", "Orders.Write"]));
-    assert_eq!(
-        response.headers()[WWW_AUTHENTICATE],
-        "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"Orders.Read Orders.Write\""
-    );
-}
-
-#[test]
 fn a_hook_takes_no_header_away() {
     let layer = layer().refusal_body(|_: &Error, headers: &mut HeaderMap| {
         headers.clear();
@@ -519,51 +370,6 @@ fn the_innermost_layer_answers_a_denial_and_the_body_stays_the_handlers() {
     assert_eq!(response.body(), "the handler's own");
     let error = response.extensions().get::<Error>().unwrap();
     assert_eq!(error.kind(), ErrorKind::Denied);
-}
-
-#[test]
-fn a_client_that_can_answer_a_claims_challenge_gets_one_and_others_do_not() {
-    for (capability, status, challenge) in [
-        (
-            "cp1",
-            StatusCode::UNAUTHORIZED,
-            // base64 of {"access_token":{"acrs":{"essential":true,"value":"c1"}}}
-            format!(
-                "Bearer realm=\"\", authorization_uri=\"{}/{}/oauth2/v2.0/authorize\", \
-                 error=\"insufficient_claims\", \
-                 claims=\"eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19\"",
-                issuer().url(),
-                issuer().tenant_id(),
-            ),
-        ),
-        (
-            "other",
-            StatusCode::FORBIDDEN,
-            "Bearer realm=\"api\", error=\"insufficient_scope\"".to_owned(),
-        ),
-    ] {
-        let token = issuer().user().claim("xms_cc", [capability]);
-        let caller = crate::support::admitted(token.clone());
-        let denial = Denial::for_authentication_context(&caller, "c1");
-        let response = denied(denial, &token.mint());
-        assert_eq!(response.status(), status);
-        assert_eq!(response.headers()[WWW_AUTHENTICATE], challenge);
-        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
-    }
-}
-
-#[test]
-fn a_stronger_sign_in_is_asked_for_in_the_words_of_rfc_9470_where_wanted() {
-    let response = denied(
-        Denial::for_acr_values(["c1", "a b", "c2"]),
-        &issuer().user().mint(),
-    );
-    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(
-        response.headers()[WWW_AUTHENTICATE],
-        "Bearer realm=\"api\", error=\"insufficient_user_authentication\", \
-         error_description=\"a stronger sign-in is needed\", acr_values=\"c1 c2\""
-    );
 }
 
 #[test]

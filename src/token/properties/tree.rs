@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Tree {
     Null,
-    Bool,
+    Bool(bool),
     Integer(i64),
     /// A whole number that 64 bits with a sign cannot hold.
     Huge,
@@ -102,8 +102,8 @@ impl<'j> Visitor<'j> for Planter {
         Ok(Tree::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
-        Ok(Tree::Bool)
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Bool(value))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Tree, E> {

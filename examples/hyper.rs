@@ -1,0 +1,114 @@
+//! Without axum: hyper, a plain `tower::service_fn`, and [`EntraAuthLayer`] around it.
+//!
+//! ```text
+//! cargo run --example hyper             # shows some answers, then serves for you to try
+//! cargo run --example hyper -- --once   # shows the answers; fails if one is unexpected
+//! ```
+//!
+//! As in the quickstart, an [`Issuer`] on loopback stands for Entra.
+
+use std::{
+    convert::Infallible, env, error::Error as StdError, io, net::Ipv4Addr, process::ExitCode,
+};
+
+use http::{Request, Response, StatusCode, header::AUTHORIZATION};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+use tower::{ServiceBuilder, service_fn};
+use tower_entra::{AgentPrincipal, Denial, EntraAuthLayer, Validator, testing::Issuer};
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, Box<dyn StdError>> {
+    let once = env::args().skip(1).any(|argument| argument == "--once");
+    let issuer = Issuer::start().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let server = tokio::spawn(serve(listener, issuer.validator()));
+
+    let agent = issuer.agent_on_behalf_of("alice").mint();
+    let alice = issuer.user().mint();
+    println!("URL='{url}'\nAGENT='{agent}'\nALICE='{alice}'\n");
+    let mut surprises = 0_u8;
+    for (path, caller, expected) in [
+        ("/", None, "401 Unauthorized: "),
+        ("/", Some(("ALICE", &alice)), "200 OK: hello, user"),
+        (
+            "/",
+            Some(("AGENT", &agent)),
+            "200 OK: hello, agent_on_behalf_of_user",
+        ),
+        (
+            "/agents",
+            Some(("AGENT", &agent)),
+            "200 OK: hello, agent_on_behalf_of_user",
+        ),
+        (
+            "/agents",
+            Some(("ALICE", &alice)),
+            "403 Forbidden: agents only",
+        ),
+    ] {
+        print!("curl -i \"$URL{path}\"");
+        let mut request = Request::get(format!("{url}{path}"));
+        if let Some((variable, token)) = caller {
+            print!(" -H \"Authorization: Bearer ${variable}\"");
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let response = client.request(request.body(Empty::<Bytes>::new())?).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        let answer = format!("{status}: {}", String::from_utf8_lossy(&body));
+        println!("\n  {answer}");
+        if answer != expected {
+            eprintln!("  expected {expected}");
+            surprises += 1;
+        }
+    }
+    if !once {
+        println!("\nServing at {url} until Ctrl-C.");
+        server.await??;
+    }
+    Ok(ExitCode::from(surprises.min(1)))
+}
+
+async fn serve(listener: TcpListener, validator: Validator) -> io::Result<()> {
+    let service = ServiceBuilder::new()
+        .layer(EntraAuthLayer::new(validator))
+        .service(service_fn(hello));
+    // With a timer, a connection that sends no request is closed after 30 s.
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new());
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let service = TowerToHyperService::new(service.clone());
+        tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+/// An ordinary handler. Whoever comes this far was admitted: the layer has answered all others.
+async fn hello(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Some(caller) = request.extensions().get::<AgentPrincipal>() else {
+        // Nobody has put the layer around this.
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        return Ok(response);
+    };
+    if request.uri().path() == "/agents" && !caller.is_agent() {
+        // The layer makes 403 of it, and adds the challenge.
+        let mut response = Response::new(Full::from("agents only"));
+        response.extensions_mut().insert(Denial::new());
+        return Ok(response);
+    }
+    let greeting = format!("hello, {}", caller.kind().as_str());
+    Ok(Response::new(Full::from(greeting)))
+}

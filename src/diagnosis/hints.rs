@@ -1,0 +1,207 @@
+//! What to change, in fixed sentences. Nothing from a request, a token or a configuration stands in
+//! them, so they are safe wherever a text may stand, a challenge included.
+
+use crate::error::ErrorKind;
+
+macro_rules! hints {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $($(#[$doc])* pub(crate) const $name: &str = $text;)*
+
+        #[cfg(test)]
+        const ALL: &[&str] = &[$($name),*];
+    };
+}
+
+hints! {
+    SEND_A_TOKEN = "Send the access token in the header Authorization, after the word Bearer and a \
+        space.";
+    OTHER_SCHEME = "Send an access token with the scheme Bearer: this API reads no other credentials.";
+    PROOF_OF_POSSESSION = "Ask for a plain bearer token: this API checks no proofs of possession, so \
+        the client must not turn on DPoP or PoP for it.";
+    ONE_HEADER = "Send one Authorization header: often the client sets one and a gateway or an HTTP \
+        library adds another.";
+    ONE_TOKEN = "Send the word Bearer, one space, and the token alone, without quotes, commas or a \
+        second word.";
+    TOO_LARGE = "Make the token smaller, for example by limiting its groups claim to groups assigned \
+        to the application, or raise max_token_size.";
+    UNSET_VARIABLE = "Mend the client: it sent the text of a variable that held no token.";
+    NOT_A_JWT = "Send the access token as it came from the token endpoint: three parts of base64url \
+        with dots between them, neither cut short nor encoded again, and no secret or API key.";
+    ENCRYPTED = "Turn token encryption off in the API's registration (tokenEncryptionKeyId): this API \
+        holds no key to open an encrypted token.";
+    BAD_HEADER = "Send the token as it came from the token endpoint: Entra writes no such header.";
+    ALGORITHM = "Send a token of Entra, which signs with RS256; if your authority signs otherwise, list \
+        its algorithm with algorithms.";
+    KEY_ID = "Send a token of Entra, which names its signing key by kid in the header of every token.";
+    TOKEN_TYPE = "Send the access token: another kind of token stands in its place.";
+    PROOF_AS_TOKEN = "Send a plain bearer access token: this is a proof of possession, which this API \
+        does not check.";
+    UNSUPPORTED = "Send a token of Entra, which uses none of crit, b64, zip, enc and nested tokens.";
+    NO_KEYS_YET = "Check that this machine reaches the authority over HTTPS (DNS, proxy, firewall, \
+        certificate store) and that authority and tenant are right; nothing else needs to be done, keys \
+        are fetched again by themselves.";
+    KEYS_FAILING = "Check that this machine still reaches the authority: an unknown key could not be \
+        looked up, while tokens of known keys are admitted as before.";
+    KEYS_BUSY = "Try again: the key was not there within the wait; if this goes on, raise \
+        KeySettings::with_wait or with_max_waiters.";
+    UNKNOWN_KEY = "Check that the token comes from the configured authority: other clouds and Entra \
+        External ID (ciamlogin.com) have keys of their own, and an API with its own signing key or a \
+        claims-mapping policy needs app_id (?appid=); otherwise the token is forged or its key withdrawn.";
+    OWN_KEYS = "If the API has its own signing key or a claims-mapping policy, set app_id so that keys \
+        are asked for with ?appid=; otherwise the token is forged or its key was withdrawn.";
+    BAD_SIGNATURE = "Send the token unchanged, as it came from the token endpoint: it was altered or \
+        cut, or somebody else signed it.";
+    GRAPH = "Ask for a token for this API (scope api://<client id>/.default): nobody but Microsoft Graph \
+        can verify and accept a token for Microsoft Graph.";
+    MANAGEMENT = "Ask for a token for this API (scope api://<client id>/.default): one for Azure \
+        Resource Manager is good for nothing else.";
+    EXCHANGE = "Treat this as a leaked credential: a token for AzureADTokenExchange is how an agent or a \
+        workload signs in and belongs at the token endpoint alone; find out who sends it here, and revoke \
+        or rotate what it was got with.";
+    /// Nobody has vouched for the token.
+    EXCHANGE_CLAIMED = "Find out who sends this: if the token is genuine it is a leaked credential, since \
+        one for AzureADTokenExchange belongs at the token endpoint alone, and what it was got with must be \
+        revoked or rotated.";
+    BAD_CLAIMS = "Look for a claims-mapping policy, or a custom claims provider, that writes this claim: \
+        Entra itself does not.";
+    SCP_AND_ROLES = "Send the token as Entra issues it: scp is one string with spaces, roles a list of \
+        strings.";
+    VERSION = "Set api.requestedAccessTokenVersion of the API's registration to 2: Entra's access tokens \
+        are of version 1.0 or 2.0.";
+    NO_TENANT = "Send an access token of a Microsoft Entra tenant, which always has tid; those of Azure AD \
+        B2C have none and are not served.";
+    B2C = "Use an Entra tenant or Entra External ID: Azure AD B2C is not served, because its tokens name \
+        no tenant.";
+    TENANT_FORM = "Send the token as Entra issues it: tid is the tenant's GUID, not a domain, not common \
+        or organizations, and not a template.";
+    TENANT_CASE = "Send the token as Entra issues it: tid is in lower case there, and so is the tenant in \
+        iss.";
+    NO_V1_ISSUER = "Set api.requestedAccessTokenVersion of the API's registration to 2 (null or 1 makes \
+        Entra issue version 1.0, whatever endpoint the client calls), or name the version 1.0 issuer with \
+        Authority::with_v1_issuer.";
+    NO_ISSUER = "Send an access token of Entra, which always has iss.";
+    TEMPLATE_ISSUER = "Send a token of Entra: iss holds the placeholder that stands in the discovery \
+        document of common and organizations, where a token has its tenant's GUID.";
+    EXTERNAL_ID_TOKEN = "If the API serves Entra External ID, set the authority to Authority::custom with \
+        https://<tenant id>.ciamlogin.com: issuer and keys there are others.";
+    WORKFORCE_TOKEN = "Let the client ask the External ID tenant at ciamlogin.com, or set the authority to \
+        the cloud that the token names: issuer and keys at ciamlogin.com are others.";
+    V1_1_ISSUER = "Set api.requestedAccessTokenVersion of the API's registration to 2: an issuer that ends \
+        in v1.1 is not accepted.";
+    OTHER_CLOUD = "Set the authority to the token's cloud (Authority::public, us_government or china), or \
+        let the client ask the authority that is configured here.";
+    ISSUER_SLASH = "Send the token as Entra issues it: iss is compared exactly, and only the slash at the \
+        end differs.";
+    ISSUER_CASE = "Send the token as Entra issues it: iss is compared exactly, and only upper and lower \
+        case differ.";
+    VERSION_AND_ISSUER = "Send the token as Entra issues it: ver names one version and iss has the form of \
+        the other.";
+    TENANT_AND_ISSUER = "Send the token as Entra issues it: the tenant in iss is not the one in tid.";
+    ISSUER_ALIAS = "Send a token of Entra: an alias of the authority's host may be configured somewhere \
+        else, but never stands in iss.";
+    FOREIGN_ISSUER = "Configure the authority that issues the token, or send a token of the one that is \
+        configured.";
+    OTHER_TENANT = "Let the client ask for the token in one of the API's own tenants, by its GUID and not by \
+        common or organizations, or add the caller's tenant to Tenants.";
+    GUEST_ELSEWHERE = "Let the client ask for the token in the API's own tenant, where the person has to be \
+        invited: the token is of a tenant in which the person is a guest.";
+    PERSONAL_ACCOUNT = "Let the person sign in with a work or school account, or allow personal Microsoft \
+        accounts with Tenants::any.";
+    KEY_OF_OTHER_ISSUER = "Do not accept this token: a key that the authority publishes for another tenant \
+        or issuer has signed it.";
+    KEY_WITHOUT_ISSUER = "Configure one tenant with Tenants::single, whose discovery document vouches for \
+        its keys: this key names no issuer.";
+    KEY_OF_OTHER_CLOUD = "Set the authority to the cloud of the key that signed; only if the authority's \
+        documents are wrong use danger_accept_keys_of_other_clouds.";
+    NO_AUDIENCE = "Ask for an access token with a scope of this API, such as api://<client id>/.default: \
+        the token names no audience.";
+    AUDIENCE_FORMS = "List both forms as audiences, or set api.requestedAccessTokenVersion of the API's \
+        registration to 2 and list its client id: version 1.0 tokens carry what the client asked for \
+        (api://...), version 2.0 tokens always the client id.";
+    AUDIENCE_SLASH = "List the audience with the slash as well, or ask without it: a version 1.0 token \
+        repeats the identifier as the client wrote it, and it is compared exactly.";
+    AUDIENCE_CASE = "List the audience in the token's spelling as well, or ask for it in the configured one: \
+        upper and lower case are compared exactly.";
+    OTHER_AUDIENCE = "Ask for a token with a scope of this API, such as api://<client id>/.default, or add \
+        the token's audience to this API's audiences if both are the same registration.";
+    DATES = "Send an access token of Entra, which has exp, and nbf and iat before it, in seconds since 1970.";
+    EXPIRED = "Get a new token: clients must ask for one before the old one expires instead of keeping it.";
+    EXPIRED_BY_A_LITTLE = "Get a new token, and check that the clock of this machine is right (NTP); the \
+        allowed clock skew can be raised to 300 s with clock_skew.";
+    CLOCK = "Check that the clock of this machine is right (NTP): it is behind that of Entra; the allowed \
+        clock skew can be raised to 300 s with clock_skew.";
+    CLOCK_BEFORE_1970 = "Set the clock of this machine: while it stands before 1970 every token has expired.";
+    ID_TOKEN = "Send the access token instead of the ID token: ask for a scope of this API, such as \
+        api://<client id>/.default, and use access_token of the answer.";
+    CONTRADICTION = "Look for a claims-mapping policy, or a custom claims provider, that overwrites who is \
+        calling: Entra itself issues no such token.";
+    SENDER_CONSTRAINED = "Ask for a plain bearer token: the client must not turn on proof of possession (PoP, \
+        mTLS) for this API, which checks no proofs.";
+    NO_ROLE = "Assign an app role of this API to the calling application and get a new token; managed \
+        identities cache tokens for up to 24 h, so a new role can take that long to show.";
+    NO_SCOPE = "Let the client ask for a scope that this API exposes, and have the user or an administrator \
+        consent to it.";
+    NO_GRANT = "Give the caller a scope (for users) or an app role (for applications) of this API and get a \
+        new token; managed identities cache tokens for up to 24 h.";
+    DENIED = "Compare the caller with what the route asks for: the token was good, and the application's own \
+        policy refused its bearer.";
+    /// For a caller of whom nothing is known, though it was admitted.
+    ASK_FOR_FACETS = "To tell agents from others, ask for xms_act_fct, xms_sub_fct, xms_par_app_azp, xms_idrel \
+        and idtyp under optionalClaims.accessToken of the API's registration.";
+    /// For claims that only inform and are not in their form.
+    INFORMING_FORM = "The facets xms_act_fct, xms_sub_fct and xms_tnt_fct, and xms_idrel, are integers with \
+        spaces between them in one string; look for a claims-mapping policy that writes these claims.";
+}
+
+/// What to change when nothing but the kind is known.
+pub(crate) fn of_kind(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::MissingToken => SEND_A_TOKEN,
+        ErrorKind::MultipleCredentials => ONE_HEADER,
+        ErrorKind::MalformedAuthorization => ONE_TOKEN,
+        ErrorKind::TokenTooLarge => TOO_LARGE,
+        ErrorKind::MalformedToken => NOT_A_JWT,
+        ErrorKind::EncryptedToken => ENCRYPTED,
+        ErrorKind::MalformedHeader => BAD_HEADER,
+        ErrorKind::AlgorithmNotAllowed => ALGORITHM,
+        ErrorKind::InvalidKeyId => KEY_ID,
+        ErrorKind::UnsupportedTokenType => TOKEN_TYPE,
+        ErrorKind::UnsupportedHeader => UNSUPPORTED,
+        ErrorKind::KeysUnavailable => NO_KEYS_YET,
+        ErrorKind::UnknownKey => UNKNOWN_KEY,
+        ErrorKind::InvalidSignature => BAD_SIGNATURE,
+        ErrorKind::GraphToken => GRAPH,
+        ErrorKind::MalformedClaims => BAD_CLAIMS,
+        ErrorKind::UnsupportedVersion => VERSION,
+        ErrorKind::InvalidTenant => NO_TENANT,
+        ErrorKind::IssuerMismatch => FOREIGN_ISSUER,
+        ErrorKind::TenantNotAllowed => OTHER_TENANT,
+        ErrorKind::KeyNotForIssuer => KEY_OF_OTHER_ISSUER,
+        ErrorKind::AudienceMismatch => OTHER_AUDIENCE,
+        ErrorKind::InvalidDates => DATES,
+        ErrorKind::Expired => EXPIRED,
+        ErrorKind::NotYetValid => CLOCK,
+        ErrorKind::IdToken => ID_TOKEN,
+        ErrorKind::ContradictoryClaims => CONTRADICTION,
+        ErrorKind::SenderConstrained => SENDER_CONSTRAINED,
+        ErrorKind::NothingGranted => NO_GRANT,
+        ErrorKind::Denied => DENIED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX_HINT: usize = 400;
+
+    #[test]
+    fn a_hint_is_one_sentence_of_characters_that_may_stand_anywhere() {
+        for hint in ALL {
+            let fits = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            assert!(hint.bytes().all(fits), "{hint}");
+            assert!(hint.ends_with('.') && !hint.contains(". "), "{hint}");
+            assert!(!hint.contains("  ") && hint.len() <= MAX_HINT, "{hint}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! How does a denial look on the wire?
+
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, WWW_AUTHENTICATE},
+};
+
+use super::{
+    RefusalBody,
+    rejection::{insufficient_authentication, insufficient_claims, insufficient_scope},
+};
+use crate::requirement::{Demand, Denial};
+
+/// The answer to a [`Denial`] before a layer outside completes it, which is good without, too.
+pub(super) fn deny<ResBody>(denial: Denial, body: &impl RefusalBody<ResBody>) -> Response<ResBody> {
+    let mut headers = HeaderMap::with_capacity(4);
+    let body = body.denial_body(&denial, &mut headers);
+    // After the hook, which adds to these and takes none of them away.
+    if let Some(challenge) = denial.challenge() {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = Response::new(body);
+    *response.status_mut() = denial.status();
+    *response.headers_mut() = headers;
+    response.extensions_mut().insert(denial);
+    response
+}
+
+impl Denial {
+    /// The status of the answer: 403, or 401 where another sign-in or a token would change it. 500
+    /// if it is the server's own mistake.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self.demand() {
+            Demand::Permission { .. } => StatusCode::FORBIDDEN,
+            Demand::ClaimsChallenge { .. } | Demand::Authentication { .. } | Demand::Token => {
+                StatusCode::UNAUTHORIZED
+            }
+            Demand::Layer => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The value of `WWW-Authenticate`, but for what an [`EntraAuthLayer`](crate::EntraAuthLayer)
+    /// outside adds: `realm`, `resource_metadata`, the scopes to ask for without a token, and the
+    /// `authorization_uri` of a claims challenge. `None` with status 500.
+    #[must_use]
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        let begin = || "Bearer".to_owned();
+        let challenge = match self.demand() {
+            Demand::Permission { scopes } => insufficient_scope(begin(), scopes),
+            Demand::ClaimsChallenge { claims, .. } => insufficient_claims(None, claims),
+            Demand::Authentication { acr_values } => {
+                insufficient_authentication(begin(), acr_values)
+            }
+            // RFC 6750 has no challenge without a parameter.
+            Demand::Token => HeaderValue::from_static("Bearer realm=\"\""),
+            Demand::Layer => return None,
+        };
+        Some(challenge)
+    }
+}

@@ -1,0 +1,197 @@
+//! A requirement, and why it does not hold, in words for the operator: configured names and what the
+//! caller was found to be, and nothing else of its token.
+
+use std::fmt::{self, Write};
+
+use super::{
+    DenialReason, Requirement,
+    rule::{Lack, Rule, is_delegated},
+};
+use crate::principal::{AgentPrincipal, AgentStatus, PrincipalKind};
+
+impl Rule {
+    /// Everything that lacks, in the order in which it is asked for.
+    pub(super) fn explain(&self, caller: &AgentPrincipal) -> String {
+        let mut text = String::new();
+        self.write_lacks(caller, &mut text)
+            .expect("a String takes every text");
+        text
+    }
+
+    fn write_lacks(&self, caller: &AgentPrincipal, text: &mut String) -> fmt::Result {
+        let kind = caller.kind();
+        match self {
+            Self::Scope(scope) if is_delegated(caller) => {
+                write!(text, "the scope {scope} is missing")
+            }
+            Self::Scope(scope) if caller.is_app_only() => write!(
+                text,
+                "the scope {scope} is missing: scopes count in delegated tokens, and this one is app-only"
+            ),
+            Self::Scope(scope) => write!(
+                text,
+                "the scope {scope} is missing: scopes count in delegated tokens, and of what kind \
+                 the caller is is not known"
+            ),
+            Self::ScopeOrRole { scope, .. } if is_delegated(caller) => {
+                write!(text, "the scope {scope} is missing")
+            }
+            Self::ScopeOrRole { role, .. } if caller.is_app_only() => {
+                write!(text, "the role {role} is missing")
+            }
+            Self::Role(role) => write!(text, "the role {role} is missing"),
+            Self::ScopeOrRole { .. } => write!(text, "the caller's kind is {kind}"),
+            Self::Kinds(kinds) => {
+                write!(text, "the caller's kind is {kind}, not ")?;
+                join(text, "", kinds, " or ")
+            }
+            Self::Agents | Self::NoAgents | Self::People | Self::PeopleOrUnattested => {
+                let who = match self {
+                    Self::Agents => "only agents may",
+                    Self::NoAgents => "no agent may",
+                    Self::People => "only people may",
+                    _ => "only people may, attested or not",
+                };
+                let status = caller.agent_status();
+                write!(text, "{who}, and the caller is {kind}, {status}")
+            }
+            Self::Clients(clients) => {
+                write!(
+                    text,
+                    "the client is not one of the {} listed",
+                    clients.len()
+                )
+            }
+            Self::Principals(principals) => {
+                write!(
+                    text,
+                    "the caller is not one of the {} listed",
+                    principals.len()
+                )
+            }
+            Self::SignIn { context, .. } => {
+                write!(text, "the authentication context {context} is missing")
+            }
+            Self::All(parts) => {
+                let lacking = parts.iter().filter(|part| !part.rule.holds_for(caller));
+                write_each(lacking, caller, text)
+            }
+            Self::Any(parts) => {
+                write!(text, "none of {} ways is open (", parts.len())?;
+                write_each(parts.iter(), caller, text)?;
+                text.write_char(')')
+            }
+        }
+    }
+}
+
+fn write_each<'r>(
+    parts: impl Iterator<Item = &'r Requirement>,
+    caller: &AgentPrincipal,
+    text: &mut String,
+) -> fmt::Result {
+    for (number, part) in parts.enumerate() {
+        if number > 0 {
+            text.write_str("; ")?;
+        }
+        part.rule.write_lacks(caller, text)?;
+    }
+    Ok(())
+}
+
+impl Lack<'_> {
+    /// What can be done about it at Entra or in the configuration.
+    pub(super) fn hint(&self, caller: &AgentPrincipal) -> Option<&'static str> {
+        let looks_ordinary = caller.agent_status() == AgentStatus::Unattested;
+        match self.reason {
+            _ if self.is_about_identity() && caller.kind() == PrincipalKind::Unknown => {
+                Some(UNKNOWN_KIND)
+            }
+            DenialReason::MissingScope => Some(CONSENT),
+            DenialReason::NotDelegated => Some(APP_ONLY),
+            DenialReason::MissingRole => Some(ASSIGN),
+            DenialReason::Unattested if matches!(self.rule, Rule::Agents) => Some(ATTEST_AGENT),
+            DenialReason::WrongKind if looks_ordinary && self.wants_agents() => Some(ATTEST_AGENT),
+            DenialReason::Unattested => Some(ATTEST_PERSON),
+            DenialReason::MissingAuthenticationContext if !caller.supports_claims_challenge() => {
+                Some(CAPABILITY)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_about_identity(&self) -> bool {
+        matches!(
+            self.reason,
+            DenialReason::NotDelegated | DenialReason::WrongKind | DenialReason::Unattested
+        )
+    }
+
+    fn wants_agents(&self) -> bool {
+        use PrincipalKind::{AgentOnBehalfOfUser, AgentUser, AutonomousAgent};
+
+        let is_agents = |kind| matches!(kind, &(AutonomousAgent | AgentOnBehalfOfUser | AgentUser));
+        matches!(self.rule, Rule::Kinds(kinds) if kinds.iter().any(is_agents))
+    }
+}
+
+/// In the words of the methods that make them.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scope(scope) => write!(f, "scope {scope}"),
+            Self::Role(role) => write!(f, "role {role}"),
+            Self::ScopeOrRole { scope, role } => write!(f, "scope {scope} (app-only: role {role})"),
+            Self::Kinds(kinds) => join(f, "kind ", kinds, "/"),
+            Self::Agents => f.write_str("agents"),
+            Self::NoAgents => f.write_str("no agents"),
+            Self::People => f.write_str("people"),
+            Self::PeopleOrUnattested => f.write_str("people or unattested"),
+            Self::Clients(clients) => write!(f, "one of {} clients", clients.len()),
+            Self::Principals(principals) => write!(f, "one of {} principals", principals.len()),
+            Self::SignIn { context, .. } => write!(f, "authentication context {context}"),
+            Self::All(parts) => join(f, "", parts.iter().map(|part| Nested(&part.rule)), " and "),
+            Self::Any(parts) => join(f, "", parts.iter().map(|part| Nested(&part.rule)), " or "),
+        }
+    }
+}
+
+/// A part of an `and` or an `or`.
+struct Nested<'r>(&'r Rule);
+
+impl fmt::Display for Nested<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Rule::All(_) | Rule::Any(_) => write!(f, "({})", self.0),
+            part => part.fmt(f),
+        }
+    }
+}
+
+fn join<T: fmt::Display>(
+    to: &mut impl Write,
+    begin: &str,
+    parts: impl IntoIterator<Item = T>,
+    between: &str,
+) -> fmt::Result {
+    let mut separator = begin;
+    for part in parts {
+        write!(to, "{separator}{part}")?;
+        separator = between;
+    }
+    Ok(())
+}
+
+const UNKNOWN_KIND: &str = "the token's idtyp has a value that this crate does not know";
+const CONSENT: &str = "the client must ask for the scope when it gets its token, and a user or an \
+    administrator consent to it";
+const APP_ONLY: &str = "apps and agents that act as themselves hold app roles and no scopes: \
+    scope_or_role lets in both";
+const ASSIGN: &str = "assign the app role to the caller; tokens issued before that do not have it, \
+    and a managed identity's token is kept for up to a day";
+const ATTEST_AGENT: &str = "an agent shows as one only if the API's registration asks for \
+    xms_act_fct and xms_sub_fct (optionalClaims.accessToken), or if it is among known_agents";
+const ATTEST_PERSON: &str = "who is no agent shows only if the API's registration asks for \
+    xms_act_fct and xms_sub_fct (optionalClaims.accessToken)";
+const CAPABILITY: &str = "the token does not say that its client can answer a claims challenge: \
+    xms_cc has no cp1, which the client declares and the API's registration asks for";

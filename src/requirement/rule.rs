@@ -1,0 +1,252 @@
+//! What a requirement is made of, and whether a caller satisfies it.
+
+use std::cmp::Reverse;
+
+use super::{DenialReason, Requirement};
+use crate::{
+    ids::{AppId, ObjectId, TenantId},
+    principal::{AgentPrincipal, AgentStatus, PrincipalKind},
+};
+
+/// One part of a requirement. Lists are never empty; those of GUIDs are sorted.
+pub(super) enum Rule {
+    Scope(String),
+    Role(String),
+    ScopeOrRole { scope: String, role: String },
+    Kinds(Vec<PrincipalKind>),
+    Agents,
+    NoAgents,
+    People,
+    PeopleOrUnattested,
+    Clients(Vec<(TenantId, AppId)>),
+    Principals(Vec<(TenantId, ObjectId)>),
+    SignIn { context: String, step_up: StepUp },
+    All(Vec<Requirement>),
+    Any(Vec<Requirement>),
+}
+
+/// The words in which a stronger sign-in is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum StepUp {
+    Entra,
+    Rfc9470,
+}
+
+/// Why a rule does not hold: the part that decides the answer.
+#[derive(Clone, Copy)]
+pub(super) struct Lack<'r> {
+    pub(super) rule: &'r Rule,
+    pub(super) reason: DenialReason,
+    pub(super) mend: Mend,
+}
+
+/// What would mend it, the easiest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mend {
+    SignIn,
+    Scope,
+    Nothing,
+}
+
+impl Rule {
+    /// Parts that are joined in the same way already become one list.
+    pub(super) fn all(requirements: [Requirement; 2]) -> Self {
+        let mut parts = Vec::new();
+        for requirement in requirements {
+            match &*requirement.rule {
+                Self::All(inner) => parts.extend_from_slice(inner),
+                _ => parts.push(requirement),
+            }
+        }
+        Self::All(parts)
+    }
+
+    pub(super) fn any(requirements: [Requirement; 2]) -> Self {
+        let mut parts = Vec::new();
+        for requirement in requirements {
+            match &*requirement.rule {
+                Self::Any(inner) => parts.extend_from_slice(inner),
+                _ => parts.push(requirement),
+            }
+        }
+        Self::Any(parts)
+    }
+
+    /// The one place that decides. Allocates nothing.
+    pub(super) fn holds_for(&self, caller: &AgentPrincipal) -> bool {
+        let tenant = caller.tenant_id();
+        match self {
+            Self::Scope(scope) => is_delegated(caller) && caller.has_scope(scope),
+            Self::Role(role) => caller.has_role(role),
+            Self::ScopeOrRole { scope, .. } if is_delegated(caller) => caller.has_scope(scope),
+            Self::ScopeOrRole { role, .. } => caller.is_app_only() && caller.has_role(role),
+            Self::Kinds(_)
+            | Self::Agents
+            | Self::NoAgents
+            | Self::People
+            | Self::PeopleOrUnattested => self.admits(caller.kind(), caller.agent_status()),
+            Self::Clients(clients) => caller
+                .client_id()
+                .is_some_and(|client| clients.binary_search(&(tenant, client)).is_ok()),
+            Self::Principals(principals) => caller
+                .object_id()
+                .is_some_and(|object| principals.binary_search(&(tenant, object)).is_ok()),
+            Self::SignIn { context, .. } => {
+                caller.authentication_contexts().any(|had| had == context)
+            }
+            Self::All(parts) => parts.iter().all(|part| part.rule.holds_for(caller)),
+            Self::Any(parts) => parts.iter().any(|part| part.rule.holds_for(caller)),
+        }
+    }
+
+    /// What lacks, for a caller for whom the rule does not hold: of an `and` the first of those that
+    /// can be mended least, of an `or` the first of those that can be mended most easily.
+    pub(super) fn lack(&self, caller: &AgentPrincipal) -> Lack<'_> {
+        let decisive = match self {
+            Self::All(parts) => {
+                let lacking = parts.iter().filter(|part| !part.rule.holds_for(caller));
+                let lacks = lacking.map(|part| part.rule.lack(caller));
+                lacks.min_by_key(|lack| Reverse(lack.mend))
+            }
+            Self::Any(parts) => {
+                let lacks = parts.iter().map(|part| part.rule.lack(caller));
+                lacks.min_by_key(|lack| lack.mend)
+            }
+            _ => None,
+        };
+        decisive.unwrap_or_else(|| Lack {
+            rule: self,
+            reason: self.reason(caller),
+            mend: self.mend(caller),
+        })
+    }
+
+    fn reason(&self, caller: &AgentPrincipal) -> DenialReason {
+        match self {
+            Self::Scope(_) if !is_delegated(caller) => DenialReason::NotDelegated,
+            Self::Scope(_) => DenialReason::MissingScope,
+            Self::Role(_) => DenialReason::MissingRole,
+            Self::ScopeOrRole { .. } if is_delegated(caller) => DenialReason::MissingScope,
+            Self::ScopeOrRole { .. } if caller.is_app_only() => DenialReason::MissingRole,
+            Self::ScopeOrRole { .. } => DenialReason::WrongKind,
+            Self::Clients(_) => DenialReason::UnlistedClient,
+            Self::Principals(_) => DenialReason::UnlistedPrincipal,
+            Self::SignIn { .. } => DenialReason::MissingAuthenticationContext,
+            _ => self.wrong_identity(caller.kind(), caller.agent_status()),
+        }
+    }
+
+    fn mend(&self, caller: &AgentPrincipal) -> Mend {
+        match self {
+            Self::Scope(_) | Self::ScopeOrRole { .. } if is_delegated(caller) => Mend::Scope,
+            Self::SignIn { step_up, .. }
+                if *step_up == StepUp::Rfc9470 || caller.supports_claims_challenge() =>
+            {
+                Mend::SignIn
+            }
+            _ => Mend::Nothing,
+        }
+    }
+
+    /// The scopes to ask for, for a delegated caller: of an `or` those of the part that holds, or
+    /// else of the one that can be mended most easily.
+    pub(super) fn scopes_for<'r>(&'r self, caller: &AgentPrincipal, scopes: &mut Vec<&'r str>) {
+        match self {
+            Self::Scope(scope) | Self::ScopeOrRole { scope, .. }
+                if !scopes.contains(&scope.as_str()) =>
+            {
+                scopes.push(scope);
+            }
+            Self::All(parts) => {
+                for part in parts {
+                    part.rule.scopes_for(caller, scopes);
+                }
+            }
+            Self::Any(parts) => {
+                let rank = |part: &&Requirement| match part.rule.holds_for(caller) {
+                    true => None,
+                    false => Some(part.rule.lack(caller).mend),
+                };
+                if let Some(taken) = parts.iter().min_by_key(rank) {
+                    taken.rule.scopes_for(caller, scopes);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether there can be a caller for whom this holds.
+    pub(super) fn can_hold(&self) -> bool {
+        IDENTITIES
+            .iter()
+            .any(|(kind, status)| self.admits(*kind, *status))
+    }
+
+    /// Whether a caller of this kind and status may satisfy it, given the right grants. Of what asks
+    /// for the identity alone, whether it does.
+    fn admits(&self, kind: PrincipalKind, status: AgentStatus) -> bool {
+        use {AgentStatus as Status, PrincipalKind as Kind};
+
+        let is_user = kind == Kind::User;
+        match self {
+            Self::Scope(_) => {
+                matches!(
+                    kind,
+                    Kind::AgentOnBehalfOfUser | Kind::AgentUser | Kind::User
+                )
+            }
+            Self::ScopeOrRole { .. } => kind != Kind::Unknown,
+            Self::Kinds(kinds) => kinds.contains(&kind),
+            Self::Agents => matches!(status, Status::Attested | Status::Declared),
+            Self::NoAgents => kind != Kind::Unknown && status == Status::NotAgent,
+            Self::People => is_user && status == Status::NotAgent,
+            Self::PeopleOrUnattested => {
+                is_user && matches!(status, Status::NotAgent | Status::Unattested)
+            }
+            Self::Role(_) | Self::Clients(_) | Self::Principals(_) | Self::SignIn { .. } => true,
+            Self::All(parts) => parts.iter().all(|part| part.rule.admits(kind, status)),
+            Self::Any(parts) => parts.iter().any(|part| part.rule.admits(kind, status)),
+        }
+    }
+
+    /// Why a caller of this kind and status is not what the rule asks for.
+    fn wrong_identity(&self, kind: PrincipalKind, status: AgentStatus) -> DenialReason {
+        let wants_user = matches!(self, Self::People | Self::PeopleOrUnattested);
+        match (self, status) {
+            (Self::Kinds(_), _) => DenialReason::WrongKind,
+            (Self::Agents, AgentStatus::Unattested) => DenialReason::Unattested,
+            (Self::Agents, _) => DenialReason::NotAgent,
+            (_, AgentStatus::Attested | AgentStatus::Declared) => DenialReason::Agent,
+            _ if kind == PrincipalKind::Unknown => DenialReason::WrongKind,
+            _ if wants_user && kind != PrincipalKind::User => DenialReason::WrongKind,
+            _ => DenialReason::Unattested,
+        }
+    }
+}
+
+/// Whether somebody is known to have delegated something to this caller.
+pub(super) fn is_delegated(caller: &AgentPrincipal) -> bool {
+    !caller.is_app_only() && caller.kind() != PrincipalKind::Unknown
+}
+
+/// Every kind with every status that it can have: what the classification of a caller can come to.
+const IDENTITIES: [(PrincipalKind, AgentStatus); 14] = {
+    use {AgentStatus::*, PrincipalKind::*};
+    [
+        (AutonomousAgent, Attested),
+        (AutonomousAgent, Declared),
+        (AgentOnBehalfOfUser, Attested),
+        (AgentOnBehalfOfUser, Declared),
+        (AgentUser, Attested),
+        (User, NotAgent),
+        (User, Unattested),
+        // An agent's user account is the actor.
+        (User, Attested),
+        (Application, NotAgent),
+        (Application, Unattested),
+        (Application, Attested),
+        (Unknown, NotAgent),
+        (Unknown, Unattested),
+        (Unknown, Attested),
+    ]
+};

@@ -1,0 +1,430 @@
+//! A: the `Authorization` header.
+
+use http::{HeaderValue, Method, Request, header::AUTHORIZATION};
+use tower_entra::{
+    EntraAuthLayer,
+    ErrorKind::*,
+    KeySettings,
+    testing::{Fault, Issuer},
+};
+
+use crate::support::*;
+
+#[test]
+fn the_header_is_read_as_the_table_says() {
+    prove(rows());
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![
+        row(
+            "A01",
+            "no header at all",
+            [refused(MissingToken, |_| one(request_for("/")))],
+        ),
+        row(
+            "A02",
+            "another scheme",
+            [refused(MissingToken, |issuer| {
+                let token = issuer.user().mint();
+                lines(&[
+                    "Basic abc",
+                    "Basic",
+                    "Digest username=\"x\", realm=\"y\"",
+                    "Negotiate",
+                    "AzureKey abc",
+                    "BearerX abc",
+                    "XBearer abc",
+                    "Token abc",
+                    &token,
+                    &format!("Bearer{token}"),
+                    &format!("Basic {token}"),
+                ])
+            })],
+        ),
+        row(
+            "A25",
+            "a scheme that is no token of RFC 9110, so that it is no other scheme either",
+            [
+                refused(MalformedAuthorization, no_schemes),
+                refused(MalformedAuthorization, no_schemes).through(EntraAuthLayer::optional),
+            ],
+        ),
+        row(
+            "A03",
+            "the scheme in another letter case",
+            [admitted(|issuer| {
+                each(["bearer", "BEARER", "bEaReR"], |scheme| {
+                    with_line(format!("{scheme} {}", issuer.user().mint()))
+                })
+            })],
+        ),
+        row(
+            "A04",
+            "the scheme and nothing after it",
+            [refused(MalformedAuthorization, |_| {
+                lines(&["Bearer", "bearer", "Bearer ", "Bearer     "])
+            })],
+        ),
+        row(
+            "A05",
+            "two or more spaces after the scheme: allowed, and no part of the token",
+            [admitted(|issuer| {
+                each([2, 3, 40], |spaces| {
+                    with_line(format!(
+                        "Bearer{}{}",
+                        " ".repeat(*spaces),
+                        issuer.user().mint()
+                    ))
+                })
+            })],
+        ),
+        row(
+            "A06",
+            "a tab before, within or after the token",
+            [refused(MalformedAuthorization, |issuer| {
+                let token = issuer.user().mint();
+                lines(&[
+                    &format!("Bearer\t{token}"),
+                    &format!("Bearer \t{token}"),
+                    &format!("Bearer\t {token}"),
+                    &format!("Bearer {token}\t"),
+                    &format!("Bearer {}\t{}", &token[..40], &token[40..]),
+                    &format!("\tBearer {token}"),
+                ])
+            })],
+        ),
+        row(
+            "A07",
+            "more than one token, or something beside it",
+            [refused(MalformedAuthorization, |issuer| {
+                let token = issuer.user().mint();
+                lines(&[
+                    &format!("Bearer {token} x"),
+                    &format!("Bearer {token} {token}"),
+                    &format!("Bearer Bearer {token}"),
+                    &format!("Bearer {token}, Bearer {token}"),
+                    &format!("Bearer {token},{token}"),
+                    &format!("Bearer {token}, Basic YTpi"),
+                    &format!("Bearer {token};charset=utf-8"),
+                    &format!("Bearer token=\"{token}\""),
+                    &format!("Bearer \"{token}\""),
+                    &format!("Bearer '{token}'"),
+                    &format!("Bearer <{token}>"),
+                    &format!("Bearer {token} "),
+                    &format!(" Bearer {token}"),
+                ])
+            })],
+        ),
+        row(
+            "A08",
+            "two `Authorization` lines, whatever is in them",
+            [refused(MultipleCredentials, |issuer| {
+                let good = format!("Bearer {}", issuer.user().mint());
+                each(
+                    [
+                        [good.as_str(), good.as_str()],
+                        [&good, "Bearer x"],
+                        [&good, "Basic YTpi"],
+                        ["Basic YTpi", &good],
+                        [&good, ""],
+                        ["", &good],
+                        ["", ""],
+                        ["DPoP x", &good],
+                    ],
+                    |two| with_lines(two).unwrap(),
+                )
+            })],
+        ),
+        scene(
+            "A09",
+            "two lines with an unknown `kid` while the keys cannot be had",
+            two_lines_in_an_outage,
+        ),
+        row(
+            "A10",
+            "characters that a token does not have",
+            [refused(MalformedAuthorization, |issuer| {
+                let token = issuer.user().mint();
+                let odd = b"\"',;:!#$%&()*<>?@[]\\^`{|}\xa0\xc3\xff\x80";
+                each(odd, |byte| {
+                    let mut line = format!("Bearer {token}").into_bytes();
+                    line.insert(40, **byte);
+                    with_line(line)
+                })
+            })],
+        ),
+        row(
+            "A11",
+            "an empty header",
+            [
+                refused(MissingToken, |_| lines(&[""])),
+                refused(MalformedAuthorization, |_| lines(&[" ", "\t", "   "])),
+            ],
+        ),
+        row(
+            "A12",
+            "a token in the query and none in the header",
+            [refused(MissingToken, |issuer| {
+                let token = issuer.user().mint();
+                each(["access_token", "token", "jwt", "authorization"], |name| {
+                    request_for(&format!("/orders?{name}={token}"))
+                })
+            })],
+        ),
+        row(
+            "A13",
+            "a good header and a token in the query or the form: the header's is the token",
+            [
+                admitted(|issuer| {
+                    let token = issuer.user().mint();
+                    each([token.as_str(), "x", ""], |other| {
+                        let target = format!("/orders?access_token={other}");
+                        let mut request = form(&target, other);
+                        bear(&mut request, &token);
+                        request
+                    })
+                }),
+                refused(MalformedToken, |issuer| {
+                    let target = format!("/?access_token={}", issuer.user().mint());
+                    let mut request = request_for(&target);
+                    bear(&mut request, "x");
+                    one(request)
+                }),
+            ],
+        ),
+        row(
+            "A14",
+            "a token in a form and none in the header",
+            [refused(MissingToken, |issuer| {
+                one(form("/orders", &issuer.user().mint()))
+            })],
+        ),
+        row(
+            "A15",
+            "a token in any other header",
+            [refused(MissingToken, |issuer| {
+                let token = issuer.user().mint();
+                each(
+                    [
+                        "proxy-authorization",
+                        "x-authorization",
+                        "x-forwarded-authorization",
+                        "authentication",
+                        "x-ms-token-aad-access-token",
+                        "x-access-token",
+                        "cookie",
+                        "sec-websocket-protocol",
+                    ],
+                    |name| {
+                        let mut request = request_for("/");
+                        let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+                        request.headers_mut().insert(*name, value);
+                        request
+                    },
+                )
+            })],
+        ),
+        row(
+            "A16",
+            "what a client sends that had no token; `{}` has characters that no token has",
+            [
+                refused(MalformedToken, |_| {
+                    each(
+                        [
+                            "null",
+                            "undefined",
+                            "true",
+                            "NaN",
+                            "None",
+                            "0",
+                            "token",
+                            "-",
+                            "=",
+                        ],
+                        |text| *text,
+                    )
+                }),
+                refused(MalformedAuthorization, |_| {
+                    lines(&[
+                        "Bearer {}",
+                        "Bearer []",
+                        "Bearer [object Object]",
+                        "Bearer ${TOKEN}",
+                    ])
+                }),
+            ],
+        ),
+        row(
+            "A17",
+            "a token of a scheme that proves possession, where none is needed too",
+            [
+                refused(MissingToken, proofs_of_possession),
+                refused(MissingToken, proofs_of_possession).through(EntraAuthLayer::optional),
+            ],
+        ),
+        row(
+            "A18",
+            "paths that a rule of exclusion might take for others: there are no such rules",
+            [refused(MissingToken, |_| {
+                each(
+                    [
+                        "/health",
+                        "/health/..;/orders",
+                        "/health/../orders",
+                        "//orders",
+                        "/%6frders",
+                        "/health%2f..%2forders",
+                        "/ORDERS",
+                        "/orders/.",
+                        "/health;x=1",
+                        "/health?x=/orders",
+                        "/health#/orders",
+                        "*",
+                    ],
+                    |target| request_for(target.split('#').next().unwrap()),
+                )
+            })],
+        ),
+        row(
+            "A19",
+            "no token where none is needed",
+            [
+                anonymous(|_| {
+                    let mut requests = lines(&["", "Basic YTpi", "Negotiate"]);
+                    requests.extend(one(request_for("/")));
+                    requests
+                })
+                .through(EntraAuthLayer::optional),
+                refused(MalformedAuthorization, |_| {
+                    lines(&["Bearer", "Bearer  ", "Bearer a b"])
+                })
+                .through(EntraAuthLayer::optional),
+            ],
+        ),
+        row(
+            "A20",
+            "a bad token where none is needed",
+            [
+                refused(IssuerMismatch, |issuer| {
+                    let iss = "https://issuer.example/v2.0";
+                    one(issuer.user().claim("iss", iss))
+                })
+                .through(EntraAuthLayer::optional),
+                refused(Expired, |issuer| one(issuer.user().expired()))
+                    .through(EntraAuthLayer::optional),
+                refused(MalformedToken, |_| each(["null", "x"], |text| *text))
+                    .through(EntraAuthLayer::optional),
+                refused(MultipleCredentials, |_| {
+                    one(with_lines(&["Basic a", "Basic b"]).unwrap())
+                })
+                .through(EntraAuthLayer::optional),
+            ],
+        ),
+        row(
+            "A21",
+            "any method is asked for a token, a preflight's included",
+            [refused(MissingToken, |_| {
+                let methods = [
+                    Method::OPTIONS,
+                    Method::HEAD,
+                    Method::TRACE,
+                    Method::CONNECT,
+                ];
+                each(methods, |method| {
+                    let mut request = request_for("/orders");
+                    *request.method_mut() = method.clone();
+                    let origin = HeaderValue::from_static("https://evil.example");
+                    request.headers_mut().insert("origin", origin);
+                    request
+                })
+            })],
+        ),
+        row(
+            "A22",
+            "a thousand `Authorization` lines",
+            [refused(MultipleCredentials, |issuer| {
+                let line = format!("Bearer {}", issuer.user().mint());
+                one(with_lines(&vec![line; 1_000]).unwrap())
+            })],
+        ),
+        row(
+            "A23",
+            "a header that says so much that it is no token at all",
+            [
+                refused(TokenTooLarge, |_| one("a".repeat(1_000_000))),
+                refused(MissingToken, |_| one(with_line("x".repeat(1_000_000)))),
+                refused(MalformedAuthorization, |_| {
+                    one(with_line(format!("Bearer{}", " ".repeat(1_000_000))))
+                }),
+            ],
+        ),
+        scene(
+            "A24",
+            "line ends and NUL in a header: HTTP has no such header values",
+            |_| {
+                for byte in [b'\r', b'\n', 0, 0x7f] {
+                    let line = [b"Bearer a", &[byte][..], b"b"].concat();
+                    assert!(HeaderValue::from_bytes(&line).is_err(), "{byte}");
+                }
+            },
+        ),
+    ]
+}
+
+fn lines(lines: &[&str]) -> Vec<Input> {
+    each(lines, |line| with_line(line))
+}
+
+fn proofs_of_possession(issuer: &Issuer) -> Vec<Input> {
+    let token = issuer.user().mint();
+    each(["DPoP", "dpop", "PoP", "POP"], |scheme| {
+        with_line(format!("{scheme} {token}"))
+    })
+}
+
+fn no_schemes(issuer: &Issuer) -> Vec<Input> {
+    let token = issuer.user().mint();
+    each(
+        ["Bearer:", "Bearer=", "Bearer,", "\"Bearer\"", "(Bearer)"],
+        |scheme| with_line(format!("{scheme} {token}")),
+    )
+}
+
+fn form(target: &str, token: &str) -> Request<String> {
+    Request::post(target)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("access_token={token}"))
+        .unwrap()
+}
+
+fn bear(request: &mut Request<String>, token: &str) {
+    let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+    request.headers_mut().insert(AUTHORIZATION, value);
+}
+
+fn two_lines_in_an_outage(issuer: &Issuer) {
+    let kid = "nobody";
+    let unknown = issuer.user().header("kid", kid).mint();
+    for broken in [Fault::Status(500), Fault::Hang, Fault::Close] {
+        let settings = KeySettings::default().with_wait(50 * TICK);
+        let builder = issuer.validator_builder().key_settings(settings);
+        let validator = builder.build().unwrap();
+        block_on(async {
+            validator.ready().await;
+            issuer.fail(broken);
+            let before = issuer.fetches();
+            let layer = EntraAuthLayer::new(validator.clone());
+            let layer = layer.with_realm(REALM).unwrap();
+            let line = format!("Bearer {unknown}");
+            for _ in 0..3 {
+                let request = with_lines(&[&line, &line]).unwrap();
+                let answer = send(&layer, request).await;
+                answer.is_refusal(MultipleCredentials);
+            }
+            tokio::time::sleep(20 * TICK).await;
+            assert_eq!(issuer.fetches(), before);
+            issuer.heal();
+        });
+    }
+}

@@ -1,0 +1,171 @@
+//! Hostile and odd inputs, a table for each group, and what must come of every line.
+//!
+//! The ids are those of a list of inputs that other validators were broken by or stumbled over; a
+//! line of the list stands in exactly one table. The numbers that the list leaves out, and those
+//! beyond its last ones, are neighbours that this crate added.
+//!
+//! Each case is sent through the layer and, where it is a token, to the validator alone; twice, and
+//! with a cache of verified tokens and without. In every refusal the service inside is not called,
+//! status, challenge and `Cache-Control` are exactly those of the contract, and neither the answer
+//! nor the log holds anything of the token.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+mod authorization;
+
+mod shape;
+
+mod header;
+
+mod signature;
+
+mod time;
+
+mod issuer;
+
+mod audience;
+
+mod authorization_claims;
+
+mod agent_claims;
+
+mod key_set;
+
+mod discovery;
+
+mod rotation;
+
+mod cache;
+
+mod responses;
+
+mod configuration;
+
+mod mutation;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::support::{Proof, Row};
+
+/// The letter of each group, and its table.
+fn groups() -> [(char, Vec<Row>); 15] {
+    [
+        ('A', authorization::rows()),
+        ('B', shape::rows()),
+        ('C', header::rows()),
+        ('D', signature::rows()),
+        ('E', time::rows()),
+        ('F', issuer::rows()),
+        ('G', audience::rows()),
+        ('H', authorization_claims::rows()),
+        ('I', agent_claims::rows()),
+        ('J', key_set::rows()),
+        ('K', discovery::rows()),
+        ('L', rotation::rows()),
+        ('M', cache::rows()),
+        ('N', responses::rows()),
+        ('P', configuration::rows()),
+    ]
+}
+
+#[test]
+fn every_line_of_the_list_stands_in_its_table_once() {
+    let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
+    for (letter, table) in groups() {
+        for row in table {
+            let number = row.id.strip_prefix(letter).expect(row.id);
+            assert!(
+                number.len() == 2 && number.parse::<u32>().is_ok(),
+                "{}",
+                row.id
+            );
+            assert!(!row.what.is_empty(), "{}", row.id);
+            *rows.entry(row.id).or_default() += 1;
+        }
+    }
+    let repeated: Vec<_> = rows.iter().filter(|(_, times)| **times != 1).collect();
+    assert!(repeated.is_empty(), "{repeated:?}");
+    let missing: Vec<_> = LISTED.iter().filter(|id| !rows.contains_key(*id)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(BTreeSet::from(LISTED).len(), LISTED.len());
+    println!(
+        "{} lines of the list and {} neighbours",
+        LISTED.len(),
+        rows.len() - LISTED.len()
+    );
+}
+
+#[test]
+fn every_test_that_a_table_names_is_there() {
+    for (_, table) in groups() {
+        for row in table {
+            match row.proof {
+                Proof::Cases(cases) => assert!(!cases.is_empty(), "{}", row.id),
+                Proof::Scene(_) => {}
+                Proof::Elsewhere => assert!(!row.tests.is_empty(), "{}", row.id),
+                Proof::NotMet(why) => assert!(why.ends_with('.'), "{}", row.id),
+            }
+            for (file, name) in row.tests {
+                let path = format!("{}/tests/{file}", env!("CARGO_MANIFEST_DIR"));
+                let text = std::fs::read_to_string(&path).expect(&path);
+                let is_there = text.contains(&format!("fn {name}("));
+                assert!(is_there, "{}: {name} in {file}", row.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_security_document_names_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    read_all(&root.join("tests"), &mut code);
+    read_all(&root.join("src"), &mut code);
+    let document = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let is_sentence = |name: &&str| {
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        name.matches('_').count() >= 4 && name.bytes().all(is_name)
+    };
+    let names: Vec<&str> = document.split('`').filter(is_sentence).collect();
+    assert!(names.len() > 30, "{names:?}");
+    for name in names {
+        let is_setting = name.starts_with("danger_");
+        assert!(
+            is_setting || code.contains(&format!("fn {name}(")),
+            "{name}"
+        );
+    }
+}
+
+fn read_all(folder: &std::path::Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            read_all(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// The ids of the list.
+#[rustfmt::skip]
+const LISTED: [&str; 167] = [
+    "A02", "A05", "A08", "A09", "A10", "A12", "A13", "A16", "A18", "A20",
+    "B01", "B02", "B04", "B05", "B07", "B08", "B09", "B10", "B12", "B13", "B14", "B15", "B16", "B17", "B20", "B21", "B22", "B23", "B24",
+    "C01", "C02", "C04", "C05", "C06", "C07", "C08", "C10", "C12", "C13", "C14", "C15", "C16", "C18", "C19", "C20", "C21", "C23", "C24", "C25",
+    "D01", "D02", "D03", "D04", "D06", "D08", "D09",
+    "E01", "E02", "E03", "E04", "E05", "E06", "E08", "E14",
+    "F02", "F03", "F04", "F06", "F10", "F11", "F13", "F14", "F15", "F16", "F19", "F20", "F21", "F22", "F26", "F27", "F29", "F30", "F31",
+    "G02", "G03", "G04", "G05", "G06", "G08", "G09", "G10",
+    "H03", "H04", "H07", "H09", "H10", "H11", "H12", "H13", "H18",
+    "I01", "I02", "I04", "I07", "I09", "I12", "I13", "I16", "I17", "I19", "I20", "I21",
+    "J01", "J02", "J03", "J04", "J05", "J06", "J08", "J11", "J14", "J15", "J18", "J19", "J20", "J21", "J22", "J23", "J24", "J25", "J26", "J27",
+    "K02", "K05", "K06", "K09",
+    "L02", "L03", "L04", "L05", "L07", "L08", "L09", "L12", "L13", "L16", "L17", "L18", "L19",
+    "M01", "M03", "M04", "M06", "M07", "M08", "M09",
+    "N01", "N02", "N03", "N06", "N07", "N09", "N10", "N12", "N13",
+    "P01", "P07",
+];

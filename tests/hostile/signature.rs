@@ -1,0 +1,416 @@
+//! D: the signature.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use tower_entra::{
+    EntraAuthLayer,
+    ErrorKind::*,
+    SignatureAlgorithm,
+    testing::{Issuer, KeyKind, TokenBuilder},
+};
+
+use crate::support::*;
+
+#[test]
+fn a_signature_is_judged_as_the_table_says() {
+    prove(rows());
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![
+        row(
+            "D01",
+            "one bit of the signature flipped (every bit: `mutation.rs`)",
+            [refused(InvalidSignature, |issuer| {
+                let (signed, signature) = signed_and_signature(issuer.user());
+                each([0, 7, 8, 1_024, 2_040, 2_047], |bit| {
+                    let mut signature = signature.clone();
+                    signature[bit / 8] ^= 1 << (bit % 8);
+                    joined(&signed, &signature)
+                })
+            })
+            .one_fetch()],
+        ),
+        row(
+            "D02",
+            "a signature of the wrong length, or that is a number out of range",
+            [
+                refused(MalformedToken, |issuer| one(issuer.user().signature([]))),
+                refused(InvalidSignature, |issuer| {
+                    let (signed, good) = signed_and_signature(issuer.user());
+                    let zero = vec![0];
+                    let mut odd = vec![
+                        vec![0],
+                        vec![1; 10_000],
+                        good[1..].to_vec(),
+                        good[..255].to_vec(),
+                        [&zero, good.as_slice()].concat(),
+                        [good.as_slice(), &zero].concat(),
+                        [good.as_slice(), &good].concat(),
+                    ];
+                    odd.extend([128, 255, 256, 257, 512].map(|length| vec![0; length]));
+                    odd.extend([128, 255, 256, 257, 512].map(|length| vec![0xff; length]));
+                    let mut signature_of_one = vec![0; 256];
+                    signature_of_one[255] = 1;
+                    odd.push(signature_of_one);
+                    each(odd, |signature| joined(&signed, signature))
+                })
+                .one_fetch(),
+            ],
+        ),
+        row(
+            "D03",
+            "another payload under a kept signature",
+            [refused(InvalidSignature, |issuer| {
+                let (user, signature) = signed_and_signature(issuer.user());
+                let (header, _) = user.split_once('.').unwrap();
+                let payload_of = |token: TokenBuilder| {
+                    let (signed, _) = signed_and_signature(token);
+                    signed.split_once('.').unwrap().1.to_owned()
+                };
+                each(
+                    [
+                        payload_of(issuer.user().roles(["Admin"])),
+                        payload_of(issuer.autonomous_agent()),
+                        payload_of(issuer.user().expires_in(999_999)),
+                    ],
+                    |payload| joined(&format!("{header}.{payload}"), &signature),
+                )
+            })
+            .one_fetch()],
+        ),
+        row(
+            "D04",
+            "an equal header in another spelling",
+            [refused(InvalidSignature, |issuer| {
+                let (signed, signature) = signed_and_signature(issuer.user());
+                let (_, payload) = signed.split_once('.').unwrap();
+                let kid = issuer.current_kid();
+                each(
+                    [
+                        format!(r#"{{"alg":"RS256", "kid":"{kid}","typ":"JWT"}}"#),
+                        format!(r#"{{"kid":"{kid}","alg":"RS256","typ":"JWT"}}"#),
+                        format!(r#"{{"\u0061lg":"RS256","kid":"{kid}","typ":"JWT"}}"#),
+                        format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#),
+                        format!("{{\"alg\":\"RS256\",\"kid\":\"{kid}\",\"typ\":\"JWT\"}}\n"),
+                    ],
+                    |header| {
+                        let header = URL_SAFE_NO_PAD.encode(header);
+                        joined(&format!("{header}.{payload}"), &signature)
+                    },
+                )
+            })
+            .one_fetch()],
+        ),
+        row(
+            "D05",
+            "the signature of another token by the same key",
+            [refused(InvalidSignature, |issuer| {
+                let (signed, _) = signed_and_signature(issuer.user());
+                let (_, other) = signed_and_signature(issuer.user());
+                one(joined(&signed, &other))
+            })
+            .one_fetch()],
+        ),
+        row(
+            "D06",
+            "a key that is published for something else",
+            [refused(UnknownKey, |issuer| {
+                each(
+                    [
+                        ("use", json!("enc")),
+                        ("use", json!("SIG")),
+                        ("use", json!("")),
+                        ("key_ops", json!(["encrypt", "wrapKey"])),
+                        ("key_ops", json!([])),
+                        ("key_ops", json!(["sign"])),
+                    ],
+                    |(name, value)| by_another_name(issuer, |jwk| jwk[*name] = value.clone()),
+                )
+            })
+            .one_fetch()],
+        ),
+        row(
+            "D07",
+            "a key of somebody else's under our `kid`, and one of ours that is withdrawn",
+            [
+                refused(InvalidSignature, |issuer| {
+                    let stolen_name = forger().user().header("kid", issuer.current_kid());
+                    let mut inputs = one(stolen_name.claim("iss", issuer.v2_issuer()));
+                    inputs.extend(one(issuer.user().signed_by_stranger()));
+                    inputs
+                })
+                .one_fetch(),
+                refused(UnknownKey, |issuer| {
+                    let kid = issuer.publish_key();
+                    issuer.withdraw(&kid);
+                    one(issuer.user().signed_by(kid))
+                })
+                .one_fetch(),
+            ],
+        ),
+        row(
+            "D08",
+            "a signature that only a sloppy reader of its padding takes, by a key with exponent 3",
+            [refused(InvalidSignature, |issuer| {
+                let forge = |forgery| forged_by_cube_root(issuer, forgery);
+                let mut inputs = these([
+                    ("garbage after the hash", forge(Forgery::GarbageAfterHash)),
+                    ("no padding bytes", forge(Forgery::NoPadding)),
+                    ("the hash of SHA-1", forge(Forgery::OtherHash)),
+                    ("the hash alone", forge(Forgery::HashAlone)),
+                ]);
+                inputs.extend(each(["RS384", "RS512", "PS256"], |other| {
+                    issuer.user().algorithm(other).header("alg", "RS256")
+                }));
+                inputs
+            })
+            .one_fetch()],
+        ),
+        scene(
+            "D09",
+            "a bad signature hides what else is wrong",
+            bad_signatures_answer_alike,
+        ),
+        row(
+            "D10",
+            "the signature as a number beyond the modulus: the same number to a sloppy reader",
+            [refused(InvalidSignature, |issuer| one(beyond_the_modulus(issuer))).one_fetch()],
+        ),
+        row(
+            "D11",
+            "signatures on P-256 that are no numbers in range, or in another encoding",
+            [
+                admitted(|issuer| one(on_p256(issuer, |good| good.to_vec()))).with(with_es256),
+                refused(InvalidSignature, |issuer| {
+                    these([
+                        ("all zeros", on_p256(issuer, |_| vec![0; 64])),
+                        ("all ones", on_p256(issuer, |_| vec![0xff; 64])),
+                        (
+                            "no r",
+                            on_p256(issuer, |good| [&[0; 32], &good[32..]].concat()),
+                        ),
+                        (
+                            "no s",
+                            on_p256(issuer, |good| [&good[..32], &[0; 32]].concat()),
+                        ),
+                        (
+                            "s and r",
+                            on_p256(issuer, |good| [&good[32..], &good[..32]].concat()),
+                        ),
+                        (
+                            "r and r",
+                            on_p256(issuer, |good| [&good[..32], &good[..32]].concat()),
+                        ),
+                        (
+                            "one byte short",
+                            on_p256(issuer, |good| good[..63].to_vec()),
+                        ),
+                        (
+                            "one byte long",
+                            on_p256(issuer, |good| [good, &[0]].concat()),
+                        ),
+                        ("in DER", on_p256(issuer, in_der)),
+                    ])
+                })
+                .with(with_es256)
+                .one_fetch(),
+            ],
+        ),
+    ]
+}
+
+fn signed_and_signature(token: TokenBuilder) -> (String, Vec<u8>) {
+    let token = token.mint();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    (
+        signed.to_owned(),
+        URL_SAFE_NO_PAD.decode(signature).unwrap(),
+    )
+}
+
+fn joined(signed: &str, signature: &[u8]) -> String {
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn bad_signatures_answer_alike(issuer: &Issuer) {
+    let validator = issuer.validator();
+    let layer = EntraAuthLayer::new(validator.clone())
+        .with_realm(REALM)
+        .unwrap();
+    block_on(async {
+        validator.ready().await;
+        let bad = || issuer.user().signed_by_stranger();
+        let unknown = || bad().header("kid", "nobody");
+        let mut answers = Vec::new();
+        for (token, kind) in [
+            (bad(), InvalidSignature),
+            (bad().expired(), InvalidSignature),
+            (bad().audience("api://other"), InvalidSignature),
+            (bad().tenant(OTHER_TENANT), InvalidSignature),
+            (bad().payload("[]"), InvalidSignature),
+            (bad().claim("cnf", 1), InvalidSignature),
+            (bad().header("nonce", "x"), GraphToken),
+            (unknown(), UnknownKey),
+            (unknown().expired(), UnknownKey),
+            (unknown().payload("[]"), UnknownKey),
+        ] {
+            let request = with_line(format!("Bearer {}", token.mint()));
+            let answer = send(&layer, request).await;
+            answer.is_refusal(kind);
+            answers.push(format!("{:?}", answer.response.headers()));
+        }
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{answers:?}");
+    });
+}
+
+/// What the cube root of is a forged signature.
+#[derive(Clone, Copy)]
+enum Forgery {
+    /// Right up to the hash; whatever after it.
+    GarbageAfterHash,
+    /// The same without the bytes of padding that have to be there.
+    NoPadding,
+    /// The identifier of SHA-1 before the hash of SHA-256.
+    OtherHash,
+    /// The hash without an identifier.
+    HashAlone,
+}
+
+/// A token for a key with the exponent 3, of which nobody knows the private part: the signature is
+/// a cube root, as [Bleichenbacher](https://mailarchive.ietf.org/arch/msg/openpgp/5rnE9ZRN1AokBVj3VqblGlP63QE/)
+/// found.
+fn forged_by_cube_root(issuer: &Issuer, forgery: Forgery) -> String {
+    const KID: &str = "exponent-3";
+
+    // Any odd number will do that is larger than every cube here.
+    let keys: Value = serde_json::from_slice(&forger().keys_document()).unwrap();
+    issuer.publish_jwk(json!({
+        "kty": "RSA", "use": "sig", "kid": KID, "n": keys["keys"][0]["n"], "e": "Aw",
+        "issuer": format!("{}/{{tenantid}}/v2.0", issuer.url()),
+    }));
+    let (signed, _) = signed_and_signature(issuer.user().header("kid", KID));
+    let hash = digest(&SHA256, signed.as_bytes());
+    let sha256 = [
+        0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
+        0x05, 0x00, 0x04, 0x20,
+    ];
+    let sha1 = [
+        0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14,
+    ];
+    let (padding, identifier): (&[u8], &[u8]) = match forgery {
+        Forgery::GarbageAfterHash => (&[0xff; 8], &sha256),
+        Forgery::NoPadding => (&[], &sha256),
+        Forgery::OtherHash => (&[0xff; 8], &sha1),
+        Forgery::HashAlone => (&[0xff; 8], &[]),
+    };
+    let begin = [&[0, 1], padding, &[0], identifier, hash.as_ref()].concat();
+    let mut block = begin.clone();
+    block.resize(256, 0);
+    let root = cube_root(&limbs(&block));
+    let cube = bytes(&cube(&root));
+    assert!(cube[8..].starts_with(&begin), "a forgery worth its name");
+    let mut signature = vec![0; 256 - 4 * root.len()];
+    signature.extend(bytes(&root));
+    joined(&signed, &signature)
+}
+
+/// The least number of 22 limbs whose cube is more than this one of 64.
+fn cube_root(number: &[u32]) -> Vec<u32> {
+    let mut root = vec![0; 22];
+    for bit in (0..22 * 32).rev() {
+        root[bit / 32] |= 1 << (bit % 32);
+        if is_more(&cube(&root), number) {
+            root[bit / 32] &= !(1 << (bit % 32));
+        }
+    }
+    for limb in &mut root {
+        *limb = limb.wrapping_add(1);
+        if *limb != 0 {
+            break;
+        }
+    }
+    root
+}
+
+/// The cube, in 66 limbs.
+fn cube(root: &[u32]) -> Vec<u32> {
+    product(&product(root, root), root)
+}
+
+/// The product of two numbers whose first limb is the least, as long as both together.
+fn product(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut product = vec![0; a.len() + b.len()];
+    for (i, x) in a.iter().enumerate() {
+        let mut carry = 0;
+        for (j, y) in b.iter().enumerate() {
+            let sum = u64::from(product[i + j]) + u64::from(*x) * u64::from(*y) + carry;
+            product[i + j] = u32::try_from(sum & 0xffff_ffff).unwrap();
+            carry = sum >> 32;
+        }
+        product[i + b.len()] = u32::try_from(carry).unwrap();
+    }
+    product
+}
+
+fn is_more(a: &[u32], b: &[u32]) -> bool {
+    let (head, tail) = a.split_at(b.len());
+    tail.iter().any(|limb| *limb > 0) || head.iter().rev().gt(b.iter().rev())
+}
+
+fn limbs(bytes: &[u8]) -> Vec<u32> {
+    let limbs = bytes.rchunks(4).map(|limb| limb.try_into().unwrap());
+    limbs.map(u32::from_be_bytes).collect()
+}
+
+fn bytes(limbs: &[u32]) -> Vec<u8> {
+    limbs
+        .iter()
+        .rev()
+        .flat_map(|limb| limb.to_be_bytes())
+        .collect()
+}
+
+/// A good token whose signature has the modulus added to it, where that fits into 256 bytes.
+fn beyond_the_modulus(issuer: &Issuer) -> String {
+    let keys: Value = serde_json::from_slice(&issuer.keys_document()).unwrap();
+    let n = URL_SAFE_NO_PAD
+        .decode(keys["keys"][0]["n"].as_str().unwrap())
+        .unwrap();
+    for _ in 0..10_000 {
+        let (signed, mut signature) = signed_and_signature(issuer.user());
+        let mut carry = 0;
+        for (byte, more) in signature.iter_mut().rev().zip(n.iter().rev()) {
+            let sum = u16::from(*byte) + u16::from(*more) + carry;
+            *byte = sum.to_be_bytes()[1];
+            carry = sum >> 8;
+        }
+        if carry == 0 {
+            return joined(&signed, &signature);
+        }
+    }
+    panic!("a modulus too close to 2^2048");
+}
+
+fn with_es256(issuer: &Issuer) -> tower_entra::ValidatorBuilder {
+    let algorithms = [SignatureAlgorithm::Rs256, SignatureAlgorithm::Es256];
+    issuer.validator_builder().algorithms(algorithms)
+}
+
+/// A token by a key on P-256, its signature changed so.
+fn on_p256(issuer: &Issuer, change: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let kid = issuer.publish_key_with(KeyKind::P256);
+    let (signed, signature) = signed_and_signature(issuer.user().signed_by(kid));
+    joined(&signed, &change(&signature))
+}
+
+fn in_der(signature: &[u8]) -> Vec<u8> {
+    let mut contents = Vec::new();
+    for number in signature.chunks(32) {
+        contents.extend([0x02, 33, 0]);
+        contents.extend(number);
+    }
+    [&[0x30, 70], contents.as_slice()].concat()
+}

@@ -1,0 +1,147 @@
+//! Inputs that have the same outcome, and how that is found out.
+
+use tower_entra::{
+    AgentPrincipal, EntraAuthLayer, Error, ErrorKind, Validator, ValidatorBuilder, testing::Issuer,
+};
+
+use super::{
+    Log, REALM,
+    answer::{Answer, assert_reveals_nothing, send},
+    assert_fetches, block_on,
+    input::Input,
+};
+
+/// Inputs that have the same outcome.
+pub(crate) struct Case {
+    inputs: fn(&Issuer) -> Vec<Input>,
+    outcome: Outcome,
+    /// How many fetches all of them together cause.
+    fetches: u64,
+    validator: fn(&Issuer) -> ValidatorBuilder,
+    layer: fn(EntraAuthLayer) -> EntraAuthLayer,
+}
+
+enum Outcome {
+    Refused(ErrorKind),
+    Admitted(fn(&AgentPrincipal)),
+    /// Admitted without a principal.
+    Anonymous,
+}
+
+/// Every one of these is refused for this reason, and none causes a fetch.
+pub(crate) fn refused(kind: ErrorKind, inputs: fn(&Issuer) -> Vec<Input>) -> Case {
+    Case::new(Outcome::Refused(kind), inputs)
+}
+
+pub(crate) fn admitted(inputs: fn(&Issuer) -> Vec<Input>) -> Case {
+    admitted_as(|_| {}, inputs)
+}
+
+/// Every one of these is admitted, as a caller of whom this can be said.
+pub(crate) fn admitted_as(said: fn(&AgentPrincipal), inputs: fn(&Issuer) -> Vec<Input>) -> Case {
+    Case::new(Outcome::Admitted(said), inputs)
+}
+
+pub(crate) fn anonymous(inputs: fn(&Issuer) -> Vec<Input>) -> Case {
+    Case::new(Outcome::Anonymous, inputs)
+}
+
+impl Case {
+    fn new(outcome: Outcome, inputs: fn(&Issuer) -> Vec<Input>) -> Self {
+        Self {
+            inputs,
+            outcome,
+            fetches: 0,
+            validator: Issuer::validator_builder,
+            layer: |layer| layer,
+        }
+    }
+
+    /// They cause one fetch, however many they are.
+    pub(crate) fn one_fetch(self) -> Self {
+        Self { fetches: 1, ..self }
+    }
+
+    pub(crate) fn with(self, validator: fn(&Issuer) -> ValidatorBuilder) -> Self {
+        Self { validator, ..self }
+    }
+
+    pub(crate) fn through(self, layer: fn(EntraAuthLayer) -> EntraAuthLayer) -> Self {
+        Self { layer, ..self }
+    }
+
+    /// Sends every input through a layer, and what is a token to the validator alone; all of it
+    /// with a cache of verified tokens and without.
+    pub(super) fn prove(&self, issuer: &Issuer) {
+        let inputs = (self.inputs)(issuer);
+        assert!(!inputs.is_empty());
+        for caching in [false, true] {
+            let builder = (self.validator)(issuer);
+            let validator = match caching {
+                true => builder.token_cache(64),
+                false => builder,
+            };
+            let validator = validator.build().unwrap();
+            block_on(self.prove_by(&validator, &inputs, issuer));
+        }
+    }
+
+    async fn prove_by(&self, validator: &Validator, inputs: &[Input], issuer: &Issuer) {
+        let log = Log::of_this_thread();
+        validator.ready().await;
+        let before = issuer.key_fetches();
+        let layer = EntraAuthLayer::new(validator.clone());
+        let layer = (self.layer)(layer.with_realm(REALM).unwrap());
+        for input in inputs {
+            println!("  {}", input.name);
+            // Twice: what a first sight leaves behind changes nothing.
+            for _ in 0..2 {
+                if let Some(request) = input.request() {
+                    let answer = send(&layer, request).await;
+                    self.outcome.is_that_of(&answer);
+                    if let Some(token) = &input.token {
+                        assert_reveals_nothing(&answer.response, token);
+                    }
+                }
+                if let Some(token) = &input.token {
+                    let verdict = validator.validate(token).await;
+                    self.outcome.is_that_of_the_token(verdict);
+                    log.reveals_nothing(token);
+                }
+            }
+        }
+        assert_fetches(issuer, before + self.fetches).await;
+    }
+}
+
+impl Outcome {
+    #[track_caller]
+    fn is_that_of(&self, answer: &Answer) {
+        match self {
+            Self::Refused(kind) => answer.is_refusal(*kind),
+            Self::Admitted(said) => {
+                let caller = answer.is_admission();
+                said(caller.expect("a principal"));
+            }
+            Self::Anonymous => assert!(answer.is_admission().is_none(), "a principal"),
+        }
+    }
+
+    /// The same without a header around the token.
+    #[track_caller]
+    fn is_that_of_the_token(&self, verdict: Result<AgentPrincipal, Error>) {
+        match (self, verdict) {
+            (Self::Admitted(said), Ok(caller)) => said(&caller),
+            (Self::Refused(kind), Err(error)) => {
+                let expected = match kind {
+                    // What no header can carry is no token either.
+                    ErrorKind::MalformedAuthorization => ErrorKind::MalformedToken,
+                    kind => *kind,
+                };
+                assert_eq!(error.kind(), expected);
+            }
+            (_, Ok(caller)) => panic!("admitted: {caller:?}"),
+            (_, Err(error)) => panic!("refused: {error:?}"),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What is sent.
+
+use http::{HeaderValue, Request, header::AUTHORIZATION};
+use tower_entra::testing::TokenBuilder;
+
+/// Something that comes with a request.
+pub(crate) struct Input {
+    pub(super) name: String,
+    request: Option<Request<String>>,
+    pub(super) token: Option<String>,
+}
+
+impl Input {
+    fn new(name: String, sent: Sent) -> Self {
+        match sent {
+            Sent::Token(token) => Self {
+                name,
+                request: with_lines(&[format!("Bearer {token}")]),
+                token: Some(token),
+            },
+            Sent::Request(request) => Self {
+                name,
+                request: Some(*request),
+                token: None,
+            },
+        }
+    }
+
+    pub(super) fn request(&self) -> Option<Request<String>> {
+        self.request.clone()
+    }
+}
+
+/// What is sent: a token, or a request that is made by hand.
+pub(crate) enum Sent {
+    Token(String),
+    Request(Box<Request<String>>),
+}
+
+impl From<TokenBuilder> for Sent {
+    fn from(token: TokenBuilder) -> Self {
+        Self::Token(token.mint())
+    }
+}
+
+impl From<String> for Sent {
+    fn from(token: String) -> Self {
+        Self::Token(token)
+    }
+}
+
+impl From<&str> for Sent {
+    fn from(token: &str) -> Self {
+        Self::Token(token.to_owned())
+    }
+}
+
+impl From<Request<String>> for Sent {
+    fn from(request: Request<String>) -> Self {
+        Self::Request(Box::new(request))
+    }
+}
+
+/// One input for each item, named after it.
+pub(crate) fn each<I, S>(items: impl IntoIterator<Item = I>, send: impl Fn(&I) -> S) -> Vec<Input>
+where
+    I: std::fmt::Debug,
+    S: Into<Sent>,
+{
+    items
+        .into_iter()
+        .map(|item| Input::new(shortened(&format!("{item:?}")), send(&item).into()))
+        .collect()
+}
+
+/// These inputs with names of their own.
+pub(crate) fn these<S: Into<Sent>>(
+    inputs: impl IntoIterator<Item = (&'static str, S)>,
+) -> Vec<Input> {
+    inputs
+        .into_iter()
+        .map(|(name, sent)| Input::new(name.to_owned(), sent.into()))
+        .collect()
+}
+
+pub(crate) fn one(sent: impl Into<Sent>) -> Vec<Input> {
+    these([("the only one", sent)])
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+/// A request with these `Authorization` lines. None if HTTP has no such lines.
+pub(crate) fn with_lines<L: AsRef<[u8]>>(lines: &[L]) -> Option<Request<String>> {
+    let mut request = Request::new(String::new());
+    for line in lines {
+        let value = HeaderValue::from_bytes(line.as_ref()).ok()?;
+        request.headers_mut().append(AUTHORIZATION, value);
+    }
+    Some(request)
+}
+
+/// A request with this `Authorization` line.
+#[track_caller]
+pub(crate) fn with_line(line: impl AsRef<[u8]>) -> Request<String> {
+    with_lines(&[line]).expect("a header value")
+}
+
+/// A request for `target` without `Authorization`.
+#[track_caller]
+pub(crate) fn request_for(target: &str) -> Request<String> {
+    Request::builder().uri(target).body(String::new()).unwrap()
+}

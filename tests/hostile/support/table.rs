@@ -1,0 +1,101 @@
+//! Rows, and how each is shown to hold.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
+
+use tower_entra::testing::Issuer;
+
+use super::case::Case;
+
+/// One line of a table.
+pub(crate) struct Row {
+    pub(crate) id: &'static str,
+    /// The input, in words.
+    pub(crate) what: &'static str,
+    pub(crate) proof: Proof,
+    /// Tests that show more of it: file below `tests`, and name.
+    pub(crate) tests: &'static [(&'static str, &'static str)],
+}
+
+impl Row {
+    fn new(id: &'static str, what: &'static str, proof: Proof) -> Self {
+        Self {
+            id,
+            what,
+            proof,
+            tests: &[],
+        }
+    }
+
+    pub(crate) fn also(self, tests: &'static [(&'static str, &'static str)]) -> Self {
+        Self { tests, ..self }
+    }
+}
+
+/// How a row is shown to hold.
+pub(crate) enum Proof {
+    /// These inputs are sent and answered so.
+    Cases(Vec<Case>),
+    /// It takes more than single requests.
+    Scene(Box<dyn Fn(&Issuer)>),
+    /// By tests that stand elsewhere, and that [`Row::tests`] names.
+    Elsewhere,
+    /// This crate cannot meet it, for this reason.
+    NotMet(&'static str),
+}
+
+pub(crate) fn row(
+    id: &'static str,
+    what: &'static str,
+    cases: impl IntoIterator<Item = Case>,
+) -> Row {
+    Row::new(id, what, Proof::Cases(cases.into_iter().collect()))
+}
+
+pub(crate) fn scene(
+    id: &'static str,
+    what: &'static str,
+    scene: impl Fn(&Issuer) + 'static,
+) -> Row {
+    Row::new(id, what, Proof::Scene(Box::new(scene)))
+}
+
+pub(crate) fn tested(
+    id: &'static str,
+    what: &'static str,
+    tests: &'static [(&'static str, &'static str)],
+) -> Row {
+    Row::new(id, what, Proof::Elsewhere).also(tests)
+}
+
+pub(crate) fn not_met(id: &'static str, what: &'static str, why: &'static str) -> Row {
+    Row::new(id, what, Proof::NotMet(why))
+}
+
+/// Proves every row of a group, each case by itself, and names those that do not hold.
+pub(crate) fn prove(rows: Vec<Row>) {
+    let issuer = Issuer::start_blocking();
+    let mut wrong = Vec::new();
+    for row in rows {
+        println!("{}: {}", row.id, row.what);
+        let issuer = &issuer;
+        let mut hold = |proof: &dyn Fn()| {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(proof)) {
+                wrong.push((row.id, panic));
+            }
+        };
+        match &row.proof {
+            Proof::Cases(cases) => cases.iter().for_each(|case| hold(&|| case.prove(issuer))),
+            Proof::Scene(scene) => hold(&|| scene(issuer)),
+            Proof::Elsewhere | Proof::NotMet(_) => {}
+        }
+    }
+    let ids: Vec<&str> = wrong.iter().map(|(id, _)| *id).collect();
+    println!("rows that do not hold: {ids:?}");
+    if let Some((_, panic)) = wrong.into_iter().next() {
+        let panic: Box<dyn Any + Send> = panic;
+        resume_unwind(panic);
+    }
+}

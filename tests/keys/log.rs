@@ -1,0 +1,105 @@
+//! What is logged, for tests to look into.
+
+use std::{
+    cell::RefCell,
+    fmt::Debug,
+    sync::{Arc, Mutex, Once},
+};
+
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+    subscriber,
+};
+use tracing_subscriber::{Layer, layer::Context, prelude::*, registry};
+
+/// Every event of this crate on the thread of one test, whose runtime has no other.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<Line>>>);
+
+/// One event, its fields each on a line of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) level: Level,
+    pub(crate) target: String,
+    pub(crate) text: String,
+}
+
+impl Line {
+    /// What stands in a field, as `Debug` writes it.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let mut lines = self.text.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+    }
+}
+
+thread_local! {
+    static LOG: RefCell<Log> = RefCell::default();
+}
+
+impl Log {
+    pub(crate) fn of_this_thread() -> Self {
+        // One for all tests: whether anybody listens is remembered for all threads alike.
+        static LISTENING: Once = Once::new();
+        LISTENING.call_once(|| subscriber::set_global_default(registry().with(Listener)).unwrap());
+        LOG.with_borrow_mut(|log| {
+            *log = Self::default();
+            log.clone()
+        })
+    }
+
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The lines with this in their message.
+    pub(crate) fn with(&self, message: &str) -> Vec<Line> {
+        let mut lines = self.lines();
+        lines.retain(|line| {
+            line.field("message")
+                .is_some_and(|text| text.contains(message))
+        });
+        lines
+    }
+
+    pub(crate) fn count(&self, message: &str) -> usize {
+        self.with(message).len()
+    }
+
+    pub(crate) fn of_level(&self, level: Level) -> usize {
+        let lines = self.lines();
+        lines.iter().filter(|line| line.level == level).count()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.lines().into_iter().map(|line| line.text).collect()
+    }
+}
+
+struct Listener;
+
+impl<S: Subscriber> Layer<S> for Listener {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let target = event.metadata().target();
+        if !target.starts_with("tower_entra") {
+            return;
+        }
+        let mut text = Text::default();
+        event.record(&mut text);
+        let line = Line {
+            level: *event.metadata().level(),
+            target: target.to_owned(),
+            text: text.0,
+        };
+        LOG.with_borrow(|log| log.0.lock().unwrap().push(line));
+    }
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.push_str(&format!("{field}={value:?}\n"));
+    }
+}

@@ -1,0 +1,274 @@
+//! What the keys come to in the metrics.
+
+use std::collections::BTreeMap;
+
+use http::{Response, StatusCode};
+use tokio::{runtime, time};
+use tower_entra::{ErrorKind, KeySettings, metrics as names};
+
+use crate::{
+    client::{Client, Reply, scripted, scripted_for},
+    recorder::Recorder,
+    support::*,
+};
+
+/// Runs a test with the clock paused, on one thread with its recorder.
+fn paused<F: Future<Output = ()>>(test: impl FnOnce(Recorder) -> F) {
+    Recorder::during(|recorder| {
+        runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+            .block_on(test(recorder.clone()));
+    });
+}
+
+/// The counters of this name, without it.
+fn counts(recorder: &Recorder, name: &str) -> BTreeMap<String, u64> {
+    let counters = recorder.counters().into_iter();
+    counters
+        .filter_map(|(series, value)| {
+            let labels = series.strip_prefix(name)?;
+            Some((labels.trim_matches(['{', '}']).to_owned(), value))
+        })
+        .collect()
+}
+
+#[track_caller]
+fn assert_counts(recorder: &Recorder, name: &str, expected: &[(&str, u64)]) {
+    let expected = expected.iter();
+    let expected = expected.map(|(labels, count)| ((*labels).to_owned(), *count));
+    assert_eq!(counts(recorder, name), expected.collect());
+}
+
+fn of_status(status: StatusCode) -> Reply {
+    let mut answer = Response::new(Vec::new());
+    *answer.status_mut() = status;
+    Reply::Keys(answer)
+}
+
+#[test]
+fn each_refresh_counts_once_by_cause_and_result() {
+    paused(|recorder| async move {
+        let (issuer, client, validator) = scripted(KeySettings::default());
+        client.reply(Reply::Fails);
+        let _ = time::timeout(TICK, validator.ready()).await;
+        client.reply(Reply::Right);
+        validator.ready().await;
+        time::sleep(67 * MINUTE).await;
+        issuer.rotate();
+        assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
+        let forged = issuer.user().signed_by_stranger().mint();
+        let _ = outcome(&validator, &forged).await;
+        // Until the cool-down is over.
+        time::sleep(31 * SECOND).await;
+        client.reply(of_status(StatusCode::BAD_GATEWAY));
+        let unknown = Forger::new(&issuer.user().mint()).token();
+        let refused = outcome(&validator, &unknown).await;
+        assert_eq!(refused, Err(ErrorKind::KeysUnavailable));
+        assert_counts(
+            &recorder,
+            names::KEY_REFRESHES,
+            &[
+                ("cause=start,outcome=failure,error.type=unreachable", 1),
+                ("cause=retry,outcome=success", 1),
+                ("cause=scheduled,outcome=success", 1),
+                ("cause=unknown_key,outcome=success", 1),
+                ("cause=bad_signature,outcome=success", 1),
+                ("cause=unknown_key,outcome=failure,error.type=bad_status", 1),
+            ],
+        );
+    });
+}
+
+#[test]
+fn a_wish_that_is_kept_back_counts_as_suppressed() {
+    paused(|recorder| async move {
+        let (issuer, _client, validator) = scripted(KeySettings::default());
+        validator.ready().await;
+        let good = issuer.user().mint();
+        let forger = Forger::new(&good);
+        let forged = issuer.user().signed_by_stranger().mint();
+        // The first of each has its fetch.
+        let _ = outcome(&validator, &forger.token()).await;
+        let _ = outcome(&validator, &forged).await;
+        time::sleep(SECOND).await;
+        assert_counts(&recorder, names::KEY_REFRESHES_SUPPRESSED, &[]);
+
+        for _ in 0..10 {
+            let refused = at_once(&validator, &forger.token());
+            assert_eq!(refused, Err(ErrorKind::UnknownKey));
+        }
+        for _ in 0..7 {
+            let refused = at_once(&validator, &forged);
+            assert_eq!(refused, Err(ErrorKind::InvalidSignature));
+        }
+        // Neither is worth a fetch.
+        let _ = at_once(&validator, &good);
+        let _ = at_once(
+            &validator,
+            &issuer.user().expired().signed_by_stranger().mint(),
+        );
+        assert_counts(
+            &recorder,
+            names::KEY_REFRESHES_SUPPRESSED,
+            &[("cause=unknown_key", 10), ("cause=bad_signature", 7)],
+        );
+    });
+}
+
+#[test]
+fn those_who_wait_for_the_same_fetch_are_not_suppressed() {
+    paused(|recorder| async move {
+        let (issuer, client, validator) = scripted(KeySettings::default());
+        validator.ready().await;
+        let forger = Forger::new(&issuer.user().mint());
+        client.reply(Reply::RightAfter(SECOND / 2));
+        let mut requests = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let (validator, token) = (validator.clone(), forger.token());
+            requests.spawn(async move { outcome(&validator, &token).await });
+        }
+        for refused in requests.join_all().await {
+            assert_eq!(refused, Err(ErrorKind::UnknownKey));
+        }
+        assert_counts(&recorder, names::KEY_REFRESHES_SUPPRESSED, &[]);
+        assert_eq!(client.key_fetches(), 2);
+    });
+}
+
+#[test]
+fn the_gauges_move_on_while_nothing_is_fetched() {
+    paused(|recorder| async move {
+        let (_issuer, client, validator) = scripted(KeySettings::default());
+        let age = || recorder.gauge(names::KEY_SET_AGE);
+        let left = || recorder.gauge(names::KEY_SET_TIME_LEFT).unwrap();
+        assert_eq!(age(), None);
+        validator.ready().await;
+        time::sleep(TICK).await;
+        assert!(age() < Some(0.1));
+        assert!((left() - 86_400.0).abs() < 0.1, "{}", left());
+
+        // Half a minute after each, the gauges are at most a quarter of a minute behind.
+        let fetched = time::Instant::now();
+        for minutes in 1..50 {
+            time::sleep_until(fetched + minutes * MINUTE + SECOND / 2).await;
+            let now = fetched.elapsed().as_secs_f64();
+            assert!(
+                (now - 15.5..=now).contains(&age().unwrap()),
+                "{age:?} {now}",
+                age = age()
+            );
+            assert!((age().unwrap() + left() - 86_400.0).abs() < 0.1);
+        }
+        assert_eq!(client.key_fetches(), 1);
+
+        client.reply(Reply::Fails);
+        time::sleep_until(fetched + DAY - 30 * SECOND).await;
+        assert!((15.0..=60.0).contains(&left()), "{}", left());
+        time::sleep(40 * SECOND).await;
+        assert_eq!(left(), 0.0);
+        assert!(age() > Some(86_400.0 - 1.0));
+
+        client.reply(Reply::Right);
+        time::sleep(61 * SECOND).await;
+        assert!(age() < Some(61.0));
+        assert!(left() > 86_000.0);
+    });
+}
+
+#[test]
+fn without_keys_no_time_is_left_and_there_is_no_age() {
+    paused(|recorder| async move {
+        let (_issuer, client, validator) = scripted(KeySettings::default());
+        client.reply(Reply::Fails);
+        let _ = time::timeout(HOUR, validator.ready()).await;
+        assert_eq!(recorder.gauge(names::KEY_SET_TIME_LEFT), Some(0.0));
+        assert_eq!(recorder.gauge(names::KEY_SET_AGE), None);
+    });
+}
+
+#[test]
+fn keys_with_names_are_told_apart() {
+    paused(|recorder| async move {
+        let issuer = tower_entra::testing::Issuer::start_blocking();
+        let named = |name| {
+            let settings = KeySettings::default().with_name(name);
+            scripted_for(&issuer, settings)
+        };
+        let [(_, one), (client, other)]: [(Client, _); 2] = [named("one"), named("other")];
+        one.ready().await;
+        client.reply(Reply::Fails);
+        let _ = time::timeout(TICK, other.ready()).await;
+        let left = |name| {
+            let series = format!("{}{{key_source={name}}}", names::KEY_SET_TIME_LEFT);
+            recorder.gauge(&series)
+        };
+        assert!(left("one") > Some(86_399.0));
+        assert_eq!(left("other"), Some(0.0));
+        assert_counts(
+            &recorder,
+            names::KEY_REFRESHES,
+            &[
+                ("cause=start,outcome=success,key_source=one", 1),
+                (
+                    "cause=start,outcome=failure,error.type=unreachable,key_source=other",
+                    1,
+                ),
+            ],
+        );
+    });
+}
+
+#[test]
+fn every_metric_is_described_by_the_time_it_is_recorded() {
+    paused(|recorder| async move {
+        let (issuer, _client, validator) = scripted(KeySettings::default());
+        assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
+        let described = recorder.described();
+        assert_eq!(described.len(), 6);
+        for series in recorder.series() {
+            let name = series.split('{').next().unwrap();
+            assert!(described.contains_key(name), "{name}");
+        }
+    });
+}
+
+#[test]
+fn nothing_of_a_token_or_an_answer_becomes_a_label() {
+    paused(|recorder| async move {
+        let (issuer, client, validator) = scripted(KeySettings::default());
+        validator.ready().await;
+        let good = issuer.user().mint();
+        let forger = Forger::new(&good);
+        for token in [
+            good.clone(),
+            forger.token_of("hostile"),
+            issuer.user().claim("iss", "hostile").mint(),
+            issuer.user().claim("aud", "hostile").mint(),
+            issuer.user().claim("tid", "hostile").mint(),
+            issuer.user().header("alg", "hostile").mint(),
+            "hostile".to_owned(),
+        ] {
+            let _ = outcome(&validator, &token).await;
+        }
+        for reply in [
+            Reply::Keys(Response::new(b"hostile".to_vec())),
+            Reply::Discovery(Response::new(
+                br#"{"issuer":"hostile","jwks_uri":"hostile"}"#.to_vec(),
+            )),
+            of_status(StatusCode::from_u16(599).unwrap()),
+        ] {
+            client.reply(reply);
+            time::sleep(2 * HOUR).await;
+        }
+        let series = recorder.series();
+        assert!(series.len() > 10, "{series:?}");
+        for name in series {
+            assert!(!name.contains("hostile") && !name.contains("599"), "{name}");
+            let plain = |byte: u8| byte.is_ascii_lowercase() || b"_.{}=,".contains(&byte);
+            assert!(name.bytes().all(plain), "{name}");
+        }
+    });
+}

@@ -1,0 +1,343 @@
+//! What the audit log keeps of a request.
+
+use http::{HeaderValue, Request, Response, StatusCode, header::AUTHORIZATION};
+use serde_json::{Value, json};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_entra::{
+    AgentPrincipal, Denial, EntraAuthLayer, Error,
+    testing::{Issuer, TokenBuilder},
+};
+
+use crate::support::{admitted, audited, block_on, issuer, logged};
+
+fn layer() -> EntraAuthLayer {
+    EntraAuthLayer::new(issuer().validator())
+}
+
+fn request(authorization: &[&str]) -> Request<()> {
+    let mut request = Request::new(());
+    for value in authorization {
+        let value = HeaderValue::from_str(value).unwrap();
+        request.headers_mut().append(AUTHORIZATION, value);
+    }
+    request
+}
+
+fn bearer(token: TokenBuilder) -> Request<()> {
+    request(&[&format!("Bearer {}", token.mint())])
+}
+
+/// Sends one request to a service that admits whoever comes in.
+fn send(layer: &EntraAuthLayer, request: Request<()>) -> Response<String> {
+    let inner = |_: Request<()>| async { Ok::<_, Error>(Response::new(String::new())) };
+    block_on(layer.layer(service_fn(inner)).oneshot(request)).unwrap()
+}
+
+/// The one event that a request makes, without its time.
+#[track_caller]
+fn event(layer: &EntraAuthLayer, request: Request<()>) -> Value {
+    let (_, events) = audited(|| send(layer, request));
+    let [event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let mut event = event.clone();
+    let members = event.as_object_mut().unwrap();
+    members.remove("timestamp").unwrap();
+    assert_eq!(members.remove("target").unwrap(), "tower_entra::audit");
+    assert_eq!(members.remove("level").unwrap(), "INFO");
+    event
+}
+
+#[test]
+fn an_admitted_agent_is_one_event_with_its_ids_and_codes() {
+    let token = issuer().agent_on_behalf_of("alice").claim("uti", "the-uti");
+    assert_eq!(
+        event(&layer(), bearer(token)),
+        json!({
+            "message": "request admitted",
+            "tid": issuer().tenant_id(),
+            "oid": issuer().object_id_of("alice"),
+            "client_id": issuer().agent_id(),
+            "kind": "agent_on_behalf_of_user",
+            "agent_status": "attested",
+            "actor_facets": "3 9 11",
+            "subject_facets": "3",
+            "tenant_facets": "3",
+            "parent_agent_blueprint": issuer().blueprint_id(),
+            "uti": "the-uti",
+            "token_version": "2.0",
+        })
+    );
+}
+
+#[test]
+fn the_record_of_a_caller_serializes_to_the_same() {
+    let token = issuer().agent_on_behalf_of("alice").claim("uti", "the-uti");
+    let record = admitted(token).audit();
+    assert_eq!(
+        serde_json::to_value(&record).unwrap(),
+        json!({
+            "tid": issuer().tenant_id(),
+            "oid": issuer().object_id_of("alice"),
+            "client_id": issuer().agent_id(),
+            "kind": "agent_on_behalf_of_user",
+            "agent_status": "attested",
+            "actor_facets": [3, 9, 11],
+            "subject_facets": [3],
+            "tenant_facets": [3],
+            "parent_agent_blueprint": issuer().blueprint_id(),
+            "uti": "the-uti",
+            "token_version": "2.0",
+        })
+    );
+    assert!(!format!("{record:?}").contains("alice"));
+
+    let bare = issuer()
+        .token()
+        .v1()
+        .without_claim("oid")
+        .without_claim("uti");
+    let record = serde_json::to_value(admitted(bare).audit()).unwrap();
+    assert_eq!(
+        record,
+        json!({
+            "tid": issuer().tenant_id(),
+            "oid": null,
+            "client_id": issuer().client_id(),
+            "kind": "user",
+            "agent_status": "unattested",
+            "actor_facets": null,
+            "subject_facets": null,
+            "tenant_facets": null,
+            "parent_agent_blueprint": null,
+            "uti": null,
+            "token_version": "1.0",
+        })
+    );
+}
+
+#[test]
+fn a_caller_of_whom_nobody_knows_whether_it_is_an_agent_comes_with_the_claims_to_ask_for() {
+    let event = event(
+        &layer(),
+        bearer(issuer().autonomous_agent().without_facets()),
+    );
+    assert_eq!(event["agent_status"], "unattested");
+    let hint = event["hint"].as_str().unwrap();
+    for name in [
+        "xms_act_fct",
+        "xms_sub_fct",
+        "xms_par_app_azp",
+        "xms_idrel",
+        "idtyp",
+        "optionalClaims.accessToken",
+    ] {
+        assert!(hint.contains(name), "{hint}");
+    }
+}
+
+#[test]
+fn facets_that_are_no_text_are_logged_with_what_they_are() {
+    let token = issuer()
+        .autonomous_agent()
+        .claim("xms_act_fct", json!({"sub": "zoe"}))
+        .claim("xms_sub_fct", "13 zoe");
+    let (caller, log) = logged(|| admitted(token));
+    assert_eq!(caller.malformed_claims(), ["xms_act_fct", "xms_sub_fct"]);
+    for text in [
+        "WARN",
+        "xms_act_fct is an object instead of integers with spaces between them in a string",
+        "xms_sub_fct is a string of something else instead of integers",
+        "hint=\"The facets xms_act_fct",
+    ] {
+        assert!(log.contains(text), "{text:?} is not in: {log}");
+    }
+    assert!(!log.contains("zoe"), "{log}");
+}
+
+#[test]
+fn a_refusal_is_one_event_with_code_reason_and_hint() {
+    let token = || issuer().user().audience("api://another");
+    let error = send(&layer(), bearer(token()));
+    let error = error.extensions().get::<Error>().unwrap();
+    assert_eq!(
+        event(&layer(), bearer(token())),
+        json!({
+            "message": "request refused",
+            "code": "audience_mismatch",
+            "reason": error.to_string(),
+            "hint": error.hint(),
+        })
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_headers_is_told() {
+    let token = issuer().user().mint();
+    for (authorization, reason, hint) in [
+        (&[][..], "there is no Authorization header", "Bearer"),
+        (&["Basic YTpi"], "header is Basic", "scheme Bearer"),
+        (&["YTpi YTpi"], "header is another", "scheme Bearer"),
+        (&["DPoP abc"], "header is DPoP", "plain bearer token"),
+        (&["pop abc"], "header is PoP", "plain bearer token"),
+        (
+            &["Bearer a", "Bearer b", "c"],
+            "there are 3",
+            "one Authorization header",
+        ),
+        (&["Bearer"], "nothing follows", "the token alone"),
+        (&[" Bearer a"], "white space", "the token alone"),
+        (&["Bearer\ta"], "a tab", "the token alone"),
+        (
+            &["Bearer Bearer a"],
+            "stands there twice",
+            "the token alone",
+        ),
+        (&["Bearer a b"], "more than one token", "the token alone"),
+        (&["Bearer a "], "more than one token", "the token alone"),
+        (&["Bearer \"a\""], "in quotes", "without quotes"),
+        (
+            &["Bearer {}"],
+            "a character that no token has",
+            "the token alone",
+        ),
+        (&["Bearer null"], "the word null", "variable"),
+        (&["Bearer undefined"], "the word undefined", "variable"),
+        (
+            &[&format!("Bearer {token},")],
+            "a character",
+            "the token alone",
+        ),
+    ] {
+        let event = event(&layer(), request(authorization));
+        assert_eq!(event["message"], "request refused");
+        let found = event["reason"].as_str().unwrap();
+        assert!(found.contains(reason), "{authorization:?}: {found}");
+        let found = event["hint"].as_str().unwrap();
+        assert!(found.contains(hint), "{authorization:?}: {found}");
+        assert!(!event.to_string().contains(&token));
+    }
+}
+
+#[test]
+fn a_denial_of_a_handler_names_the_caller_and_the_scopes_that_lack() {
+    let inner = service_fn(|request: Request<()>| async move {
+        assert!(request.extensions().get::<AgentPrincipal>().is_some());
+        let mut response = Response::new(String::new());
+        let denial = Denial::new().with_scopes(["Orders.Write"]);
+        response.extensions_mut().insert(denial);
+        Ok::<_, Error>(response)
+    });
+    let token = issuer().agent_user().claim("uti", "the-uti");
+    let (response, events) = audited(|| {
+        let service = layer().layer(inner);
+        block_on(service.oneshot(bearer(token))).unwrap()
+    });
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let [admitted, refused] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(admitted["message"], "request admitted");
+    assert_eq!(refused["message"], "request refused");
+    assert_eq!(refused["code"], "denied");
+    let reason = refused["reason"].as_str().unwrap();
+    assert!(
+        reason.ends_with(": a scope is missing: Orders.Write"),
+        "{reason}"
+    );
+    for name in [
+        "tid",
+        "oid",
+        "client_id",
+        "kind",
+        "agent_status",
+        "subject_facets",
+        "uti",
+    ] {
+        assert_eq!(refused[name], admitted[name], "{name}");
+        assert!(refused[name].is_string(), "{name}");
+    }
+}
+
+#[test]
+fn a_request_that_waits_for_its_key_is_audited_once() {
+    let issuer = Issuer::start_blocking();
+    let validator = issuer.validator();
+    block_on(validator.ready());
+    issuer.rotate();
+    let layer = EntraAuthLayer::new(validator);
+    let event = event(&layer, bearer(issuer.user()));
+    assert_eq!(event["message"], "request admitted");
+    assert_eq!(event["kind"], "user");
+}
+
+#[test]
+fn an_anonymous_request_makes_no_event_at_the_level_info() {
+    let optional = layer().optional();
+    let (response, events) = audited(|| send(&optional, Request::new(())));
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(events, Vec::<Value>::new());
+    let (_, log) = logged(|| send(&optional, Request::new(())));
+    assert!(
+        log.contains("DEBUG tower_entra::audit: request let through without a token"),
+        "{log}"
+    );
+}
+
+#[test]
+fn the_audit_log_can_be_turned_off_and_refusals_are_then_there_for_who_looks() {
+    let off = layer().without_audit_log();
+    for token in [issuer().user(), issuer().user().expired()] {
+        let (_, events) = audited(|| send(&off, bearer(token)));
+        assert_eq!(events, Vec::<Value>::new());
+    }
+    let (_, log) = logged(|| send(&off, bearer(issuer().user().expired())));
+    let line = log
+        .lines()
+        .find(|line| line.contains("request refused"))
+        .unwrap();
+    assert!(
+        line.contains("DEBUG tower_entra: ") && line.contains("code=\"expired\""),
+        "{line}"
+    );
+    assert!(!log.contains("tower_entra::audit"), "{log}");
+}
+
+#[test]
+fn validating_without_a_layer_audits_nothing() {
+    let (_, events) = audited(|| admitted(issuer().user()));
+    assert_eq!(events, Vec::<Value>::new());
+}
+
+#[test]
+fn texts_in_the_audit_log_are_escaped_and_cut() {
+    let hostile = "a\"\r\n\u{202e}\u{1b}[31m ".repeat(100);
+    let facets: Vec<_> = (0..1_000).map(|half| 2 * half + 1).collect();
+    let token = issuer()
+        .user()
+        .claim("uti", &hostile)
+        .claim("xms_act_fct", &facets);
+    let (_, log) = logged(|| send(&layer(), bearer(token.clone())));
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("tower_entra::audit"))
+        .collect();
+    let [line] = lines[..] else { panic!("{log}") };
+    assert!(
+        line.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+        "{line}"
+    );
+    assert!(
+        line.contains(r#"uti=a\"\r\n\u{202e}\u{1b}[31m a"#),
+        "{line}"
+    );
+    assert!(line.len() < 1_000, "{line}");
+    let event = event(&layer(), bearer(token.clone()));
+    assert_eq!(
+        event["uti"].as_str().unwrap().len(),
+        128 - "\\u{".len() + "...".len()
+    );
+    let record = serde_json::to_value(admitted(token).audit()).unwrap();
+    assert_eq!(record["uti"], event["uti"]);
+    assert_eq!(record["actor_facets"].as_array().unwrap().len(), 16);
+}
