@@ -3,12 +3,14 @@
 //!
 //! ```text
 //! cargo run --example explain < token.txt               # with the signature: fetches keys
-//! cargo run --example explain -- --offline < token.txt  # what is in it, and no verdict
+//! cargo run --example explain -- --offline < token.txt  # without: what it would come to
 //! ```
 //!
 //! The token is read from standard input, where no other user of the machine sees it, and is sent
 //! nowhere. The environment says whose tokens are accepted, as it does for `whoami`.
 
+#[path = "common/rehearsal.rs"]
+mod rehearsal;
 #[path = "common/settings.rs"]
 #[allow(dead_code, reason = "whoami has more settings")]
 mod settings;
@@ -27,7 +29,7 @@ use tower_entra::{
     AgentPrincipal, AgentStatus, Error, ErrorKind, Facet, IdentityType, PrincipalKind, Validator,
 };
 
-use self::settings::Settings;
+use self::{rehearsal::Rehearsal, settings::Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -52,7 +54,7 @@ async fn main() -> ExitCode {
     };
     show_parts(&token);
     if is_offline {
-        no_verdict(&token, settings.as_ref());
+        rehearse(&token, settings.as_ref()).await;
         return ExitCode::SUCCESS;
     }
     match settings.map(|settings| settings.validator()) {
@@ -287,40 +289,52 @@ fn now() -> Option<i64> {
     i64::try_from(since.as_secs()).ok()
 }
 
-/// What can be noticed without a key. It is no verdict: nobody has vouched for the token.
-fn no_verdict(token: &str, settings: Option<&Settings>) {
+/// What can be said without a key. It is no verdict: nobody has vouched for the token.
+async fn rehearse(token: &str, settings: Option<&Settings>) {
     println!("\n{}", paint(BOLD, "Verdict"));
     let warning = "NOT VERIFIED: the signature was not checked, so anybody may have written this.";
     println!("  {}", paint(RED, warning));
-    let Some(Ok(claims)) = token.split('.').nth(1).map(decode) else {
+    let claims = token
+        .split('.')
+        .nth(1)
+        .map(|segment| URL_SAFE_NO_PAD.decode(segment));
+    let (Some(settings), Some(Ok(claims))) = (settings, claims) else {
         return;
     };
-    let is_over = |name| {
-        let date = claims.get(name).and_then(Value::as_i64);
-        date.zip(now()).is_some_and(|(date, now)| date < now)
-    };
-    if is_over("exp") {
-        println!("  Noticed: exp has passed.");
-    }
-    let Some(settings) = settings else {
+    let (Ok(claims), Ok(rehearsal)) = (String::from_utf8(claims), Rehearsal::of(settings).await)
+    else {
         return;
     };
-    let is_ours = match claims.get("aud") {
-        Some(Value::String(audience)) => settings.audiences.contains(audience),
-        Some(Value::Array(audiences)) => audiences
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|audience| settings.audiences.iter().any(|own| own == audience)),
-        _ => false,
-    };
-    if !is_ours {
-        println!("  Noticed: aud is none of EXPECTED_AUDIENCE.");
+    match rehearsal.judge(&claims).await {
+        Ok(caller) => {
+            println!("  If it were good, the token would pass every check from the sixth on.");
+            show_caller("Who would be calling", &caller);
+        }
+        Err(error) => {
+            let check = check(error.kind()).unwrap_or("of none");
+            let code = error.kind().as_str();
+            println!("  If it were good, check {check} would refuse the token ({code}):");
+            println!("  {error}");
+            println!("  {}", paint(BOLD, error.hint()));
+            if let Some(Ok(caller)) = rehearse_before_its_end(&rehearsal, &claims).await {
+                show_caller("Who would be calling, if it had not expired", &caller);
+            }
+        }
     }
-    let tid = claims.get("tid").and_then(Value::as_str);
-    let is_allowed = |tenant: &String| tenant == "organizations" || tid == Some(tenant);
-    if !settings.tenants.iter().any(is_allowed) {
-        println!("  Noticed: tid is none of AZURE_TENANT_ID.");
-    }
+}
+
+/// The same claims with an end that lies ahead, if they have one that does not.
+async fn rehearse_before_its_end(
+    rehearsal: &Rehearsal,
+    claims: &str,
+) -> Option<Result<AgentPrincipal, Error>> {
+    let mut claims: Map<String, Value> = serde_json::from_str(claims).ok()?;
+    let now = now()?;
+    let end = claims
+        .get_mut("exp")
+        .filter(|end| end.as_i64().is_some_and(|end| end < now))?;
+    *end = Value::from(now + 60);
+    Some(rehearsal.judge(&Value::Object(claims).to_string()).await)
 }
 
 /// What the validator says, with the keys of the authority.
@@ -334,7 +348,7 @@ async fn verdict(validator: &Validator, token: &str) -> ExitCode {
                 "  {}",
                 paint(GREEN, "ADMITTED: the token passes every check.")
             );
-            show_caller(&caller);
+            show_caller("Who is calling", &caller);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -343,7 +357,7 @@ async fn verdict(validator: &Validator, token: &str) -> ExitCode {
                 && let Ok(caller) = validator.with_authorization_by_acl().validate(token).await
             {
                 println!("\n  Only an API that keeps its own list of callers would admit it.");
-                show_caller(&caller);
+                show_caller("Who is calling", &caller);
             }
             ExitCode::FAILURE
         }
@@ -399,8 +413,8 @@ fn check(kind: ErrorKind) -> Option<&'static str> {
     })
 }
 
-fn show_caller(caller: &AgentPrincipal) {
-    println!("\n{}", paint(BOLD, "Who is calling"));
+fn show_caller(title: &str, caller: &AgentPrincipal) {
+    println!("\n{}", paint(BOLD, title));
     let list = |items: Vec<&str>| plain(&items.join(" "));
     let rows = [
         ("kind", caller.kind().to_string(), why_kind(caller)),

@@ -2,7 +2,7 @@
 
 use std::{env, fmt, str::FromStr};
 
-use tower_entra::{Authority, ConfigError, Tenants, Validator};
+use tower_entra::{Authority, ConfigError, Tenants, Validator, ValidatorBuilder};
 
 /// What the environment says.
 pub(crate) struct Settings {
@@ -38,6 +38,10 @@ impl Settings {
     }
 
     pub(crate) fn validator(&self) -> Result<Validator, Problem> {
+        self.builder().build().map_err(Problem::from)
+    }
+
+    pub(crate) fn builder(&self) -> ValidatorBuilder {
         let tenants = match self.tenants.as_slice() {
             [tenants] if tenants == "organizations" => Tenants::any_organization(),
             tenants => Tenants::list(tenants),
@@ -45,11 +49,10 @@ impl Settings {
         let builder = Validator::builder(tenants, self.audiences.iter().cloned())
             .authority(self.authority())
             .known_agents(self.known_agents.iter().cloned());
-        let builder = match self.token_cache {
+        match self.token_cache {
             Some(capacity) => builder.token_cache(capacity),
             None => builder,
-        };
-        builder.build().map_err(Problem::from)
+        }
     }
 
     fn authority(&self) -> Authority {

@@ -104,7 +104,13 @@ class Explain(unittest.TestCase):
         before = len(self.authority.requests)
         said = self.said(sent, 0, "--offline")
         self.assertEqual(len(self.authority.requests), before)
-        for text in ("NOT VERIFIED", "exp has passed", "11 = an agent identity"):
+        for text in (
+            "NOT VERIFIED",
+            "check 10, dates would refuse the token (expired)",
+            "11 = an agent identity",
+            "Who would be calling, if it had not expired",
+            "agent_on_behalf_of_user",
+        ):
             self.assertIn(text, said)
         for text in ("ADMITTED", "REFUSED", "Who is calling"):
             self.assertNotIn(text, said)
