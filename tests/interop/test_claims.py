@@ -397,9 +397,10 @@ class Log(ClaimsTest):
     def test_no_token_gets_into_the_log(self) -> None:
         tokens = [
             self.token(sub="marker-in-a-good-token"),
-            self.token(aud="https://marker.example"),
-            self.token(iss="https://marker.example/"),
-            self.token(tid="marker"),
+            # These three claims are what an operator has to see, escaped and cut.
+            self.token(aud="https://elsewhere.example"),
+            self.token(iss="https://elsewhere.example/"),
+            self.token(tid="elsewhere"),
             self.token(exp=1, sub="marker-in-an-old-token"),
             self.token(AUTONOMOUS, roles=ABSENT, sub="marker-without-roles"),
             self.token(AGENTS_USER, xms_sub_fct="marker 13"),
