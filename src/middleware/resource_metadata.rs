@@ -73,6 +73,12 @@ impl ProtectedResourceMetadata {
     /// of version 2.0 tokens: `{authority}/{tid}/v2.0` for each tenant that is listed; where any
     /// tenant is accepted, one with `organizations` or `common` in the place of `{tid}`.
     ///
+    /// A resource that is none of the validator's audiences is logged, once and with both. It is right
+    /// if it is an identifier URI of the registration; if not, Entra refuses whoever asks for a token
+    /// for it: `AADSTS9010010`. Nothing here can tell which. The level is `warn`, or `info` where the
+    /// audiences are client ids alone, as they may well be when tokens are of version 2.0. Once it is an
+    /// identifier URI, list it as an audience as well: that ends the message.
+    ///
     /// # Errors
     ///
     /// Fails if the resource is neither an `https` URL without a fragment (on this machine, by a
@@ -83,6 +89,7 @@ impl ProtectedResourceMetadata {
             let problem = format!("{resource:?} is neither an https URL nor one of the audiences");
             return Err(ConfigError::new("resource", problem));
         }
+        warn_of_unknown_resource(&resource, validator.audiences());
         Ok(Self {
             resource,
             authorization_servers: validator.authorization_servers(),
@@ -331,6 +338,20 @@ impl<B> fmt::Debug for ResourceMetadataService<B> {
     }
 }
 
+/// Entra gives tokens for the identifier URIs of a registration alone. Whether the resource is one, only
+/// its audiences tell.
+fn warn_of_unknown_resource(resource: &str, audiences: &[String]) {
+    if audiences.iter().any(|audience| audience == resource) {
+        return;
+    }
+    let names_identifier_uri = audiences.iter().any(|audience| audience.contains("://"));
+    if names_identifier_uri {
+        tracing::warn!(target: TARGET, resource, ?audiences, hint = REGISTER, "{UNKNOWN_RESOURCE}");
+    } else {
+        tracing::info!(target: TARGET, resource, ?audiences, hint = REGISTER, "{UNKNOWN_RESOURCE}");
+    }
+}
+
 /// Whether this is an `https` URL without a fragment, or the like of one on this machine.
 fn is_secure_url(url: &str) -> bool {
     let is_local = |origin: &Origin| {
@@ -357,6 +378,11 @@ fn without_lone_slash(tail: &str) -> &str {
     }
 }
 
+const TARGET: &str = "tower_entra";
+const UNKNOWN_RESOURCE: &str = "the resource of the metadata is none of the configured audiences";
+const REGISTER: &str = "Make the resource an identifier URI of the API's registration (AADSTS9010010 is \
+    what Entra answers to clients if it is none), and list it as an audience as well, which ends this \
+    message.";
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 const ANYONE: HeaderValue = HeaderValue::from_static("*");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");

@@ -22,7 +22,7 @@ use tower_entra::{Authority, EntraAuthLayer, ProtectedResourceMetadata, Tenants,
 
 use crate::{
     challenge::Challenge,
-    support::{OTHER_TENANT, block_on, issuer},
+    support::{OTHER_TENANT, block_on, issuer, logged},
 };
 
 const TENANT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
@@ -194,6 +194,38 @@ fn a_resource_is_a_secure_url_or_an_audience() {
         let text = format!("resource: {bad:?} is neither an https URL nor one of the audiences");
         assert_eq!(error.to_string(), text);
     }
+}
+
+#[test]
+fn a_resource_that_is_no_audience_is_logged_once_with_both() {
+    let log_of = |audiences: &[&str], resource: &str| {
+        let validator = Validator::builder(Tenants::single(TENANT), audiences.iter().copied());
+        let validator = validator.build().unwrap();
+        let (metadata, log) = logged(|| ProtectedResourceMetadata::new(resource, &validator));
+        let (_, later) = logged(|| metadata.unwrap().well_known_url());
+        assert_eq!(later, "");
+        log
+    };
+    let resource = "https://api.example/mcp";
+    let warned = log_of(&[AUDIENCE, APP_ID_URI], resource);
+    for text in [
+        "WARN tower_entra:",
+        "none of the configured audiences",
+        resource,
+        AUDIENCE,
+        APP_ID_URI,
+        "AADSTS9010010",
+        "identifier URI",
+    ] {
+        assert!(warned.contains(text), "{text:?} is not in: {warned}");
+    }
+    assert_eq!(warned.lines().count(), 1, "{warned}");
+    // Tokens of version 2.0 are for the client id, whatever the resource is.
+    let told = log_of(&[AUDIENCE], resource);
+    assert!(told.contains("INFO") && !told.contains("WARN"), "{told}");
+    assert!(told.contains("AADSTS9010010"), "{told}");
+    assert_eq!(log_of(&[AUDIENCE, resource], resource), "");
+    assert_eq!(log_of(&[AUDIENCE], AUDIENCE), "");
 }
 
 #[test]
