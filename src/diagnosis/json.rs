@@ -28,7 +28,7 @@ pub(crate) enum Flaw {
 /// A member is there, and not as it must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WrongType {
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     found: &'static str,
     expected: &'static str,
 }
@@ -99,7 +99,7 @@ impl JsonType {
 }
 
 /// Why a header was not taken.
-pub(super) fn flaw_of_header(json: &[u8]) -> Flaw {
+pub(crate) fn flaw_of_header(json: &[u8]) -> Flaw {
     // Anybody can send one, and to look costs its length once for each level.
     if json.len() > LONGEST_HEADER {
         return Flaw::TooLong;
@@ -111,7 +111,7 @@ pub(super) fn flaw_of_header(json: &[u8]) -> Flaw {
 }
 
 /// Why a claim set was not taken.
-pub(super) fn flaw_of_claims(json: &[u8]) -> Flaw {
+pub(crate) fn flaw_of_claims(json: &[u8]) -> Flaw {
     let (object, members) = match read(json) {
         Ok(read) => read,
         Err(flaw) => return flaw,

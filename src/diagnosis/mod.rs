@@ -2,7 +2,7 @@
 //!
 //! The checks name the kind of an error and nothing more. After a refusal, and only then, what is
 //! in here looks at the same facts once more and keeps a few of them with the error: escaped, short,
-//! few, and of a closed list of claims (`aud`, `iss`, `tid`, `ver`, `kid`, `alg`, `typ`, dates) and
+//! few, and of a closed list of claims (`aud`, `iss`, `tid`, `ver`, `idp`, `kid`, `alg`, `typ`, dates) and
 //! names of members. Nothing in here decides anything, and nothing of it reaches a client.
 
 mod text;
@@ -27,6 +27,10 @@ mod date;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+#[cfg(not(any(test, fuzzing)))]
+use self::json::Flaw;
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::json::{Flaw, flaw_of_claims, flaw_of_header};
 pub(crate) use self::{
     claims::{Circumstances, refused_claims, refused_dates, refused_grant},
     credentials::refused_credentials,
@@ -41,7 +45,6 @@ use self::{
         WrongName, WrongTenant, WrongTime,
     },
     credentials::{HeaderFault, Presented},
-    json::Flaw,
     keys::{BadSignature, NoKeys, UnknownKey},
     token::{Allowed, KeyIdFault, Shape, ShownOrType, algorithm_hint},
 };

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Brief, Diagnosis, Facts, hints,
-    json::{JsonType, flaw_of_header},
+    json::{Flaw, JsonType, flaw_of_header},
     text::Shown,
 };
 use crate::{
@@ -62,7 +62,9 @@ fn refused_header(kind: ErrorKind, token: &str, rules: &TokenRules) -> Option<Di
     // A longer header than this is nobody's, and not worth the memory.
     let mut buffer = [0; MAX_HEADER];
     if segment.len() > MAX_HEADER {
-        return None;
+        let is_malformed = kind == ErrorKind::MalformedHeader;
+        return is_malformed
+            .then(|| Diagnosis::full(hints::BAD_HEADER, Facts::Object(Flaw::TooLong)));
     }
     let json: &[u8] = URL_SAFE_NO_PAD
         .decode(segment.as_bytes(), Out::from_slice(&mut buffer))

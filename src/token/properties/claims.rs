@@ -1,7 +1,8 @@
 //! Claims, against another reading of them.
 
-use super::Tree;
+use super::{Tree, is_so};
 use crate::{
+    diagnosis::flaw_of_claims,
     principal::properties::expected_set,
     token::{claims::Claims, members::DECIDING, number::Number},
 };
@@ -14,6 +15,9 @@ pub(crate) fn claims(json: &[u8]) {
     let text = std::str::from_utf8(json).ok();
     let tree = text.and_then(Tree::of_object).filter(is_well_typed);
     assert_eq!(read.is_some(), tree.is_some());
+    if read.is_none() {
+        is_so(&flaw_of_claims(json), json);
+    }
     let (Some(read), Some(tree)) = (read, tree) else {
         return;
     };

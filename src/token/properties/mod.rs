@@ -15,9 +15,13 @@ use super::{
     SignatureAlgorithm, TokenRules, UnverifiedToken,
     header::Header,
     json::{Item, Slots, Value, is_json_object, read_object},
+    members::DECIDING,
     number::Number,
 };
-use crate::error::ErrorKind;
+use crate::{
+    diagnosis::{Flaw, flaw_of_header},
+    error::ErrorKind,
+};
 
 /// An object is read as serde_json reads it, or refused: for what serde_json refuses, for depth, for
 /// a member that is there twice, and for a member that may not be there.
@@ -116,9 +120,42 @@ pub(crate) fn header(json: &[u8]) {
                 assert_eq!(*read.kid, *kid);
                 assert_eq!(read.has_nonce, has_nonce);
             }
-            (read, expected) => assert_eq!(read.err(), expected.err()),
+            (read, expected) => {
+                let refusal = read.err();
+                assert_eq!(refusal, expected.err());
+                if refusal == Some(ErrorKind::MalformedHeader) {
+                    is_so(&flaw_of_header(json), json);
+                }
+            }
         }
     }
+}
+
+/// What a second reading blames for a refusal is there, and that nothing can be read is said only of
+/// what serde_json cannot read either.
+fn is_so(flaw: &Flaw, json: &[u8]) {
+    let Ok(text) = std::str::from_utf8(json) else {
+        assert_eq!(*flaw, Flaw::NotUtf8);
+        return;
+    };
+    // None too where another flaw keeps serde_json from reading on.
+    let Ok(tree) = serde_json::from_str::<Tree>(text) else {
+        assert_ne!(*flaw, Flaw::NotUtf8, "{text}");
+        return;
+    };
+    let is_so = match flaw {
+        Flaw::NotUtf8 | Flaw::NotJson => false,
+        Flaw::Not(_) => !matches!(tree, Tree::Object(_)),
+        Flaw::TooDeep => tree.depth() > 32,
+        Flaw::TooLong => json.len() > 1_024,
+        Flaw::Twice(_) => tree.has_repeats(),
+        Flaw::LetterCase(_) => tree.members().iter().any(|(name, _)| {
+            let lower = name.to_ascii_lowercase();
+            lower != *name && DECIDING.contains(&lower.as_str())
+        }),
+        Flaw::WrongType(wrong) => tree.get(wrong.name).is_some(),
+    };
+    assert!(is_so, "{flaw:?} of {text}");
 }
 
 const ALL: [SignatureAlgorithm; 3] = [

@@ -374,5 +374,7 @@ proptest! {
     #[test]
     fn depth_is_counted_as_another_reader_counts_it(text in deep()) {
         object(&text);
+        header(text.as_bytes());
+        claims(text.as_bytes());
     }
 }

@@ -68,7 +68,7 @@ impl Tree {
         }
     }
 
-    fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         let deepest = self.inner().map(Self::depth).max().unwrap_or_default();
         match self {
             Self::List(_) | Self::Object(_) => deepest + 1,
@@ -76,7 +76,7 @@ impl Tree {
         }
     }
 
-    fn has_repeats(&self) -> bool {
+    pub(super) fn has_repeats(&self) -> bool {
         let mut names = BTreeSet::new();
         let here = !self.members().iter().all(|(name, _)| names.insert(name));
         here || self.inner().any(Self::has_repeats)
