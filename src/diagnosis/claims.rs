@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind},
     ids::TenantId,
     policy::{Dates, Policy, Signer, date, is_id_token},
-    principal::{TokenVersion, is_app_only, is_guest},
+    principal::{TokenVersion, foreign_provider, is_app_only, is_guest},
     tenants::{PERSONAL_ACCOUNTS, TenantPolicy},
     token::{Claims, VerifiedToken},
 };
@@ -44,6 +44,8 @@ pub(crate) struct WrongTenant {
     tenant: TenantId,
     allowed: AllowedTenants,
     is_guest: bool,
+    /// Who knows the guest: the host of another identity provider, or an issuer of another tenant.
+    home: Option<Shown>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +109,7 @@ pub(crate) enum IdTokenMark {
     /// A claim that only ID tokens have, and no scope.
     Claim,
     /// Neither scope nor client.
-    NoClient,
+    NoClient(Option<TokenVersion>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +175,7 @@ fn explain(
         ErrorKind::IdToken => Diagnosis::Brief(Brief::IdToken(if claims.has_id_token_mark {
             IdTokenMark::Claim
         } else {
-            IdTokenMark::NoClient
+            IdTokenMark::NoClient(version(claims))
         })),
         ErrorKind::ContradictoryClaims => {
             Diagnosis::Brief(Brief::Contradiction(contradiction(claims)?))
@@ -272,8 +274,36 @@ fn foreign_tenant(claims: &Claims<'_>, policy: &Policy) -> Option<Diagnosis> {
         tenant,
         allowed,
         is_guest,
+        home: foreign_provider(claims, tenant, policy)
+            .and_then(provider)
+            .map(Shown::of),
     };
     Some(Diagnosis::full(hint, Facts::WrongTenant(facts)))
+}
+
+/// As much of an `idp` as names nobody: an issuer that is a tenant's, or else the host alone. What has
+/// another form, such as an address, is not shown.
+fn provider(idp: &str) -> Option<&str> {
+    let scheme = ["https://", "http://"]
+        .into_iter()
+        .find(|scheme| idp.starts_with(scheme))
+        .map_or(0, str::len);
+    let (_, rest) = idp.split_at_checked(scheme)?;
+    let host = rest.split('/').next().unwrap_or_default();
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let is_tenant = |text: &str| text.parse::<TenantId>().is_ok();
+    let is_host = host.contains('.') && host.split('.').all(is_label);
+    let path = rest.strip_prefix(host).unwrap_or_default();
+    match path.strip_prefix('/') {
+        _ if !is_host => is_tenant(idp).then_some(idp),
+        Some(path) if is_tenant(path.trim_end_matches("/v2.0").trim_end_matches('/')) => Some(idp),
+        _ => idp.get(..scheme + host.len()),
+    }
 }
 
 fn wrong_key(claims: &Claims<'_>, circumstances: Circumstances<'_>) -> Diagnosis {
@@ -449,6 +479,9 @@ impl fmt::Display for WrongTenant {
         if self.is_guest {
             f.write_str(", where its subject is a guest")?;
         }
+        if let Some(home) = &self.home {
+            write!(f, " (idp {home})")?;
+        }
         match &self.allowed {
             AllowedTenants::Listed(tenants) => write!(f, "; this API accepts {tenants}"),
             AllowedTenants::AnyOrganization => f.write_str(
@@ -538,10 +571,23 @@ impl fmt::Display for DateFault {
 
 impl fmt::Display for IdTokenMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Claim => "it has nonce, at_hash or c_hash, as only ID tokens do, and no scope",
-            Self::NoClient => "it has no scope, and neither azp nor appid",
-        })
+        let version = match self {
+            Self::Claim => {
+                return f.write_str(
+                    "it has nonce, at_hash or c_hash, as only ID tokens do, and no scope",
+                );
+            }
+            Self::NoClient(version) => version,
+        };
+        f.write_str("it has no scope, and neither azp nor appid")?;
+        match version {
+            Some(version) => write!(
+                f,
+                ": an access token of version {version} names its client in {}",
+                version.client_claim()
+            ),
+            None => Ok(()),
+        }
     }
 }
 

@@ -160,8 +160,9 @@ hints! {
     EXPIRED = "Get a new token: clients must ask for one before the old one expires instead of keeping it.";
     EXPIRED_BY_A_LITTLE = "Get a new token before the old one expires, and check that the clocks of this \
         machine and of the client are synchronised (NTP).";
-    CLOCK = "Check that the clock of this machine is right (NTP): it is behind that of Entra; the allowed \
-        clock skew can be raised to 300 s with clock_skew.";
+    CLOCK = "Check that the clock of this machine is right (NTP): it is behind that of Entra; only if that \
+        cannot be mended raise clock_skew (at most 300 s), by which every token also outlives its end by \
+        more.";
     CLOCK_BEFORE_1970 = "Set the clock of this machine: while it stands before 1970 every token has expired.";
     ID_TOKEN = "Send the access token instead of the ID token: ask for a scope of this API, such as \
         api://<client id>/.default, and use access_token of the answer.";
@@ -179,7 +180,8 @@ hints! {
         policy refused its bearer.";
     /// For a caller of whom nothing is known, though it was admitted.
     ASK_FOR_FACETS = "To tell agents from others, ask for xms_act_fct, xms_sub_fct, xms_par_app_azp, xms_idrel \
-        and idtyp under optionalClaims.accessToken of the API's registration.";
+        and idtyp (with its additional property include_user_token) under optionalClaims.accessToken of the \
+        API's registration.";
     /// For claims that only inform and are not in their form.
     INFORMING_FORM = "The facets xms_act_fct, xms_sub_fct and xms_tnt_fct, and xms_idrel, are integers with \
         spaces between them in one string; look for a claims-mapping policy that writes these claims.";

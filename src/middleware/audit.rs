@@ -54,6 +54,8 @@ impl Audit {
             parent_agent_blueprint = fields.parent_agent_blueprint.map(field::display),
             uti = fields.uti.map(field::display),
             token_version = fields.token_version,
+            no_client_id = caller.why_no_client(),
+            groups_overage = groups_overage(caller),
             malformed_claims = malformed_claims(caller),
             hint = hint_about(caller, has_hinted),
             "request admitted",
@@ -101,6 +103,8 @@ impl Audit {
             parent_agent_blueprint = fields.parent_agent_blueprint.map(field::display),
             uti = fields.uti.map(field::display),
             token_version = fields.token_version,
+            no_client_id = caller.why_no_client(),
+            groups_overage = groups_overage(caller),
             malformed_claims = malformed_claims(caller),
             "request refused",
         );
@@ -113,6 +117,11 @@ fn hint_about(caller: &AgentPrincipal, has_hinted: &AtomicBool) -> Option<&'stat
         && !has_hinted.load(Ordering::Relaxed)
         && !has_hinted.swap(true, Ordering::Relaxed);
     is_first.then_some(ASK_FOR_FACETS)
+}
+
+/// True, or not there at all.
+fn groups_overage(caller: &AgentPrincipal) -> Option<bool> {
+    caller.groups().has_overage().then_some(true)
 }
 
 /// The names of claims that count as absent: a few constants.

@@ -38,8 +38,16 @@ use crate::{error::ConfigError, validator::Validator};
 ///
 /// | message | fields |
 /// |---|---|
-/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); `malformed_claims`, the names of claims that count as absent because of their form, if there are any; `hint`, the first time in the life of the layer and its clones that nobody knows whether the caller is an agent |
-/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` and `malformed_claims` too, if it was a handler that refused by a [`Denial`](crate::Denial) |
+/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); those of the next table that apply; `hint`, the first time in the life of the layer and its clones that nobody knows whether the caller is an agent |
+/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` and of the next table too, if it was a handler that refused by a [`Denial`](crate::Denial) |
+///
+/// What a token lacks is told by fields that are there only if there is something to tell:
+///
+/// | field | |
+/// |---|---|
+/// | `no_client_id` | why there is no `client_id`: version 2.0 tokens name it in `azp`, version 1.0 tokens in `appid`, and the claim of the other version does not count |
+/// | `groups_overage` | `true` if the subject is in more groups than the token could hold: see [`Groups::has_overage`](crate::Groups::has_overage) |
+/// | `malformed_claims` | the names of claims that count as absent because of their form |
 ///
 /// It holds no names, no addresses and no token. Values that a stranger has chosen stand in `reason`
 /// alone, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through

@@ -71,6 +71,8 @@ struct Inner {
     tenant: TenantId,
     object: Option<ObjectId>,
     client: Option<AppId>,
+    /// Whether the claim is there that names the client in the other version.
+    has_client_of_other_version: bool,
     blueprint: Option<AppId>,
     version: TokenVersion,
     kind: PrincipalKind,
@@ -132,6 +134,10 @@ impl AgentPrincipal {
             tenant: origin.tenant,
             object: claims.oid,
             client,
+            has_client_of_other_version: match origin.version {
+                TokenVersion::V1 => claims.azp.is_some(),
+                TokenVersion::V2 => claims.appid.is_some(),
+            },
             blueprint: claims.blueprint,
             version: origin.version,
             kind,
@@ -209,10 +215,23 @@ impl AgentPrincipal {
     }
 
     /// The application that got the token: `azp`, or `appid` in version 1.0. When an agent is
-    /// involved, this is the agent: it is the one that acts.
+    /// involved, this is the agent: it is the one that acts. The claim of the other version does not
+    /// count; the audit log says so where it is all there is.
     #[must_use]
     pub fn client_id(&self) -> Option<AppId> {
         self.inner.client
+    }
+
+    /// Why there is no [`client_id`](Self::client_id), for the log.
+    pub(crate) fn why_no_client(&self) -> Option<&'static str> {
+        let has_other = self.inner.has_client_of_other_version;
+        match (self.inner.client, self.inner.version, has_other) {
+            (Some(_), _, _) => None,
+            (None, TokenVersion::V1, true) => Some(ONLY_AZP),
+            (None, TokenVersion::V2, true) => Some(ONLY_APPID),
+            (None, TokenVersion::V1, false) => Some(NO_APPID),
+            (None, TokenVersion::V2, false) => Some(NO_AZP),
+        }
     }
 
     /// Who acts, and for whom.
@@ -452,20 +471,33 @@ pub(crate) fn is_guest(claims: &Claims<'_>, tenant: TenantId, policy: &Policy) -
         .relationships
         .as_ref()
         .is_some_and(|set| set.contains(IdentityRelationship::GUEST_USER));
-    let by_provider = claims.idp.as_deref().is_some_and(|idp| {
-        let issuers = &policy.issuers;
-        ![issuers.v1.as_ref(), Some(&issuers.v2)]
-            .into_iter()
-            .flatten()
-            .any(|template| template.is(idp, tenant.as_str()))
-    });
-    claims.acct == Some(1) || by_relationship || by_provider
+    claims.acct == Some(1) || by_relationship || foreign_provider(claims, tenant, policy).is_some()
+}
+
+/// The `idp`, if it is not this tenant itself.
+pub(crate) fn foreign_provider<'c>(
+    claims: &'c Claims<'_>,
+    tenant: TenantId,
+    policy: &Policy,
+) -> Option<&'c str> {
+    let issuers = [policy.issuers.v1.as_ref(), Some(&policy.issuers.v2)];
+    claims.idp.as_deref().filter(|idp| {
+        let mut own = issuers.into_iter().flatten();
+        !own.any(|template| template.is(idp, tenant.as_str()))
+    })
 }
 
 fn time(seconds: u64) -> SystemTime {
     // Dates end with the year 9999, which every platform's clock can hold.
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
+
+const ONLY_AZP: &str = "appid is missing, which names the client in version 1.0: the token has azp, \
+    which only version 2.0 tokens use";
+const ONLY_APPID: &str = "azp is missing, which names the client in version 2.0: the token has appid, \
+    which only version 1.0 tokens use";
+const NO_APPID: &str = "appid is missing, which names the client in version 1.0, and so is azp";
+const NO_AZP: &str = "azp is missing, which names the client in version 2.0, and so is appid";
 
 /// The groups of a subject, which may be too many for a token.
 #[derive(Clone, Copy, Debug)]
@@ -483,8 +515,16 @@ impl<'p> Groups<'p> {
             .map(|text| self.principal.show(text))
     }
 
-    /// Whether the subject is in more groups than the token could hold. The rest, or all of them,
-    /// must then be asked of Microsoft Graph.
+    /// Whether the subject is in more groups than the token could hold: 200 in a JWT, after which
+    /// Entra leaves `groups` out and says so by `_claim_names` or `hasgroups`. The
+    /// [audit log](crate::EntraAuthLayer#the-audit-log) then has `groups_overage`.
+    ///
+    /// Whoever authorizes by group has two ways out. Ask Microsoft Graph for the groups of
+    /// [`object_id`](AgentPrincipal::object_id), by `memberOf` or `getMemberObjects`, or better
+    /// `checkMemberGroups`, and not under the address that `_claim_names` leads to, which the token
+    /// has chosen. Or let Entra decide: assign groups to app roles of the API, which are never cut
+    /// short, or set the groups claim to *groups assigned to the application*. See
+    /// [groups overage](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference#groups-overage-claim).
     #[must_use]
     pub fn has_overage(self) -> bool {
         self.principal.inner.has_groups_overage

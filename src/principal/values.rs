@@ -19,6 +19,14 @@ impl TokenVersion {
             Self::V2 => "2.0",
         }
     }
+
+    /// The claim by which tokens of this version name their client.
+    pub(crate) fn client_claim(self) -> &'static str {
+        match self {
+            Self::V1 => "appid",
+            Self::V2 => "azp",
+        }
+    }
 }
 
 shown_as_its_code!(TokenVersion);

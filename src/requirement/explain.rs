@@ -103,6 +103,12 @@ impl Lack<'_> {
     /// What can be done about it at Entra or in the configuration.
     pub(super) fn hint(&self, caller: &AgentPrincipal) -> Option<&'static str> {
         let looks_ordinary = caller.agent_status() == AgentStatus::Unattested;
+        // Facets tell an agent without it.
+        let has_no_type = caller.identity_type().is_none()
+            && matches!(
+                caller.kind(),
+                PrincipalKind::User | PrincipalKind::Application
+            );
         match self.reason {
             _ if self.is_about_identity() && caller.kind() == PrincipalKind::Unknown => {
                 Some(UNKNOWN_KIND)
@@ -112,7 +118,9 @@ impl Lack<'_> {
             DenialReason::MissingRole => Some(ASSIGN),
             DenialReason::Unattested if matches!(self.rule, Rule::Agents) => Some(ATTEST_AGENT),
             DenialReason::WrongKind if looks_ordinary && self.wants_agents() => Some(ATTEST_AGENT),
+            DenialReason::WrongKind if has_no_type => Some(TYPE),
             DenialReason::Unattested => Some(ATTEST_PERSON),
+            DenialReason::UnlistedClient => caller.why_no_client(),
             DenialReason::MissingAuthenticationContext if !caller.supports_claims_challenge() => {
                 Some(CAPABILITY)
             }
@@ -193,5 +201,8 @@ const ATTEST_AGENT: &str = "an agent shows as one only if the API's registration
     xms_act_fct and xms_sub_fct (optionalClaims.accessToken), or if it is among known_agents";
 const ATTEST_PERSON: &str = "who is no agent shows only if the API's registration asks for \
     xms_act_fct and xms_sub_fct (optionalClaims.accessToken)";
+const TYPE: &str = "the token has no idtyp, so its kind is taken from scp, sub and oid: to be told, ask \
+    for idtyp, with its additional property include_user_token, in the API's registration \
+    (optionalClaims.accessToken)";
 const CAPABILITY: &str = "the token does not say that its client can answer a claims challenge: \
     xms_cc has no cp1, which the client declares and the API's registration asks for";

@@ -130,6 +130,7 @@ fn a_caller_of_whom_nobody_knows_whether_it_is_an_agent_comes_with_the_claims_to
         "xms_par_app_azp",
         "xms_idrel",
         "idtyp",
+        "include_user_token",
         "optionalClaims.accessToken",
     ] {
         assert!(hint.contains(name), "{hint}");
@@ -172,6 +173,81 @@ fn claims_that_count_as_absent_are_named_in_the_audit_log() {
     let event = event(&layer(), bearer(token));
     assert_eq!(event["malformed_claims"], "xms_act_fct xms_idrel");
     assert!(!event.to_string().contains("zoe"), "{event}");
+}
+
+#[test]
+fn a_client_that_stands_in_the_claim_of_the_other_version_is_told_in_the_audit_log() {
+    let client = issuer().agent_id();
+    let user = || issuer().user();
+    for (token, words) in [
+        (
+            user().without_claim("azp").claim("appid", client),
+            "azp is missing, which names the client in version 2.0: the token has appid, which only \
+             version 1.0 tokens use",
+        ),
+        (
+            user().v1().without_claim("appid").claim("azp", client),
+            "appid is missing, which names the client in version 1.0: the token has azp, which only \
+             version 2.0 tokens use",
+        ),
+        (
+            user().without_claim("azp"),
+            "azp is missing, which names the client in version 2.0, and so is appid",
+        ),
+        (
+            user().v1().without_claim("appid"),
+            "appid is missing, which names the client in version 1.0, and so is azp",
+        ),
+    ] {
+        let event = event(&layer(), bearer(token));
+        assert_eq!(event["client_id"], Value::Null);
+        assert_eq!(event["no_client_id"], words);
+    }
+    for token in [user(), user().v1()] {
+        let event = event(&layer(), bearer(token));
+        assert_eq!(event.get("no_client_id"), None, "{event}");
+    }
+}
+
+#[test]
+fn an_overage_of_groups_is_told_in_the_audit_log() {
+    let names = json!({"groups": "src1"});
+    for token in [
+        issuer().user().claim("_claim_names", names),
+        issuer().user().claim("hasgroups", true),
+    ] {
+        let event = event(&layer(), bearer(token));
+        assert_eq!(event["message"], "request admitted");
+        assert_eq!(event["groups_overage"], true);
+    }
+    for token in [
+        issuer().user(),
+        issuer().user().claim("groups", ["a"]),
+        issuer().user().claim("hasgroups", false),
+    ] {
+        let event = event(&layer(), bearer(token));
+        assert_eq!(event.get("groups_overage"), None, "{event}");
+    }
+}
+
+#[test]
+fn a_denied_caller_comes_with_what_its_token_lacks() {
+    let inner = |_: Request<()>| async {
+        let mut response = Response::new(String::new());
+        response.extensions_mut().insert(Denial::new());
+        Ok::<_, Error>(response)
+    };
+    let token = issuer()
+        .user()
+        .without_claim("azp")
+        .claim("hasgroups", true);
+    let service = layer().layer(service_fn(inner));
+    let (_, events) = audited(|| block_on(service.oneshot(bearer(token))));
+    let refused = events.last().unwrap();
+    assert_eq!(refused["message"], "request refused");
+    assert_eq!(refused["groups_overage"], true);
+    let words = refused["no_client_id"].as_str().unwrap();
+    assert!(words.starts_with("azp is missing"), "{words}");
 }
 
 #[test]

@@ -111,6 +111,12 @@ fn a_header_is_explained_member_by_member() {
             "Entra",
         ),
         (
+            user().header_text("{".repeat(1_000)),
+            ErrorKind::MalformedHeader,
+            "so long that it was not looked through for the reason",
+            "Entra",
+        ),
+        (
             user().header_text(r#"{"alg":"RS256","kid":"k","kid":"k"}"#),
             ErrorKind::MalformedHeader,
             "the member \"kid\" stands there twice",
@@ -694,6 +700,62 @@ fn a_foreign_tenant_is_shown_beside_the_allowed_ones() {
     assert!(!error.hint().contains("Tenants::any"), "{}", error.hint());
 }
 
+#[test]
+fn the_home_of_a_guest_is_shown_if_it_names_an_organization_and_nobody() {
+    let home = |idp: &str| {
+        let guest = issuer().user().tenant(OTHER_TENANT).claim("idp", idp);
+        refused(guest)
+    };
+    let issued = |host: &str, end: &str| format!("https://{host}/{GUID}{end}");
+    let sts = issued("sts.windows.net", "/");
+    let v2 = issued("login.microsoftonline.com", "/v2.0");
+    for (idp, shown) in [
+        (sts.as_str(), sts.as_str()),
+        (&v2, &v2),
+        (GUID, GUID),
+        ("live.com", "live.com"),
+        (
+            "https://adfs.partner.example",
+            "https://adfs.partner.example",
+        ),
+        // What follows a host may be anybody's name.
+        ("https://idp.example/users/zoe", "https://idp.example"),
+        ("https://idp.example?login_hint=zoe", ""),
+        ("zoe@contoso.example", ""),
+        ("https://zoe@idp.example/", ""),
+        ("https://idp.example:443/zoe", ""),
+        ("mail", ""),
+        ("Zoe Quimby", ""),
+        ("zoe.\u{e9}.example", ""),
+        ("live.com\r\nzoe", ""),
+        ("..", ""),
+        ("", ""),
+    ] {
+        let error = home(idp);
+        let words = match shown {
+            "" => "where its subject is a guest; this API".to_owned(),
+            shown => format!("where its subject is a guest (idp \"{shown}\"); this API"),
+        };
+        let hint = &["guest", "invited"];
+        explains(&error, ErrorKind::TenantNotAllowed, &[&words], hint);
+        assert!(!error.to_string().contains("zoe"), "{error}");
+    }
+    let long = home(&format!("{}example", "a.".repeat(500)));
+    assert!(long.to_string().len() < 500, "{long}");
+    assert!(long.to_string().contains("(idp \"a.a."), "{long}");
+    // The tenant itself is no home of a guest.
+    let own = issuer().user().tenant(OTHER_TENANT).claim("acct", 1);
+    let own = refused(
+        own.claim(
+            "idp",
+            issuer()
+                .v2_issuer()
+                .replace(issuer().tenant_id(), OTHER_TENANT),
+        ),
+    );
+    assert!(!own.to_string().contains("idp"), "{own}");
+}
+
 // Check 8.
 
 #[test]
@@ -884,7 +946,12 @@ fn dates_are_told_in_seconds_beside_the_allowed_skew() {
         &error,
         ErrorKind::NotYetValid,
         &reason,
-        &["clock", "NTP", "clock_skew"],
+        &[
+            "clock",
+            "NTP",
+            "only if that cannot be mended",
+            "clock_skew (at most 300 s)",
+        ],
     );
     let ahead = issuer().user().claim("iat", now() + 500).expires_in(3_600);
     let error = refused(ahead);
@@ -928,7 +995,20 @@ fn an_id_token_is_told_by_what_it_has_or_lacks() {
     let hint = &["access token instead of the ID token"];
     explains(&refused(issuer().id_token()), kind, &["nonce"], hint);
     let no_client = issuer().id_token().without_claim("nonce");
-    explains(&refused(no_client), kind, &["neither azp nor appid"], hint);
+    explains(
+        &refused(no_client),
+        kind,
+        &["neither azp nor appid: an access token of version 2.0 names its client in azp"],
+        hint,
+    );
+    let no_client = issuer().id_token().without_claim("nonce").v1();
+    let no_client = no_client.without_claim("azp").without_claim("appid");
+    explains(
+        &refused(no_client),
+        kind,
+        &["neither azp nor appid: an access token of version 1.0 names its client in appid"],
+        hint,
+    );
 
     // As they come: for the client, which check 9 refuses first.
     let for_client = issuer().id_token().audience(issuer().client_id());

@@ -503,6 +503,7 @@ fn a_denial_hints_at_what_its_operator_can_do() {
     let people = Requirement::people;
     let unknown = || user().claim("idtyp", "device");
     let c1 = || Requirement::authentication_context("c1").unwrap();
+    let clients = || Requirement::clients([(OTHER_TENANT, OTHER_APP)]).unwrap();
     for (requirement, token, expected) in [
         (
             people(),
@@ -529,6 +530,22 @@ fn a_denial_hints_at_what_its_operator_can_do() {
         (people(), unknown(), Some("idtyp")),
         (kinds(&[PrincipalKind::User]), unknown(), Some("idtyp")),
         (scope("A"), unknown(), Some("idtyp")),
+        (
+            kinds(&[PrincipalKind::Application]),
+            user().without_claim("idtyp"),
+            Some("idtyp, with its additional property include_user_token"),
+        ),
+        (
+            clients(),
+            user().without_claim("azp").claim("appid", OTHER_APP),
+            Some("azp is missing, which names the client in version 2.0: the token has appid"),
+        ),
+        (
+            clients(),
+            user().without_claim("azp"),
+            Some("and so is appid"),
+        ),
+        (clients(), user(), None),
         (c1(), user(), Some("cp1")),
         (c1(), user().claim("xms_cc", ["cp1"]), None),
         (people(), issuer().agent_user(), None),
