@@ -57,10 +57,12 @@ async fn main() -> ExitCode {
         rehearse(&token, settings.as_ref()).await;
         return ExitCode::SUCCESS;
     }
-    match settings.map(|settings| settings.validator()) {
-        Some(Ok(validator)) => verdict(&validator, &token).await,
-        Some(Err(problem)) => give_up(&problem),
-        None => give_up(&"the environment names no tenant"),
+    let Some(settings) = settings else {
+        return give_up(&"the environment names no tenant");
+    };
+    match settings.validator() {
+        Ok(validator) => verdict(&validator, &settings, &token).await,
+        Err(problem) => give_up(&problem),
     }
 }
 
@@ -117,7 +119,13 @@ fn show_members(members: &Map<String, Value>, known: &[Meaning]) {
     let named = known
         .iter()
         .filter_map(|meaning| Some((meaning, members.get(meaning.name)?)));
-    let rows = named.map(|(meaning, value)| (meaning.name, value, meaning.of(value)));
+    let rows = named.map(|(meaning, value)| {
+        let meaning_of_value = match of_other_version(meaning.name, members) {
+            Some(note) => note.to_owned(),
+            None => meaning.of(value),
+        };
+        (meaning.name, value, meaning_of_value)
+    });
     let others = members
         .iter()
         .filter(|(name, _)| known.iter().all(|meaning| meaning.name != *name))
@@ -128,6 +136,19 @@ fn show_members(members: &Map<String, Value>, known: &[Meaning]) {
         if !meaning.is_empty() {
             println!("  {:<16} {}", "", paint(DIM, &plain(&meaning)));
         }
+    }
+}
+
+/// What is to be said of the claim that names the client in tokens of the other version.
+fn of_other_version(name: &str, claims: &Map<String, Value>) -> Option<&'static str> {
+    match (name, claims.get("ver").and_then(Value::as_str)) {
+        ("azp", Some("1.0")) => {
+            Some("does not count: version 1.0 tokens name their client in appid")
+        }
+        ("appid", Some("2.0")) => {
+            Some("does not count: version 2.0 tokens name their client in azp")
+        }
+        _ => None,
     }
 }
 
@@ -203,6 +224,15 @@ const CLAIMS: &[Meaning] = &[
     ),
     Meaning::new("scp", "the scopes that a user has delegated"),
     Meaning::new("roles", "the app roles of the caller"),
+    Meaning::new("groups", "the groups of the subject, as object ids"),
+    Meaning::new(
+        "_claim_names",
+        "claims that did not fit; if groups are: ask Microsoft Graph (memberOf), or use app roles",
+    ),
+    Meaning::new(
+        "hasgroups",
+        "true: the groups did not fit: ask Microsoft Graph (memberOf), or use app roles",
+    ),
     Meaning::new(
         "cnf",
         "bound to a key of its sender: refused as a bearer token",
@@ -294,15 +324,10 @@ async fn rehearse(token: &str, settings: Option<&Settings>) {
     println!("\n{}", paint(BOLD, "Verdict"));
     let warning = "NOT VERIFIED: the signature was not checked, so anybody may have written this.";
     println!("  {}", paint(RED, warning));
-    let claims = token
-        .split('.')
-        .nth(1)
-        .map(|segment| URL_SAFE_NO_PAD.decode(segment));
-    let (Some(settings), Some(Ok(claims))) = (settings, claims) else {
+    let (Some(settings), Some(claims)) = (settings, claims_of(token)) else {
         return;
     };
-    let (Ok(claims), Ok(rehearsal)) = (String::from_utf8(claims), Rehearsal::of(settings).await)
-    else {
+    let Ok(rehearsal) = Rehearsal::of(settings).await else {
         return;
     };
     match rehearsal.judge(&claims).await {
@@ -316,29 +341,48 @@ async fn rehearse(token: &str, settings: Option<&Settings>) {
             println!("  If it were good, check {check} would refuse the token ({code}):");
             println!("  {error}");
             println!("  {}", paint(BOLD, error.hint()));
-            if let Some(Ok(caller)) = rehearse_before_its_end(&rehearsal, &claims).await {
-                show_caller("Who would be calling, if it had not expired", &caller);
-            }
+            rehearse_in_time(&rehearsal, &claims, error.kind()).await;
         }
     }
 }
 
-/// The same claims with an end that lies ahead, if they have one that does not.
-async fn rehearse_before_its_end(
-    rehearsal: &Rehearsal,
-    claims: &str,
-) -> Option<Result<AgentPrincipal, Error>> {
+/// The claims as they are written in the token.
+fn claims_of(token: &str) -> Option<String> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    String::from_utf8(claims).ok()
+}
+
+/// Shows who would be calling if it were time for these claims, which is all that `kind` says is
+/// wrong with them.
+async fn rehearse_in_time(rehearsal: &Rehearsal, claims: &str, kind: ErrorKind) {
+    let title = match kind {
+        ErrorKind::Expired => "Who would be calling, if it had not expired",
+        ErrorKind::NotYetValid => "Who would be calling, if it were valid already",
+        _ => return,
+    };
+    if let Some(claims) = in_time(claims)
+        && let Ok(caller) = rehearsal.judge(&claims).await
+    {
+        show_caller(title, &caller);
+    }
+}
+
+/// The same claims with an end that lies ahead, and a beginning that does not.
+fn in_time(claims: &str) -> Option<String> {
     let mut claims: Map<String, Value> = serde_json::from_str(claims).ok()?;
     let now = now()?;
-    let end = claims
-        .get_mut("exp")
-        .filter(|end| end.as_i64().is_some_and(|end| end < now))?;
-    *end = Value::from(now + 60);
-    Some(rehearsal.judge(&Value::Object(claims).to_string()).await)
+    for (name, date) in &mut claims {
+        match (name.as_str(), date.as_i64()) {
+            ("exp", Some(end)) if end < now => *date = Value::from(now + 60),
+            ("nbf" | "iat", Some(begin)) if begin > now => *date = Value::from(now),
+            _ => {}
+        }
+    }
+    Some(Value::Object(claims).to_string())
 }
 
 /// What the validator says, with the keys of the authority.
-async fn verdict(validator: &Validator, token: &str) -> ExitCode {
+async fn verdict(validator: &Validator, settings: &Settings, token: &str) -> ExitCode {
     // A longer wait than a request would have.
     let _ = time::timeout(KEYS_LIMIT, validator.ready()).await;
     println!("\n{}", paint(BOLD, "Verdict"));
@@ -358,6 +402,16 @@ async fn verdict(validator: &Validator, token: &str) -> ExitCode {
             {
                 println!("\n  Only an API that keeps its own list of callers would admit it.");
                 show_caller("Who is calling", &caller);
+            }
+            // The authority has vouched for these claims, so they are worth a rehearsal.
+            let is_early_or_late =
+                matches!(error.kind(), ErrorKind::Expired | ErrorKind::NotYetValid);
+            if is_early_or_late
+                && is_verified(error.kind())
+                && let Some(claims) = claims_of(token)
+                && let Ok(rehearsal) = Rehearsal::of(settings).await
+            {
+                rehearse_in_time(&rehearsal, &claims, error.kind()).await;
             }
             ExitCode::FAILURE
         }
@@ -416,7 +470,9 @@ fn check(kind: ErrorKind) -> Option<&'static str> {
 fn show_caller(title: &str, caller: &AgentPrincipal) {
     println!("\n{}", paint(BOLD, title));
     let list = |items: Vec<&str>| plain(&items.join(" "));
+    let client = caller.client_id().map(|client| client.to_string());
     let rows = [
+        ("client", client.unwrap_or_default(), why_client(caller)),
         ("kind", caller.kind().to_string(), why_kind(caller)),
         (
             "agent_status",
@@ -425,6 +481,11 @@ fn show_caller(title: &str, caller: &AgentPrincipal) {
         ),
         ("scopes", list(caller.scopes().collect()), ""),
         ("roles", list(caller.roles().collect()), ""),
+        (
+            "groups",
+            caller.groups().ids().count().to_string(),
+            why_groups(caller),
+        ),
         ("guest", caller.is_guest().to_string(), ""),
     ];
     for (name, value, why) in rows {
@@ -437,6 +498,21 @@ fn show_caller(title: &str, caller: &AgentPrincipal) {
         if !why.is_empty() {
             println!("  {:<16} {}", "", paint(DIM, why));
         }
+    }
+}
+
+fn why_client(caller: &AgentPrincipal) -> &'static str {
+    match caller.client_id() {
+        Some(_) => "",
+        None => "version 2.0 tokens name it in azp, version 1.0 tokens in appid",
+    }
+}
+
+fn why_groups(caller: &AgentPrincipal) -> &'static str {
+    if caller.groups().has_overage() {
+        "more than the token could hold: ask Microsoft Graph (memberOf), or use app roles"
+    } else {
+        ""
     }
 }
 
@@ -474,7 +550,7 @@ fn why_status(caller: &AgentPrincipal) -> &'static str {
         }
         _ => {
             "Entra does not say: ask for xms_act_fct, xms_sub_fct, xms_par_app_azp, xms_idrel and \
-             idtyp under optionalClaims.accessToken of the API's registration"
+             idtyp (with include_user_token) under optionalClaims.accessToken of the API's registration"
         }
     }
 }

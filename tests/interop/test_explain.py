@@ -15,6 +15,8 @@ from mint import (
     ON_BEHALF,
     OTHER_TENANT,
     PERSON,
+    V1,
+    V2,
     Key,
     claims,
     spare_key,
@@ -76,7 +78,20 @@ class Explain(unittest.TestCase):
     def test_a_refused_token_is_explained_with_the_check_and_what_to_change(self) -> None:
         for changes, *texts in (
             ({"aud": "api://other"}, "check 9, audience", '"api://other"', ".default"),
-            ({"exp": 1_000}, "check 10, dates", "1970-01-01T00:16:40Z", "new token"),
+            (
+                {"exp": 1_000},
+                "check 10, dates",
+                "1970-01-01T00:16:40Z",
+                "new token",
+                "Who would be calling, if it had not expired",
+                "idtyp is user, and no facet",
+            ),
+            (
+                {"nbf": 4_000_000_000, "exp": 4_000_003_600},
+                "check 10, dates",
+                "clock",
+                "Who would be calling, if it were valid already",
+            ),
             ({"tenant": OTHER_TENANT}, "check 7, issuer and tenant", OTHER_TENANT, "Tenants"),
         ):
             with self.subTest(texts[0]):
@@ -93,11 +108,31 @@ class Explain(unittest.TestCase):
             self.assertIn(text, said)
 
     def test_a_forged_token_is_not_taken_at_its_word(self) -> None:
-        forged = token(Key(self.key.kid, spare_key("stranger").private), claims(self.authority, PERSON))
-        said = self.said(forged, 1)
-        self.assertIn("check 5, signature", said)
-        self.assertIn("Nobody has vouched", said)
-        self.assertNotIn("Who is calling", said)
+        stranger = Key(self.key.kid, spare_key("stranger").private)
+        for changes in ({}, {"exp": 1_000}):
+            said = self.said(token(stranger, claims(self.authority, PERSON, **changes)), 1)
+            self.assertIn("check 5, signature", said)
+            self.assertIn("Nobody has vouched", said)
+            self.assertNotIn("Who is calling", said)
+            self.assertNotIn("Who would be calling", said)
+
+    def test_a_client_in_the_claim_of_the_other_version_is_explained(self) -> None:
+        for version, missing, there, note in (
+            (V2, "azp", "appid", "version 2.0 tokens name their client in azp"),
+            (V1, "appid", "azp", "version 1.0 tokens name their client in appid"),
+        ):
+            with self.subTest(note):
+                changes = {missing: ABSENT, there: AGENT}
+                payload = claims(self.authority, PERSON, version, **changes)
+                said = self.said(token(self.key, payload), 0)
+                self.assertIn(f"does not count: {note}", said)
+                self.assertRegex(said, r"client +none\n +version 2\.0 tokens name it in azp")
+
+    def test_groups_that_did_not_fit_are_explained(self) -> None:
+        for changes in ({"_claim_names": {"groups": "src1"}}, {"hasgroups": True}):
+            said = self.said(token(self.key, claims(self.authority, PERSON, **changes)), 0)
+            self.assertIn("ask Microsoft Graph (memberOf), or use app roles", said)
+            self.assertRegex(said, r"groups +0\n +more than the token could hold")
 
     def test_offline_there_is_no_verdict_and_nothing_is_fetched(self) -> None:
         sent = token(self.key, claims(self.authority, ON_BEHALF, exp=1_000))
