@@ -171,9 +171,15 @@ impl Settings {
         }
     }
 
-    /// What the API says about itself, under the first of its names.
+    /// What the API says about itself, under the first of its names, which Entra wants before the name
+    /// of a scope: it would take the short form for one of Microsoft Graph.
     fn metadata(&self, validator: &Validator) -> Result<ProtectedResourceMetadata, Problem> {
         let resource = self.audiences.first().map_or("", String::as_str);
-        Ok(ProtectedResourceMetadata::new(resource, validator)?.with_scopes(["Orders.Read"])?)
+        let metadata = ProtectedResourceMetadata::new(resource, validator)?;
+        let with_scopes = metadata
+            .clone()
+            .with_scopes([format!("{resource}/Orders.Read")]);
+        // None after a name that has a character which no scope may have.
+        Ok(with_scopes.unwrap_or(metadata))
     }
 }

@@ -171,6 +171,9 @@ class Routes(WhoamiTest):
         self.assertNotEqual(document["resource"], "")
         self.assertEqual(document["authorization_servers"], [self.authority.issuer(TENANT)])
         self.assertEqual(document["bearer_methods_supported"], ["header"])
+        # In full, as a client has to ask Entra for it.
+        scope = f"{document['resource']}/Orders.Read"
+        self.assertEqual(document["scopes_supported"], [scope])
 
 
 class KnownAgentsAtRoutes(WhoamiTest):
