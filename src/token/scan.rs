@@ -11,8 +11,8 @@ pub(crate) struct MalformedJson;
 
 /// Takes one piece after the other off a text.
 ///
-/// White space may stand between any two pieces. It is taken with the piece before it, so that the
-/// next byte always begins a piece.
+/// White space may stand between any two pieces. It is taken with the piece after it, or with the look
+/// at what comes, so that nobody looks for it where there is none.
 pub(super) struct Scanner<'j> {
     text: &'j str,
     /// How many bytes of the text have been taken.
@@ -21,14 +21,23 @@ pub(super) struct Scanner<'j> {
 
 impl<'j> Scanner<'j> {
     pub(super) fn new(text: &'j str) -> Self {
-        let mut scanner = Self { text, at: 0 };
-        scanner.skip_white_space();
-        scanner
+        Self { text, at: 0 }
     }
 
-    /// The next byte, which tells what comes. None at the end.
-    pub(super) fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    /// The byte that begins the next piece, which tells what comes. None at the end.
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        match self.peek_byte() {
+            Some(..=b' ') => self.peek_after_white_space(),
+            byte => byte,
+        }
+    }
+
+    #[cold]
+    fn peek_after_white_space(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek_byte() {
+            self.at += 1;
+        }
+        self.peek_byte()
     }
 
     /// How many bytes are left.
@@ -38,18 +47,13 @@ impl<'j> Scanner<'j> {
 
     /// Takes this character of structure, if it comes next.
     pub(super) fn takes(&mut self, structure: u8) -> bool {
-        let is_next = self.takes_byte(structure);
-        if is_next {
-            self.skip_white_space();
-        }
-        is_next
+        // Entra writes no white space, so it is looked for last.
+        self.takes_byte(structure) || (self.peek() == Some(structure) && self.takes_byte(structure))
     }
 
-    /// Takes `null`, `true` or `false`.
+    /// Takes `null`, `true` or `false`, which has been looked at.
     pub(super) fn literal(&mut self, name: &str) -> Result<(), MalformedJson> {
-        name.bytes().try_for_each(|byte| self.expect(byte))?;
-        self.skip_white_space();
-        Ok(())
+        name.bytes().try_for_each(|byte| self.expect(byte))
     }
 
     /// Takes a string: RFC 8259, section 7. It is borrowed unless it is written with escapes.
@@ -57,9 +61,9 @@ impl<'j> Scanner<'j> {
     // reading one take a fifth more.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<Cow<'j, str>, MalformedJson> {
-        self.expect(b'"')?;
+        self.begin_string()?;
         let plain = self.plain()?;
-        if self.takes(b'"') {
+        if self.takes_byte(b'"') {
             return Ok(Cow::Borrowed(plain));
         }
         self.string_with_escapes(plain).map(Cow::Owned)
@@ -72,7 +76,7 @@ impl<'j> Scanner<'j> {
         loop {
             text.push(self.escape()?);
             text.push_str(self.plain()?);
-            if self.takes(b'"') {
+            if self.takes_byte(b'"') {
                 return Ok(text);
             }
         }
@@ -80,16 +84,24 @@ impl<'j> Scanner<'j> {
 
     /// Takes a string that nobody looks at.
     pub(super) fn skip_string(&mut self) -> Result<(), MalformedJson> {
-        self.expect(b'"')?;
+        self.begin_string()?;
         self.plain()?;
-        while !self.takes(b'"') {
+        while !self.takes_byte(b'"') {
             self.escape()?;
             self.plain()?;
         }
         Ok(())
     }
 
-    /// Takes a number: RFC 8259, section 6.
+    fn begin_string(&mut self) -> Result<(), MalformedJson> {
+        if self.takes(b'"') {
+            Ok(())
+        } else {
+            Err(MalformedJson)
+        }
+    }
+
+    /// Takes a number, which has been looked at: RFC 8259, section 6.
     pub(super) fn number(&mut self) -> Result<Number, MalformedJson> {
         let start = self.at;
         self.takes_byte(b'-');
@@ -105,7 +117,6 @@ impl<'j> Scanner<'j> {
             self.digits()?;
         }
         let number = self.text.get(start..self.at).ok_or(MalformedJson)?;
-        self.skip_white_space();
         Number::parse(number).ok_or(MalformedJson)
     }
 
@@ -183,7 +194,7 @@ impl<'j> Scanner<'j> {
     }
 
     fn takes_byte(&mut self, byte: u8) -> bool {
-        let is_next = self.peek() == Some(byte);
+        let is_next = self.peek_byte() == Some(byte);
         if is_next {
             self.at += 1;
         }
@@ -191,15 +202,13 @@ impl<'j> Scanner<'j> {
     }
 
     fn next(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
+        let byte = self.peek_byte()?;
         self.at += 1;
         Some(byte)
     }
 
-    fn skip_white_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
-        }
+    fn peek_byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
     }
 }
 
