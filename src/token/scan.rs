@@ -104,32 +104,40 @@ impl<'j> Scanner<'j> {
     /// Takes a number, which has been looked at: RFC 8259, section 6.
     pub(super) fn number(&mut self) -> Result<Number, MalformedJson> {
         let start = self.at;
-        self.takes_byte(b'-');
+        let is_negative = self.takes_byte(b'-');
         // A digit after a leading zero is not taken, and no other piece begins with one there.
-        if !self.takes_byte(b'0') {
-            self.digits()?;
-        }
+        let mut integer = if self.takes_byte(b'0') { Some(0) } else { self.digits()? };
         if self.takes_byte(b'.') {
             self.digits()?;
+            integer = None;
         }
         if self.takes_byte(b'e') || self.takes_byte(b'E') {
             let _ = self.takes_byte(b'+') || self.takes_byte(b'-');
             self.digits()?;
+            integer = None;
         }
-        let number = self.text.get(start..self.at).ok_or(MalformedJson)?;
-        Number::parse(number).ok_or(MalformedJson)
+        match integer {
+            // A date, nearly always.
+            Some(integer) if !is_negative => Ok(Number::Integer(integer)),
+            _ => {
+                let number = self.text.get(start..self.at).ok_or(MalformedJson)?;
+                Number::parse(number).ok_or(MalformedJson)
+            }
+        }
     }
 
-    /// Takes one digit or more.
-    fn digits(&mut self) -> Result<(), MalformedJson> {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let is_no_digit = |byte: &u8| !byte.is_ascii_digit();
-        let count = rest.iter().position(is_no_digit).unwrap_or(rest.len());
-        self.at += count;
-        if count == 0 {
-            Err(MalformedJson)
-        } else {
-            Ok(())
+    /// Takes one digit or more. None if they are so many that an `i64` may not hold them.
+    fn digits(&mut self) -> Result<Option<i64>, MalformedJson> {
+        let start = self.at;
+        let mut value = 0_i64;
+        while let Some(digit @ b'0'..=b'9') = self.peek_byte() {
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            self.at += 1;
+        }
+        match self.at - start {
+            0 => Err(MalformedJson),
+            1..=18 => Ok(Some(value)),
+            _ => Ok(None),
         }
     }
 
