@@ -3,6 +3,7 @@
 use std::{fmt, ops::Range};
 
 use base64_simd::URL_SAFE_NO_PAD;
+use memchr::memchr;
 
 use super::{SignatureAlgorithm, header::Header};
 use crate::error::ErrorKind;
@@ -87,7 +88,7 @@ impl fmt::Debug for UnverifiedToken<'_> {
 fn split(token: &str) -> Result<[&str; 3], ErrorKind> {
     let (header, rest) = split_at_dot(token).ok_or(ErrorKind::MalformedToken)?;
     let (payload, signature) = split_at_dot(rest).ok_or(ErrorKind::MalformedToken)?;
-    if has_dot(signature.as_bytes()) {
+    if memchr(b'.', signature.as_bytes()).is_some() {
         // RFC 7516, section 9: five segments are a JWE, some of which may be empty.
         return Err(match signature.split('.').count() {
             3 => ErrorKind::EncryptedToken,
@@ -101,16 +102,8 @@ fn split(token: &str) -> Result<[&str; 3], ErrorKind> {
 }
 
 fn split_at_dot(text: &str) -> Option<(&str, &str)> {
-    let (chunks, _) = text.as_bytes().as_chunks::<32>();
-    let before = 32 * chunks.iter().take_while(|chunk| !has_dot(*chunk)).count();
-    let rest = text.as_bytes().get(before..)?;
-    let at = before + rest.iter().position(|byte| *byte == b'.')?;
+    let at = memchr(b'.', text.as_bytes())?;
     Some((text.get(..at)?, text.get(at + 1..)?))
-}
-
-/// Looks at every byte, so that it can look at sixteen at a time.
-fn has_dot(text: &[u8]) -> bool {
-    text.iter().fold(false, |any, byte| any | (*byte == b'.'))
 }
 
 /// Decodes a segment behind the ones before, and tells where it is. Padding, white space, the `+/`
