@@ -1,7 +1,7 @@
 //! The keys of one good fetch.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 /// The usable keys of one key document, with what the discovery document that led there said.
 #[derive(Debug)]
 pub(crate) struct KeySet {
-    keys: HashMap<Box<str>, PublishedKey>,
+    keys: BTreeMap<Box<str>, PublishedKey>,
     discovery_cloud: Option<String>,
     discovery_names_one_tenant: bool,
     skipped: Skipped,
@@ -208,8 +208,8 @@ impl fmt::Display for Skipped {
 /// which one was meant is not for us to guess. Counts the `kid`s that were lost so.
 fn without_conflicts(
     keys: impl Iterator<Item = PublishedKey>,
-) -> (HashMap<Box<str>, PublishedKey>, usize) {
-    let mut by_kid = HashMap::new();
+) -> (BTreeMap<Box<str>, PublishedKey>, usize) {
+    let mut by_kid = BTreeMap::new();
     let mut conflicts = BTreeSet::new();
     for key in keys {
         match by_kid.entry(key.kid.clone()) {
