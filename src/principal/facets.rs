@@ -142,18 +142,12 @@ impl FacetSet {
         let mut is_blank = true;
         for part in parts {
             match part {
+                // What has been put in before another form showed itself is put in again.
+                Ok(text) if set.insert_short(text) => is_blank = false,
                 Ok(text) => {
-                    // Entra writes spaces. Other white space is looked for only in what is left.
-                    for part in text.split_ascii_whitespace() {
-                        if let Ok(integer) = part.parse() {
-                            set.insert(integer);
-                            is_blank = false;
-                            continue;
-                        }
-                        for integer in part.split_whitespace() {
-                            set.insert(integer.parse().ok()?);
-                            is_blank = false;
-                        }
+                    for part in text.split_whitespace() {
+                        set.insert(part.parse().ok()?);
+                        is_blank = false;
                     }
                 }
                 Err(integer) => {
@@ -165,6 +159,19 @@ impl FacetSet {
         set.large.sort_unstable();
         set.large.dedup();
         (!is_blank).then_some(set)
+    }
+
+    /// Reads the form that Entra writes, short integers with one space between them, and tells
+    /// whether the text has it.
+    fn insert_short(&mut self, text: &str) -> bool {
+        let mut parts = text.as_bytes().split(|byte| *byte == b' ');
+        parts.all(|part| match short_integer(part) {
+            Some(integer) => {
+                self.insert(integer);
+                true
+            }
+            None => false,
+        })
     }
 
     fn insert(&mut self, value: i32) {
@@ -195,6 +202,17 @@ impl FacetSet {
             .filter(|value| self.contains(*value))
             .chain(self.large.iter().copied())
     }
+}
+
+/// One to four digits.
+fn short_integer(digits: &[u8]) -> Option<i32> {
+    if !(1..=4).contains(&digits.len()) {
+        return None;
+    }
+    digits.iter().try_fold(0, |value, digit| {
+        let is_digit = digit.is_ascii_digit();
+        is_digit.then(|| 10 * value + i32::from(digit - b'0'))
+    })
 }
 
 impl fmt::Debug for FacetSet {
