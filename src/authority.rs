@@ -293,11 +293,11 @@ impl KeyIssuer {
     }
 
     /// Whether this issuer with `tid` filled in is `template` with it filled in, byte for byte.
-    pub(crate) fn agrees_with(&self, template: &IssuerTemplate, tid: &str) -> bool {
+    pub(crate) fn agrees_with(&self, template: &IssuerTemplate, tid: impl AsRef<str>) -> bool {
         // Entra's keys have the authority's own template.
         let is_template = matches!(self.parts.as_slice(), [prefix, suffix]
             if *prefix == template.prefix && *suffix == template.suffix);
-        is_template || self.is(&template.fill(tid), tid)
+        is_template || self.is(&template.fill(tid.as_ref()), tid.as_ref())
     }
 
     /// Whether this issuer with `tid` filled in is `issuer`, byte for byte.

@@ -59,7 +59,7 @@ impl Policy {
         };
         let tid = claims.tid.as_deref().ok_or(ErrorKind::InvalidTenant)?;
         let tenant: TenantId = tid.parse().map_err(|_| ErrorKind::InvalidTenant)?;
-        if tenant.as_str() != tid {
+        if !tenant.is(tid) {
             return Err(ErrorKind::InvalidTenant);
         }
         let issuer = claims.iss.as_deref().ok_or(ErrorKind::IssuerMismatch)?;
@@ -77,9 +77,8 @@ impl Policy {
     /// Entra publishes the keys of several clouds and of personal accounts in one document, so a
     /// good signature alone does not say whose it is.
     pub(crate) fn signer(&self, signer: Signer<'_>, origin: &Origin) -> Result<(), ErrorKind> {
-        let tid = origin.tenant.as_str();
         let may_sign = match signer.issuer {
-            Some(issuer) => issuer.agrees_with(&self.issuers.v2, tid),
+            Some(issuer) => issuer.agrees_with(&self.issuers.v2, origin.tenant),
             None => signer.discovery_names_one_tenant,
         };
         let same_cloud = match (signer.cloud, signer.discovery_cloud) {

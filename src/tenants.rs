@@ -88,7 +88,7 @@ impl TenantPolicy {
     pub(crate) fn allows(&self, tenant: &TenantId) -> bool {
         match self {
             Self::Listed(tenants) => tenants.binary_search(tenant).is_ok(),
-            Self::AnyOrganization => tenant.as_str() != PERSONAL_ACCOUNTS,
+            Self::AnyOrganization => !tenant.is(PERSONAL_ACCOUNTS),
             Self::Any => true,
         }
     }
@@ -110,7 +110,7 @@ impl TenantPolicy {
             (None, Self::Listed(tenants))
                 if tenants
                     .iter()
-                    .any(|tenant| tenant.as_str() == PERSONAL_ACCOUNTS) =>
+                    .any(|tenant| tenant.is(PERSONAL_ACCOUNTS)) =>
             {
                 "common".to_owned()
             }

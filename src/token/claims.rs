@@ -226,7 +226,7 @@ fn roles<'j>(value: Option<Value<'j>>) -> Result<Vec<Cow<'j, str>>, WrongType> {
         None => Ok(Vec::new()),
         Some(Value::List(items)) => {
             let mut roles = strings(items)?;
-            roles.retain(|role| !role.trim().is_empty());
+            roles.retain(|role| role.chars().any(|char| !char.is_whitespace()));
             Ok(roles)
         }
         Some(_) => Err(WrongType),
