@@ -129,7 +129,7 @@ impl AgentPrincipal {
             TokenVersion::V1 => &claims.appidacr,
             TokenVersion::V2 => &claims.azpacr,
         };
-        let inner = Inner {
+        let inner = Arc::new(Inner {
             claims: claims.text.into(),
             tenant: origin.tenant,
             object: claims.oid,
@@ -168,7 +168,7 @@ impl AgentPrincipal {
             groups: texts(&claims.groups),
             dates,
             malformed: claims.malformed.clone(),
-        };
+        });
         if !inner.malformed.is_empty() {
             // Whoever gets tokens with such claims decides how often, so the audit log has their names
             // alone. The claims are read again only if somebody listens.
@@ -180,9 +180,7 @@ impl AgentPrincipal {
                 "claims that are not in their form count as absent",
             );
         }
-        Self {
-            inner: Arc::new(inner),
-        }
+        Self { inner }
     }
 
     pub(crate) fn dates(&self) -> &Dates {
