@@ -108,9 +108,7 @@ impl TenantPolicy {
         match (self.one_tenant(), self) {
             (Some(tenant), _) => tenant.to_string(),
             (None, Self::Listed(tenants))
-                if tenants
-                    .iter()
-                    .any(|tenant| tenant.is(PERSONAL_ACCOUNTS)) =>
+                if tenants.iter().any(|tenant| tenant.is(PERSONAL_ACCOUNTS)) =>
             {
                 "common".to_owned()
             }

@@ -106,7 +106,11 @@ impl<'j> Scanner<'j> {
         let start = self.at;
         let is_negative = self.takes_byte(b'-');
         // A digit after a leading zero is not taken, and no other piece begins with one there.
-        let mut integer = if self.takes_byte(b'0') { Some(0) } else { self.digits()? };
+        let mut integer = if self.takes_byte(b'0') {
+            Some(0)
+        } else {
+            self.digits()?
+        };
         if self.takes_byte(b'.') {
             self.digits()?;
             integer = None;
