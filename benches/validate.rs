@@ -104,6 +104,7 @@ fn costs(setting: &Setting<'_>, agent: &str, groups: &str, others: [&str; 2]) {
     enter_admissions(&mut contest, setting, agent, &AGENT);
     enter_admissions(&mut contest, setting, groups, &GROUPS);
     enter_refusals(&mut contest, setting, agent);
+    enter_laborious_refusals(&mut contest, setting);
     enter_other_algorithms(&mut contest, setting, others);
 
     let results = contest.run(ROUNDS);
@@ -118,6 +119,9 @@ fn costs(setting: &Setting<'_>, agent: &str, groups: &str, others: [&str; 2]) {
     }
     for refusal in REFUSALS {
         results.ratio(refusal, AGENT.bare, Some(0.10));
+    }
+    for laborious in LABORIOUS {
+        results.ratio(laborious, AGENT.bare, None);
     }
     results.ratio("validate PS256", "verify PS256", None);
     results.ratio("validate ES256", "verify ES256", None);
@@ -224,6 +228,35 @@ fn enter_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<'_>, agent
         let verdict = at_once(validator.validate(&token));
         assert_eq!(kind(&verdict), Some(expected), "{name}");
         contest.enter(name, move || at_once(validator.validate(&token)));
+    }
+}
+
+const LABORIOUS: [&str; 3] = [
+    "16,000 dots",
+    "a header of 1,000 members",
+    "a header of 600 escaped names",
+];
+
+/// What takes the longest of all that a stranger can send in 16 KiB, without a signature check.
+fn enter_laborious_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<'_>) {
+    let members = |count: usize, name: &dyn Fn(usize) -> String| {
+        (0..count)
+            .fold(tokens::agent(setting.issuer), |token, number| {
+                token.header(name(number), 1)
+            })
+            .header("kid", "never-seen")
+            .mint()
+    };
+    let tokens = [
+        ".".repeat(16_000),
+        members(1_000, &|number| format!("{number:04}")),
+        // A name that cannot be borrowed.
+        members(600, &|number| format!("\"{number:04}")),
+    ];
+    for (name, token) in LABORIOUS.into_iter().zip(tokens) {
+        let verdict = at_once(setting.cold.validate(&token));
+        assert!(token.len() <= 16 * 1_024 && verdict.is_err(), "{name}");
+        contest.enter(name, move || at_once(setting.cold.validate(&token)));
     }
 }
 
