@@ -363,6 +363,18 @@ fn what_a_token_does_not_say_is_absent() {
 }
 
 #[test]
+fn how_a_client_proved_itself_shows_as_the_value_of_its_claim() {
+    for value in ["0", "1", "2"] {
+        let principal = admitted(issuer().token().claim("azpacr", value));
+        let authentication = principal.client_authentication().expect("a known value");
+        assert_eq!(authentication.as_str(), value);
+        assert_eq!(authentication.to_string(), value);
+    }
+    let principal = admitted(issuer().token().claim("azpacr", "3"));
+    assert_eq!(principal.client_authentication(), None);
+}
+
+#[test]
 fn the_client_of_a_version_1_token_is_its_appid() {
     let principal = admitted(issuer().user().v1());
     assert_eq!(principal.token_version(), TokenVersion::V1);
