@@ -28,6 +28,11 @@ impl Rule {
                 text,
                 "the scope {scope} is missing: scopes count in delegated tokens, and this one is app-only"
             ),
+            Self::Scope(scope) if kind == PrincipalKind::AutonomousAgent => write!(
+                text,
+                "the scope {scope} is missing: scopes count in delegated tokens, and this one is of \
+                 an agent that acts as itself"
+            ),
             Self::Scope(scope) => write!(
                 text,
                 "the scope {scope} is missing: scopes count in delegated tokens, and of what kind \

@@ -224,9 +224,14 @@ impl Rule {
     }
 }
 
-/// Whether somebody is known to have delegated something to this caller.
+/// Whether somebody is known to have delegated something to this caller. Not to an agent that is its
+/// own subject, even if its token does not say that it is app-only: one with a scope is refused.
 pub(super) fn is_delegated(caller: &AgentPrincipal) -> bool {
-    !caller.is_app_only() && caller.kind() != PrincipalKind::Unknown
+    !caller.is_app_only()
+        && !matches!(
+            caller.kind(),
+            PrincipalKind::AutonomousAgent | PrincipalKind::Unknown
+        )
 }
 
 /// Every kind with every status that it can have: what the classification of a caller can come to.

@@ -1,11 +1,11 @@
 //! What can be required, and what an operator learns of a denial.
 
 use tower_entra::{
-    AgentPrincipal, ConfigError, Denial, DenialReason, PrincipalKind, Requirement,
+    AgentPrincipal, ConfigError, Denial, DenialReason, ErrorKind, PrincipalKind, Requirement,
     testing::TokenBuilder,
 };
 
-use crate::support::{OTHER_APP, OTHER_TENANT, admitted, issuer};
+use crate::support::{OTHER_APP, OTHER_TENANT, admitted, issuer, refusal};
 
 #[track_caller]
 fn refused(requirement: Result<Requirement, ConfigError>) -> String {
@@ -559,6 +559,34 @@ fn a_denial_hints_at_what_its_operator_can_do() {
         }
     }
     assert_eq!(Denial::new().hint(), None);
+}
+
+#[test]
+fn an_agent_that_is_its_own_subject_is_never_sent_after_a_scope() {
+    // By its facets alone: there is no `idtyp`, and the subject is not the object.
+    let agent = || {
+        issuer()
+            .autonomous_agent()
+            .without_claim("idtyp")
+            .claim("sub", "a pseudonym")
+    };
+    let caller = admitted(agent());
+    assert_eq!(caller.kind(), PrincipalKind::AutonomousAgent);
+    assert!(!caller.is_app_only());
+    let refused = denial(&scope("A"), agent());
+    assert_eq!(refused.reason(), DenialReason::NotDelegated);
+    assert_eq!(
+        refused.to_string(),
+        "the scope A is missing: scopes count in delegated tokens, and this one is of an agent that \
+         acts as itself"
+    );
+    let either = Requirement::scope_or_role("A", "B").unwrap();
+    for requirement in [scope("A"), either.clone(), scope("A").or(either)] {
+        assert_eq!(denial(&requirement, agent()).scopes().count(), 0);
+    }
+    // With one it would not be let in at all.
+    let error = refusal(agent().scope("A"));
+    assert_eq!(error, ErrorKind::ContradictoryClaims);
 }
 
 #[test]
