@@ -319,13 +319,16 @@ impl AgentPrincipal {
     }
 
     /// The scopes of a delegated token: `scp`. Empty when nobody delegated anything.
+    ///
+    /// Spaces and other white space of ASCII separate them; any other character is part of a scope:
+    /// [RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         let scopes = self
             .inner
             .scopes
             .as_ref()
             .map_or("", |text| self.show(text));
-        scopes.split_whitespace()
+        scopes.split_ascii_whitespace()
     }
 
     /// Whether a delegated token has this scope, compared exactly.

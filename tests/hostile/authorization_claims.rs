@@ -378,6 +378,8 @@ fn a_scope_is_compared_exactly(issuer: &Issuer) {
             ("Orders.Read,Orders.Write", 403),
             ("Orders.*", 403),
             ("Orders\u{2024}Read", 403),
+            ("Orders.Read\u{a0}Orders.Write", 403),
+            ("Orders.Write\u{3000}Orders.Read", 403),
         ] {
             let token = issuer.user().scope(scp).mint();
             let request = with_line(format!("Bearer {token}"));

@@ -16,6 +16,19 @@ fn kind_of(token: TokenBuilder) -> (PrincipalKind, AgentStatus) {
 }
 
 #[test]
+fn white_space_beyond_ascii_separates_no_scopes() {
+    let scopes = |scp: &str| -> Vec<String> {
+        let caller = admitted(issuer().token().scope(scp));
+        caller.scopes().map(str::to_owned).collect()
+    };
+    assert_eq!(scopes(" A  B\tC\r\nD "), ["A", "B", "C", "D"]);
+    for space in ["\u{a0}", "\u{85}", "\u{2028}", "\u{3000}", "\u{b}"] {
+        let scp = format!("A{space}B");
+        assert_eq!(scopes(&format!("{scp} C")), [scp.as_str(), "C"]);
+    }
+}
+
+#[test]
 fn each_scenario_has_its_kind() {
     use {AgentStatus::*, PrincipalKind::*};
 
