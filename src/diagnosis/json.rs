@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::text::Shown;
-use crate::ids::AppId;
+use crate::{ids::AppId, token::is_another_case_of};
 
 /// Why an object was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub(crate) fn flaw_of_claims(json: &[u8]) -> Flaw {
     let in_another_case = members.0.iter().find(|(name, _)| {
         DECIDING
             .iter()
-            .any(|(deciding, _)| name.eq_ignore_ascii_case(deciding) && name != deciding)
+            .any(|(deciding, _)| is_another_case_of(name, deciding))
     });
     if let Some((name, _)) = in_another_case {
         return Flaw::LetterCase(Shown::of(name));

@@ -396,6 +396,14 @@ mod tests {
             title[..1].make_ascii_uppercase();
             refused(&format!("{{\"{title}\":\"x\"}}"));
         }
+        for name in [
+            "iſs", "ISſ", "ſub", "ſCP", "roleſ", "ıat", "tıd", "İdtyp", "APPıD",
+        ] {
+            refused(&format!("{{\"{name}\":1}}"));
+        }
+        for name in ["ıſ", "tid ", "ßub", "tíd", "rolesſ", "xſcp"] {
+            parse(&format!("{{\"{name}\":1}}"));
+        }
         refused(&format!("{{\"tid\":\"{GUID}\",\"TID\":\"{GUID}\"}}"));
         refused(&format!("{{\"TID\":\"{GUID}\",\"tid\":\"{GUID}\"}}"));
         refused(&format!("{{\"tid\":\"{GUID}\",\"T\\u0069d\":\"{GUID}\"}}"));

@@ -21,9 +21,9 @@ macro_rules! members {
             /// see it, and which of `tid` and `TID` they then believe is anybody's guess. In the right
             /// case it has a slot, so that nearly no name has to be compared.
             fn is_refused(name: &str) -> bool {
-                (3..=5).contains(&name.len())
-                    && name.bytes().any(|byte| byte.is_ascii_uppercase())
-                    && DECIDING.iter().any(|deciding| name.eq_ignore_ascii_case(deciding))
+                (3..=6).contains(&name.len())
+                    && name.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
+                    && DECIDING.iter().any(|deciding| is_another_case_of(name, deciding))
             }
         }
     };
@@ -70,7 +70,20 @@ members! {
     _xms_ftd: "xms_ftd",
 }
 
-/// All of three to five characters, which `is_refused` relies on.
+/// Whether a reader that folds case may take this name for that of a claim that decides, which it is
+/// not. Beside those of ASCII there are letters that fold to one of ASCII, by Unicode or in Turkish;
+/// of `k`, in which no such name is written, there is one more.
+pub(crate) fn is_another_case_of(name: &str, deciding: &str) -> bool {
+    let folded = name.chars().map(|letter| match letter {
+        'ſ' => 's',
+        'ı' | 'İ' => 'i',
+        other => other.to_ascii_lowercase(),
+    });
+    name != deciding && folded.eq(deciding.chars())
+}
+
+/// All of three to five characters, and of six bytes at most in any letter case, which `is_refused`
+/// relies on.
 pub(super) const DECIDING: [&str; 15] = [
     "iss", "aud", "tid", "ver", "exp", "nbf", "iat", "sub", "oid", "azp", "appid", "idtyp", "scp",
     "roles", "cnf",

@@ -29,6 +29,7 @@ pub(crate) use self::{
     compact::{TokenRules, UnverifiedToken},
     header::MAX_KID,
     json::is_json_object,
+    members::is_another_case_of,
     number::Number,
     signature::{BadSignature, VerificationKey, VerifiedToken},
 };

@@ -314,6 +314,9 @@ pub(crate) fn rows() -> Vec<Row> {
                         r#""SCP":"Admin""#.to_owned(),
                         r#""Exp":0"#.to_owned(),
                         r#""AppId":"x""#.to_owned(),
+                        r#""ſcp":"Admin""#.to_owned(),
+                        r#""role\u017f":["Admin"]"#.to_owned(),
+                        format!(r#""tıd":"{OTHER_TENANT}""#),
                     ],
                     |more| issuer.user().payload(payload_text(issuer, more)),
                 );

@@ -1,6 +1,6 @@
 //! Claims, against another reading of them.
 
-use super::{Tree, is_so};
+use super::{Tree, is_so, lower_case};
 use crate::{
     diagnosis::flaw_of_claims,
     principal::properties::expected_set,
@@ -147,7 +147,7 @@ fn is_well_typed(tree: &Tree) -> bool {
     let is_in_another_case = |name: &str| {
         DECIDING
             .iter()
-            .any(|deciding| *deciding != name && *deciding == name.to_ascii_lowercase())
+            .any(|deciding| *deciding != name && *deciding == lower_case(name))
     };
     ["iss", "tid", "ver", "sub", "idtyp", "scp"]
         .iter()

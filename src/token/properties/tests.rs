@@ -216,7 +216,7 @@ fn header_member() -> impl Strategy<Value = String> {
     ]
 }
 
-const CLAIMS: [&str; 44] = [
+const CLAIMS: [&str; 46] = [
     "iss",
     "aud",
     "tid",
@@ -252,6 +252,8 @@ const CLAIMS: [&str; 44] = [
     "hasgroups",
     "name",
     "TID",
+    "tıd",
+    "roleſ",
     "Aud",
     "CNF",
     "appId",
