@@ -108,7 +108,7 @@ fn split_at_dot(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Decodes a segment behind the ones before, and tells where it is. Padding, white space, the `+/`
-/// alphabet and non-zero trailing bits are all refused: one token has one spelling.
+/// alphabet and non-zero trailing bits are all refused: the same bytes have one spelling.
 fn decode(segment: &str, decoded: &mut Vec<u8>) -> Result<Range<usize>, ErrorKind> {
     let start = decoded.len();
     URL_SAFE_NO_PAD
