@@ -18,13 +18,13 @@ use crate::diagnosis::Diagnosis;
 ///
 /// [`hint`](Self::hint) is one sentence on what to change.
 ///
-/// The line may hold values that a stranger has chosen: of the claims `aud`, `iss`, `tid`, `ver` and,
-/// where it is a host or a tenant's issuer, `idp`; of the header's `kid`, `alg` and `typ`; dates, and
-/// names of members. Each is escaped to printable ASCII and cut at 128 characters. One that looks like
-/// a JWT or is a long run of base64url is not shown at all; a short secret in one of these places looks
-/// like any name. No other claim is shown, names and addresses least of all. It is for the log, and
-/// **not for the client**: to tell the client something, use the `Display` of its
-/// [`kind`](Self::kind).
+/// The line may hold values that a stranger has chosen: of the claims `aud`, `iss`, `tid` and `ver`, and
+/// of `idp` where it is a tenant's issuer, the host of another URL or a provider known by its name; of
+/// the header's `kid`, `alg` and `typ`; dates, and names of members. Each is escaped to printable ASCII
+/// and cut at 128 characters. One that looks like a JWT or is a long run of base64url is not shown at
+/// all; a short secret in one of these places looks like any name. No other claim is shown, names and
+/// addresses least of all. It is for the log, and **not for the client**: to tell the client something,
+/// use the `Display` of its [`kind`](Self::kind).
 ///
 /// An outer layer finds the error of a refused request in the extensions of its response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

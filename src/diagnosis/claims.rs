@@ -44,7 +44,7 @@ pub(crate) struct WrongTenant {
     tenant: TenantId,
     allowed: AllowedTenants,
     is_guest: bool,
-    /// Who knows the guest: the host of another identity provider, or an issuer of another tenant.
+    /// Who knows the guest, as far as that names nobody.
     home: Option<Shown>,
 }
 
@@ -281,30 +281,33 @@ fn foreign_tenant(claims: &Claims<'_>, policy: &Policy) -> Option<Diagnosis> {
     Some(Diagnosis::full(hint, Facts::WrongTenant(facts)))
 }
 
-/// As much of an `idp` as names nobody: an issuer that is a tenant's, or else the host alone. What has
-/// another form, such as an address, is not shown.
+/// As much of an `idp` as names nobody: a tenant, an issuer that is a tenant's, the host of another URL,
+/// or a provider that is known by its name. What has another form is not shown.
 fn provider(idp: &str) -> Option<&str> {
-    let scheme = ["https://", "http://"]
-        .into_iter()
-        .find(|scheme| idp.starts_with(scheme))
-        .map_or(0, str::len);
-    let (_, rest) = idp.split_at_checked(scheme)?;
-    let host = rest.split('/').next().unwrap_or_default();
+    let is_tenant = |text: &str| text.parse::<TenantId>().is_ok();
+    let schemes = ["https://", "http://"];
+    let Some(rest) = schemes.iter().find_map(|scheme| idp.strip_prefix(scheme)) else {
+        return (is_tenant(idp) || PROVIDERS.contains(&idp)).then_some(idp);
+    };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let is_label = |label: &str| {
         !label.is_empty()
             && label
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    let is_tenant = |text: &str| text.parse::<TenantId>().is_ok();
-    let is_host = host.contains('.') && host.split('.').all(is_label);
-    let path = rest.strip_prefix(host).unwrap_or_default();
-    match path.strip_prefix('/') {
-        _ if !is_host => is_tenant(idp).then_some(idp),
-        Some(path) if is_tenant(path.trim_end_matches("/v2.0").trim_end_matches('/')) => Some(idp),
-        _ => idp.get(..scheme + host.len()),
+    if !host.contains('.') || !host.split('.').all(is_label) {
+        None
+    } else if is_tenant(path.trim_end_matches("/v2.0").trim_end_matches('/')) {
+        Some(idp)
+    } else {
+        idp.get(..idp.len() - rest.len() + host.len())
     }
 }
+
+/// What [Microsoft and social accounts](https://learn.microsoft.com/en-us/entra/external-id/identity-providers)
+/// have for `idp`.
+const PROVIDERS: [&str; 3] = ["live.com", "google.com", "facebook.com"];
 
 fn wrong_key(claims: &Claims<'_>, circumstances: Circumstances<'_>) -> Diagnosis {
     let Circumstances { kid, signer, .. } = circumstances;

@@ -725,6 +725,7 @@ fn the_home_of_a_guest_is_shown_if_it_names_an_organization_and_nobody() {
         ("https://zoe@idp.example/", ""),
         ("https://idp.example:443/zoe", ""),
         ("mail", ""),
+        ("zoe.quimby", ""),
         ("Zoe Quimby", ""),
         ("zoe.\u{e9}.example", ""),
         ("live.com\r\nzoe", ""),
@@ -740,9 +741,9 @@ fn the_home_of_a_guest_is_shown_if_it_names_an_organization_and_nobody() {
         explains(&error, ErrorKind::TenantNotAllowed, &[&words], hint);
         assert!(!error.to_string().contains("zoe"), "{error}");
     }
-    let long = home(&format!("{}example", "a.".repeat(500)));
+    let long = home(&format!("https://{}example", "a.".repeat(500)));
     assert!(long.to_string().len() < 500, "{long}");
-    assert!(long.to_string().contains("(idp \"a.a."), "{long}");
+    assert!(long.to_string().contains("(idp \"https://a.a."), "{long}");
     // The tenant itself is no home of a guest.
     let own = issuer().user().tenant(OTHER_TENANT).claim("acct", 1);
     let own = refused(
