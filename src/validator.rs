@@ -31,8 +31,9 @@ use crate::{
 /// with the last clone. If its runtime ends before, the next call starts it again; a runtime that is
 /// kept but no longer driven stops the fetching, so call it where the application lives. On a runtime
 /// without a timer no request waits and nothing is fetched, but finding that out panics inside and is
-/// caught: a program that aborts on panics aborts. What one runtime has begun to wait for must not be
-/// awaited on another that has no timer.
+/// caught: a program that aborts on panics aborts. The same holds of a request that waits for a key when
+/// the runtime ends in which it began to wait: it is told to try again. The default HTTP client needs a
+/// runtime with I/O, too; on one without, each fetch fails.
 ///
 /// # What is checked
 ///

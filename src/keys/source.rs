@@ -123,7 +123,7 @@ impl KeySource {
 
     /// Starts the task unless it runs. Without a runtime nothing happens.
     pub(crate) fn ensure_running(&self) {
-        self.shared.ensure_running();
+        let _ = self.shared.ensure_running();
     }
 
     /// Looks at the last good key set, unless it is too old. Counts no reference to it, which
@@ -196,7 +196,10 @@ impl KeySource {
     pub(crate) async fn ready(&self) {
         let mut progress = self.shared.progress.subscribe();
         loop {
-            self.shared.ensure_running();
+            if self.shared.ensure_running() == Start::Refused {
+                // Its end was told too, and to go on at that would be to try again without end.
+                let _ = progress.borrow_and_update();
+            }
             if self.shared.snapshot().is_some() {
                 return;
             }
@@ -317,21 +320,30 @@ impl Shared {
         is_absent && schedule.is_known_absent(now(), kid)
     }
 
-    pub(super) fn ensure_running(self: &Arc<Self>) {
+    pub(super) fn ensure_running(self: &Arc<Self>) -> Start {
         if self.is_running.load(Ordering::Acquire) {
-            return;
+            return Start::Possible;
         }
         let Some(runtime) = runtime_with_a_timer() else {
-            return;
+            return Start::Possible;
         };
         // Held until the handle is in its place, so that the handle is the running task's.
         let mut task = lock(&self.task);
         if self.is_running.swap(true, Ordering::AcqRel) {
-            return;
+            return Start::Possible;
         }
         let running = Running(Arc::clone(self));
-        let handle = runtime.spawn(async move { running.0.run().await });
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&has_begun);
+        let handle = runtime.spawn(async move {
+            begins.store(true, Ordering::Release);
+            running.0.run().await;
+        });
         *task = Some(handle.abort_handle());
+        if handle.is_finished() && !has_begun.load(Ordering::Acquire) {
+            return Start::Refused;
+        }
+        Start::Possible
     }
 
     /// The one task of a key source.
@@ -437,6 +449,15 @@ impl Shared {
             Some(old) => (Arc::new(keys), old.generation + 1),
         }
     }
+}
+
+/// What became of the wish that the task run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// It runs, or may on another call.
+    Possible,
+    /// The runtime of the caller has ended, and runs nothing any more.
+    Refused,
 }
 
 /// Held by the task. When the task ends, whatever ended it, the next request can start another.

@@ -1,6 +1,14 @@
 //! A request that waits for a key.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{pending, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
@@ -11,7 +19,7 @@ use super::{
     MissingKey, Snapshot,
     journal::Refresh,
     schedule::Verdict,
-    source::{Shared, now, runtime_with_a_timer},
+    source::{Shared, Start, now, runtime_with_a_timer},
 };
 
 /// A place among the requests that wait for a key. Dropping it gives the place up and leaves the
@@ -75,7 +83,7 @@ impl Ticket {
     /// up.
     pub(crate) async fn key_set(mut self) -> Result<Arc<Snapshot>, MissingKey> {
         loop {
-            self.shared.ensure_running();
+            let start = self.shared.ensure_running();
             if let Some(snapshot) = self.shared.snapshot_with(&self.kid) {
                 return Ok(snapshot);
             }
@@ -92,14 +100,34 @@ impl Ticket {
                     return Err(MissingKey::Unavailable { retry_after });
                 }
             }
-            if time::timeout_at(self.deadline, self.progress.changed())
-                .await
-                .is_err()
-            {
+            // Nothing here would end the waiting.
+            if start == Start::Refused || runtime_with_a_timer().is_none() {
+                return Err(TRY_AGAIN);
+            }
+            if !comes_in_time(self.progress.changed(), self.deadline).await {
                 return Err(TRY_AGAIN);
             }
         }
     }
+}
+
+/// Whether something comes before the deadline.
+///
+/// A timer belongs to the runtime in which it was made, and panics once that has ended, even where it is
+/// awaited on another that has not. To a request that is no more than the end of its wait.
+async fn comes_in_time(coming: impl Future, deadline: time::Instant) -> bool {
+    let mut coming = pin!(coming);
+    let mut timer = pin!(time::timeout_at(deadline, pending::<()>()));
+    poll_fn(|cx| {
+        if coming.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        match catch_unwind(AssertUnwindSafe(|| timer.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(_)) | Err(_) => Poll::Ready(false),
+        }
+    })
+    .await
 }
 
 impl fmt::Debug for Ticket {

@@ -1,6 +1,11 @@
 //! When the task lives, on which runtime, and what happens without any.
 
-use std::time::Duration;
+use std::{
+    sync::mpsc,
+    task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
+};
 
 use tokio::{
     runtime::{self, Handle, Runtime},
@@ -173,7 +178,7 @@ async fn a_validator_dropped_on_another_thread_ends_its_task() {
     let before = tasks();
     let (_issuer, _client, validator) = scripted(KeySettings::default());
     within(validator.ready()).await;
-    std::thread::spawn(move || drop(validator)).join().unwrap();
+    thread::spawn(move || drop(validator)).join().unwrap();
     eventually("the task ends", || tasks() == before).await;
 }
 
@@ -279,15 +284,143 @@ fn those_who_wait_on_another_runtime_take_the_task_over() {
     first.block_on(async {
         assert!(time::timeout(50 * TICK, validator.ready()).await.is_err());
     });
-    let waiting = std::thread::spawn({
+    let waiting = thread::spawn({
         let validator = validator.clone();
         move || runtime().block_on(within(validator.ready()))
     });
-    std::thread::sleep(50 * TICK);
+    thread::sleep(50 * TICK);
     issuer.heal();
     drop(first);
     waiting.join().unwrap();
     assert_eq!(validator.status(), KeyStatus::Fresh);
+}
+
+/// What this comes to on a thread of its own, which a call that never returns would hold for ever.
+fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    result.recv_timeout(LIMIT).expect("it returns")
+}
+
+#[test]
+fn on_a_runtime_that_has_ended_nobody_waits() {
+    let ended = runtime().handle().clone();
+    for has_keys in [false, true] {
+        let (issuer, validator) = unready(KeySettings::default());
+        if has_keys {
+            runtime().block_on(within(validator.ready()));
+            issuer.rotate();
+        }
+        let token = issuer.user().mint();
+        let inside = (ended.clone(), validator.clone(), token.clone());
+        let refused = on_a_thread(move || {
+            let (ended, validator, token) = inside;
+            let _context = ended.enter();
+            at_once(&validator, &token)
+        });
+        assert_eq!(refused, Err(ErrorKind::KeysUnavailable));
+        runtime().block_on(async {
+            assert_eq!(outcome(&validator, &token).await, Ok(()));
+        });
+    }
+}
+
+#[test]
+fn a_runtime_ends_though_its_last_work_validates_tokens() {
+    let (issuer, validator) = unready(KeySettings::default());
+    let token = issuer.user().mint();
+    let ending = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (ends, at_the_end) = mpsc::channel::<()>();
+    let last_work = ending.spawn_blocking(move || {
+        let _ = at_the_end.recv();
+        thread::sleep(50 * TICK);
+        kind(Handle::current().block_on(validator.validate(&token)))
+    });
+    on_a_thread(move || {
+        drop(ends);
+        drop(ending);
+    });
+    let refused = runtime().block_on(last_work).unwrap();
+    assert_eq!(refused, Err(ErrorKind::KeysUnavailable));
+}
+
+#[test]
+fn who_waits_for_keys_on_a_runtime_that_has_ended_leaves_the_thread_to_others() {
+    let (_issuer, validator) = unready(KeySettings::default());
+    let ended = runtime().handle().clone();
+    let waiting = validator.clone();
+    let (is_pending, mut waiting) = on_a_thread(move || {
+        let _context = ended.enter();
+        let mut waiting = Box::pin(async move { waiting.ready().await });
+        let polled = waiting
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        (polled.is_pending(), waiting)
+    });
+    assert!(is_pending);
+    runtime().block_on(async {
+        within(validator.ready()).await;
+        within(waiting.as_mut()).await;
+    });
+}
+
+#[test]
+fn the_end_of_a_runtime_is_the_end_of_a_wait_that_began_there() {
+    for goes_on_elsewhere in [true, false] {
+        let (issuer, validator) = unready(impatient());
+        let home = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        home.block_on(within(validator.ready()));
+        issuer.rotate();
+        let new = issuer.user().mint();
+        issuer.fail(Fault::Hang);
+        let mut waiting = Box::pin(validator.validate(&new));
+        let first = runtime();
+        first.block_on(async {
+            assert!(time::timeout(50 * TICK, waiting.as_mut()).await.is_err());
+        });
+        drop(first);
+        let verdict = if goes_on_elsewhere {
+            home.block_on(waiting.as_mut())
+        } else {
+            match waiting
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+            {
+                Poll::Ready(verdict) => verdict,
+                Poll::Pending => panic!("nothing would end the wait"),
+            }
+        };
+        assert_eq!(kind(verdict), Err(ErrorKind::KeysUnavailable));
+    }
+}
+
+#[test]
+fn a_wait_that_goes_on_outside_of_any_runtime_ends() {
+    let (issuer, validator) = unready(impatient());
+    issuer.fail(Fault::Hang);
+    let token = issuer.user().mint();
+    let mut waiting = Box::pin(validator.validate(&token));
+    let first = runtime();
+    first.block_on(async {
+        assert!(time::timeout(50 * TICK, waiting.as_mut()).await.is_err());
+    });
+    // The task ends with it, which wakes whoever waits.
+    drop(first);
+    let verdict = waiting
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(refused) = verdict else {
+        panic!("nothing would end the wait");
+    };
+    assert_eq!(kind(refused), Err(ErrorKind::KeysUnavailable));
 }
 
 #[test]
@@ -315,6 +448,6 @@ fn a_validator_may_be_dropped_within_a_task_of_a_runtime_that_ends() {
         first.spawn(async move { outcome(&validator, &token).await });
     }
     drop(validator);
-    std::thread::sleep(20 * TICK);
+    thread::sleep(20 * TICK);
     first.shutdown_timeout(Duration::from_secs(5));
 }
