@@ -28,7 +28,6 @@ pub struct ValidatorBuilder {
     max_token_size: usize,
     algorithms: Vec<SignatureAlgorithm>,
     accepts_keys_of_other_clouds: bool,
-    authorization_by_acl: bool,
     key_settings: KeySettings,
     http_client: Option<Arc<dyn HttpClient>>,
     shared_keys: Option<Arc<KeySource>>,
@@ -47,7 +46,6 @@ impl ValidatorBuilder {
             max_token_size: 16 * 1024,
             algorithms: vec![SignatureAlgorithm::Rs256],
             accepts_keys_of_other_clouds: false,
-            authorization_by_acl: false,
             key_settings: KeySettings::default(),
             http_client: None,
             shared_keys: None,
@@ -114,15 +112,6 @@ impl ValidatorBuilder {
         }
         Self {
             algorithms: distinct,
-            ..self
-        }
-    }
-
-    /// Admits tokens that grant neither a scope nor a role. See
-    /// [`Validator::with_authorization_by_acl`], which does this for one of two validators.
-    pub fn authorization_by_acl(self) -> Self {
-        Self {
-            authorization_by_acl: true,
             ..self
         }
     }
@@ -216,7 +205,7 @@ impl ValidatorBuilder {
             keys,
             cache: self.token_cache.map(TokenCache::new),
         };
-        Ok(Validator::from_shared(shared, self.authorization_by_acl))
+        Ok(Validator::from_shared(shared))
     }
 
     fn check_numbers(&self) -> Result<(), ConfigError> {

@@ -138,7 +138,7 @@ impl Validator {
         ValidatorBuilder::new(tenants, audiences.into_iter().map(Into::into).collect())
     }
 
-    pub(crate) fn from_shared(shared: Shared, authorization_by_acl: bool) -> Self {
+    pub(crate) fn from_shared(shared: Shared) -> Self {
         let shared = Arc::new(shared);
         if shared.cache.is_some() {
             let chore: Weak<Shared> = Arc::downgrade(&shared);
@@ -146,7 +146,7 @@ impl Validator {
         }
         Self {
             shared,
-            authorization_by_acl,
+            authorization_by_acl: false,
         }
     }
 

@@ -188,7 +188,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 refused(IdToken, |issuer| {
                     these([("v2", issuer.id_token()), ("v1", issuer.id_token().v1())])
                 })
-                .with(|issuer| issuer.validator_builder().authorization_by_acl()),
+                .by_acl(),
                 admitted(|issuer| one(issuer.user().claim("nonce", "x"))),
             ],
         ),

@@ -28,8 +28,7 @@ pub(crate) fn rows() -> Vec<Row> {
                         ("of v1", issuer.application().v1().without_claim("roles")),
                     ])
                 }),
-                admitted(|issuer| one(issuer.application().without_claim("roles")))
-                    .with(|issuer| issuer.validator_builder().authorization_by_acl()),
+                admitted(|issuer| one(issuer.application().without_claim("roles"))).by_acl(),
             ],
         ),
         row(

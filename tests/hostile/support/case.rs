@@ -18,6 +18,7 @@ pub(crate) struct Case {
     /// How many fetches all of them together cause.
     fetches: u64,
     validator: fn(&Issuer) -> ValidatorBuilder,
+    authorization_by_acl: bool,
     layer: fn(EntraAuthLayer) -> EntraAuthLayer,
 }
 
@@ -53,6 +54,7 @@ impl Case {
             outcome,
             fetches: 0,
             validator: Issuer::validator_builder,
+            authorization_by_acl: false,
             layer: |layer| layer,
         }
     }
@@ -64,6 +66,14 @@ impl Case {
 
     pub(crate) fn with(self, validator: fn(&Issuer) -> ValidatorBuilder) -> Self {
         Self { validator, ..self }
+    }
+
+    /// By an API that keeps a list of its own.
+    pub(crate) fn by_acl(self) -> Self {
+        Self {
+            authorization_by_acl: true,
+            ..self
+        }
     }
 
     pub(crate) fn through(self, layer: fn(EntraAuthLayer) -> EntraAuthLayer) -> Self {
@@ -81,7 +91,10 @@ impl Case {
                 true => builder.token_cache(64),
                 false => builder,
             };
-            let validator = validator.build().unwrap();
+            let mut validator = validator.build().unwrap();
+            if self.authorization_by_acl {
+                validator = validator.with_authorization_by_acl();
+            }
             block_on(self.prove_by(&validator, &inputs, issuer));
         }
     }
