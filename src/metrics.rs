@@ -22,9 +22,12 @@
 //! Under `error.type` `keys_unavailable`, verdicts are 503s of our own. Suppressed refreshes that
 //! climb mean that somebody invents keys, or that the authority rotates faster than it says.
 
-#[cfg(feature = "metrics")]
-use std::sync::OnceLock;
 use std::time::Duration;
+#[cfg(feature = "metrics")]
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::OnceLock,
+};
 
 #[cfg(feature = "metrics")]
 use metrics::{Key, Level, Metadata};
@@ -73,14 +76,15 @@ names! {
     KEY_REFRESHES = "tower_entra.keys.refreshes";
 
     /// Counts the tokens that would have had keys fetched but for the cool-down, the back-off or a
-    /// `Retry-After`. `cause` is `unknown_key` or `bad_signature`.
+    /// `Retry-After`, and all that name an unknown key in the cool-down. `cause` is `unknown_key` or
+    /// `bad_signature`.
     KEY_REFRESHES_SUPPRESSED = "tower_entra.keys.suppressed_refreshes";
 
     /// How long ago the key set in force was fetched. Absent until there is one. Renewed every 15 s.
     KEY_SET_AGE = "tower_entra.keys.age";
 
     /// How long the key set in force would still serve if no fetch were good any more; 0 without
-    /// one. Renewed every 15 s.
+    /// one. Renewed every 15 s, and without one with each fetch.
     KEY_SET_TIME_LEFT = "tower_entra.keys.time_left";
 }
 
@@ -93,11 +97,16 @@ pub(crate) const CADENCE: Option<Duration> = if cfg!(feature = "metrics") {
 };
 
 /// Functions that do something with the feature, and come to nothing without it.
+///
+/// The recorder is the program's. That it panics is the end neither of a request nor of the task that
+/// fetches keys.
 macro_rules! recorded {
     ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),*) $body:block)*) => {$(
         $(#[$doc])*
         #[cfg(feature = "metrics")]
-        pub(crate) fn $name($($argument: $type),*) $body
+        pub(crate) fn $name($($argument: $type),*) {
+            let _ = catch_unwind(AssertUnwindSafe(|| $body));
+        }
 
         #[cfg(not(feature = "metrics"))]
         #[inline(always)]

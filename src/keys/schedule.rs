@@ -165,9 +165,10 @@ impl Schedule {
         self.started
     }
 
-    /// Whether the last fetch that ended was bad.
-    pub(super) fn is_failing(&self) -> bool {
-        self.failures > 0
+    /// Whether the last fetch that ended was bad, or the next one should have ended by now: then
+    /// nothing drives this any more.
+    pub(super) fn is_failing(&self, now: Instant) -> bool {
+        self.failures > 0 || now > self.due + self.settings.total_timeout
     }
 
     /// A request that came after the start of fetch `came` names a `kid` that is in no key.

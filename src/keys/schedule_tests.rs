@@ -197,16 +197,29 @@ mod timer {
         for _ in 0..10 {
             desk.fetch(Cause::Scheduled);
             desk.bad();
-            assert!(desk.schedule.is_failing());
+            assert!(desk.schedule.is_failing(desk.now));
             desk.pass(MINUTE);
         }
         desk.fetch(Cause::Scheduled);
         desk.good();
-        assert!(!desk.schedule.is_failing());
+        assert!(!desk.schedule.is_failing(desk.now));
         desk.pass(2 * HOUR);
         desk.fetch(Cause::Scheduled);
         desk.bad();
         assert_eq!(desk.idle(), SECOND);
+    }
+
+    #[test]
+    fn a_fetch_that_nobody_makes_is_a_failure_once_it_should_have_ended() {
+        let mut desk = Desk::stocked();
+        let pause = desk.idle();
+        desk.pass(pause + KeySettings::default().total_timeout);
+        assert!(!desk.schedule.is_failing(desk.now));
+        desk.pass(TICK);
+        assert!(desk.schedule.is_failing(desk.now));
+        desk.fetch(Cause::Scheduled);
+        desk.good();
+        assert!(!desk.schedule.is_failing(desk.now));
     }
 
     #[test]
@@ -257,7 +270,7 @@ mod timer {
         let pause = desk.idle();
         desk.schedule.abandoned(desk.now, 0.0);
         assert_eq!(desk.idle(), pause);
-        assert!(!desk.schedule.is_failing());
+        assert!(!desk.schedule.is_failing(desk.now));
     }
 
     #[test]
@@ -267,7 +280,7 @@ mod timer {
         desk.bad();
         desk.schedule.succeeded(desk.now, 0.0);
         assert_eq!(desk.idle(), pause);
-        assert!(!desk.schedule.is_failing());
+        assert!(!desk.schedule.is_failing(desk.now));
     }
 }
 
@@ -733,7 +746,7 @@ mod at_length {
         }
         assert!(desk.now <= back + MINUTE);
         desk.good();
-        assert!(!desk.schedule.is_failing());
+        assert!(!desk.schedule.is_failing(desk.now));
     }
 
     /// A model of the driver, of the authority and of requests, steered by chance. What must hold

@@ -11,6 +11,7 @@ use std::{
     hash::{BuildHasher, Hasher},
     panic::catch_unwind,
     sync::{Arc, PoisonError, Weak},
+    thread::panicking,
     time::{Duration, Instant},
 };
 
@@ -77,9 +78,9 @@ pub(crate) struct KeyReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyStatus {
-    /// The last fetch was good.
+    /// The last fetch was good, and the next one is not overdue.
     Fresh,
-    /// Fetches fail. The last good key set serves for this much longer.
+    /// Fetches fail, or nobody makes them any more: see [`Validator`](crate::Validator). The last good key set serves for this much longer.
     Stale {
         /// The time left.
         remaining: Duration,
@@ -99,6 +100,7 @@ impl KeySource {
             waiters: Arc::new(Semaphore::new(settings.max_waiters)),
             problem: Mutex::new(None),
             is_running: AtomicBool::new(false),
+            has_panicked: AtomicBool::new(false),
             journal: Mutex::new(Journal::new(&fetcher.rules().discovery_url, settings.name)),
             task: Mutex::new(None),
             chores: Chores::default(),
@@ -237,6 +239,8 @@ pub(super) struct Shared {
     /// Why the last fetch was not good, if it was not.
     problem: Mutex<Option<FetchError>>,
     is_running: AtomicBool,
+    /// Whether the last task ended by a panic.
+    has_panicked: AtomicBool,
     journal: Mutex<Journal>,
     task: Mutex<Option<AbortHandle>>,
     chores: Chores,
@@ -283,7 +287,7 @@ impl Shared {
         let Some(snapshot) = self.snapshot() else {
             return KeyStatus::Unavailable;
         };
-        if self.schedule().is_failing() {
+        if self.schedule().is_failing(now()) {
             KeyStatus::Stale {
                 remaining: self.remaining(&snapshot),
             }
@@ -348,6 +352,10 @@ impl Shared {
 
     /// The one task of a key source.
     async fn run(&self) {
+        // Whoever waits has started this one at once, and what the last one died of may be there still.
+        if self.has_panicked.swap(false, Ordering::AcqRel) {
+            time::sleep(REST).await;
+        }
         metrics::describe();
         let mut chores_due = now() + MINUTE;
         loop {
@@ -418,16 +426,12 @@ impl Shared {
         *lock(&self.problem) = result.as_ref().err().copied();
         match result {
             Ok(keys) => {
-                let (keys, generation) = self.settled(refresh, keys);
-                let fetched = now();
-                // At once: whoever sees that a good fetch has ended sees what it brought.
-                let mut schedule = self.schedule();
-                self.snapshot.store(Some(Arc::new(Snapshot {
-                    keys,
-                    generation,
-                    fetched,
-                })));
-                schedule.succeeded(fetched, chance());
+                let keys = Arc::new(keys);
+                let old = self.snapshot.load_full();
+                self.publish(&keys, old.as_deref());
+                // Then only, since it is the program's subscriber that is told: the keys are in force.
+                let old_keys = old.as_ref().map(|old| old.keys.as_ref());
+                self.journal().fetched(refresh, now(), &keys, old_keys);
             }
             Err(error) => {
                 self.schedule().failed(now(), error.retry_after(), chance());
@@ -438,16 +442,21 @@ impl Shared {
         self.progress.send_replace(());
     }
 
-    /// The set in force if this one has the same keys; otherwise this one.
-    fn settled(&self, refresh: Refresh, keys: KeySet) -> (Arc<KeySet>, u64) {
-        let old = self.snapshot.load_full();
-        let old_keys = old.as_ref().map(|old| old.keys.as_ref());
-        self.journal().fetched(refresh, now(), &keys, old_keys);
-        match old {
-            None => (Arc::new(keys), 1),
-            Some(old) if old.keys.is_same_as(&keys) => (Arc::clone(&old.keys), old.generation),
-            Some(old) => (Arc::new(keys), old.generation + 1),
-        }
+    fn publish(&self, keys: &Arc<KeySet>, old: Option<&Snapshot>) {
+        let generation = match old {
+            None => 1,
+            Some(old) if old.keys.is_same_as(keys) => old.generation,
+            Some(old) => old.generation + 1,
+        };
+        let fetched = now();
+        // At once: whoever sees that a good fetch has ended sees what it brought.
+        let mut schedule = self.schedule();
+        self.snapshot.store(Some(Arc::new(Snapshot {
+            keys: Arc::clone(keys),
+            generation,
+            fetched,
+        })));
+        schedule.succeeded(fetched, chance());
     }
 }
 
@@ -466,6 +475,8 @@ struct Running(Arc<Shared>);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.schedule().abandoned(now(), chance());
+        // A task that ends with its runtime is started again without a pause.
+        self.0.has_panicked.store(panicking(), Ordering::Release);
         self.0.is_running.store(false, Ordering::Release);
         self.0.progress.send_replace(());
     }
@@ -494,5 +505,8 @@ fn chance() -> f64 {
     let half = u32::try_from(random >> 32).unwrap_or_default();
     f64::from(half) / f64::from(u32::MAX)
 }
+
+/// What a task rests for whose predecessor has panicked.
+const REST: Duration = Duration::from_secs(1);
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -15,7 +15,7 @@ use tracing_subscriber::{Layer, layer::Context, prelude::*, registry};
 
 /// Every event of this crate on the thread of one test, whose runtime has no other.
 #[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<Line>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<Line>>>, Arc<Mutex<Option<&'static str>>>);
 
 /// One event, its fields each on a line of its own.
 #[derive(Clone, Debug)]
@@ -46,6 +46,11 @@ impl Log {
             *log = Self::default();
             log.clone()
         })
+    }
+
+    /// Has the subscriber panic whenever this is the message.
+    pub(crate) fn panic_at(&self, message: &'static str) {
+        *self.1.lock().unwrap() = Some(message);
     }
 
     pub(crate) fn lines(&self) -> Vec<Line> {
@@ -91,7 +96,12 @@ impl<S: Subscriber> Layer<S> for Listener {
             target: target.to_owned(),
             text: text.0,
         };
-        LOG.with_borrow(|log| log.0.lock().unwrap().push(line));
+        let log = LOG.with_borrow(Log::clone);
+        log.0.lock().unwrap().push(line.clone());
+        let fatal = *log.1.lock().unwrap();
+        if fatal.is_some() && fatal == line.field("message") {
+            panic!("what a test asked for");
+        }
     }
 }
 

@@ -34,7 +34,10 @@ mod capacity;
 mod life;
 
 mod connections;
+
 mod races;
+
+mod panicking;
 
 mod journal;
 

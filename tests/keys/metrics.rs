@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{Response, StatusCode};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use tokio::{runtime, time};
 use tower_entra::{ErrorKind, KeySettings, metrics as names};
 
@@ -11,6 +12,56 @@ use crate::{
     recorder::Recorder,
     support::*,
 };
+
+/// Panics whenever anything is to be measured or counted.
+struct Panicking;
+
+impl metrics::Recorder for Panicking {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        panic!("what a test asked for");
+    }
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        panic!("what a test asked for");
+    }
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        panic!("what a test asked for");
+    }
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        panic!("what a test asked for");
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        panic!("what a test asked for");
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        panic!("what a test asked for");
+    }
+}
+
+#[test]
+fn a_recorder_that_panics_stops_neither_keys_nor_requests() {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    metrics::with_local_recorder(&Panicking, || {
+        runtime.block_on(async {
+            let (issuer, client, validator) = scripted(KeySettings::default());
+            within(validator.ready()).await;
+            assert_eq!(at_once(&validator, &issuer.user().mint()), Ok(()));
+            issuer.rotate();
+            assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
+            let forged = Forger::new(&issuer.user().mint()).token();
+            assert_eq!(at_once(&validator, &forged), Err(ErrorKind::UnknownKey));
+            assert_eq!(client.key_fetches(), 2);
+        });
+    });
+}
 
 /// Runs a test with the clock paused, on one thread with its recorder.
 fn paused<F: Future<Output = ()>>(test: impl FnOnce(Recorder) -> F) {
