@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, pin::Pin};
 
-use http::{HeaderValue, Response, Uri, header};
+use http::{HeaderValue, Response, StatusCode, Uri, header};
 
 use super::{HttpClient, KeySettings, fetch::with_causes};
 use crate::{authority::Issuers, error::ConfigError};
@@ -65,10 +65,13 @@ impl HttpClient for ReqwestClient {
         Box::pin(async move {
             let mut answer = request.send().await?;
             let mut body = Vec::new();
-            while let Some(chunk) = answer.chunk().await? {
-                body.extend_from_slice(&chunk);
-                if body.len() > max_body {
-                    break;
+            // Nobody looks at any other body, and one that breaks off would hide a `Retry-After`.
+            if answer.status() == StatusCode::OK {
+                while let Some(chunk) = answer.chunk().await? {
+                    body.extend_from_slice(&chunk);
+                    if body.len() > max_body {
+                        break;
+                    }
                 }
             }
             let mut response = Response::new(body);

@@ -29,7 +29,7 @@ use crate::{authority::Issuers, token::SignatureAlgorithm};
             follow no redirects and decompress nothing"
 )]
 pub trait HttpClient: Send + Sync + 'static {
-    /// Sends one `GET` and returns whatever is answered, body included.
+    /// Sends one `GET` and returns whatever is answered. The body matters only with the status 200.
     ///
     /// # Errors
     ///

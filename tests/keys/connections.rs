@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::json;
 use tokio::{runtime, time};
-use tower_entra::{Authority, KeySettings, Tenants, Validator, testing::Issuer};
+use tower_entra::{Authority, ErrorKind, KeySettings, Tenants, Validator, testing::Issuer};
 
 use crate::support::*;
 
@@ -95,6 +95,41 @@ fn serve(
         stream.write_all([head, body].concat().as_bytes())?;
     }
     Ok(())
+}
+
+/// Says how long to wait, and breaks off in the body of that answer.
+fn refuse_and_break_off(listener: TcpListener) {
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut head = String::new();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            while !head.ends_with("\r\n\r\n")
+                && reader.read_line(&mut head).is_ok_and(|len| len > 0)
+            {}
+            let answer = "HTTP/1.1 429 \r\nRetry-After: 120\r\nContent-Length: 1000\r\n\r\nslow";
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured_though_the_body_of_that_answer_breaks_off() {
+    let issuer = Issuer::start_blocking();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    refuse_and_break_off(listener);
+    let validator = Validator::builder(Tenants::single(issuer.tenant_id()), [issuer.audience()])
+        .authority(Authority::insecure_loopback(&url))
+        .build()
+        .unwrap();
+    let token = issuer
+        .user()
+        .claim("iss", format!("{url}/{}/v2.0", issuer.tenant_id()));
+    let refused = validate(&validator, &token.mint()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::KeysUnavailable);
+    let retry_after = refused.retry_after().unwrap();
+    assert!(retry_after > 100 * SECOND, "{retry_after:?}");
 }
 
 #[tokio::test]
