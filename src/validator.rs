@@ -31,7 +31,7 @@ use crate::{
 /// with the last clone. If its runtime ends before, the next call starts it again; a runtime that is
 /// kept but no longer driven stops the fetching, so call it where the application lives. On a runtime
 /// without a timer no request waits and nothing is fetched, but finding that out panics inside and is
-/// caught: a program that aborts on panics aborts. The same holds of a request that waits for a key when
+/// caught, for each request anew: a program that aborts on panics aborts. The same holds of a request that waits for a key when
 /// the runtime ends in which it began to wait: it is told to try again. The default HTTP client needs a
 /// runtime with I/O, too; on one without, each fetch fails.
 ///
@@ -87,9 +87,10 @@ impl Shared {
     fn sweep(&self, cache: &TokenCache, now: u64) {
         let in_force = self
             .keys
-            .with_snapshot(|snapshot| snapshot.map_or(0, |snapshot| snapshot.generation));
+            .with_snapshot(|snapshot| snapshot.map(|snapshot| snapshot.generation));
         cache.sweep(now, |caller, generation| {
-            generation >= in_force && !self.policy.is_expired(caller.dates(), now)
+            in_force.is_some_and(|in_force| generation >= in_force)
+                && !self.policy.is_expired(caller.dates(), now)
         });
     }
 }
@@ -167,8 +168,8 @@ impl Validator {
 
     /// Checks a token, without the word `Bearer` before it.
     ///
-    /// Waits only if the token's key is unknown and the token is otherwise worth a fetch, or if no
-    /// keys have been fetched yet, and no longer than the configured wait (2 s by default).
+    /// Waits only if the token's key is unknown and the token is otherwise worth a fetch, or if there
+    /// are no keys yet or none that may still be used, and no longer than the configured wait (2 s by default).
     ///
     /// # Errors
     ///
@@ -190,6 +191,9 @@ impl Validator {
     }
 
     /// What is known about the keys: fresh, stale with the time left, or none.
+    ///
+    /// Starts nothing. Where this alone decides whether requests come at all, have somebody call
+    /// [`ready`](Self::ready) first, or none ever will.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
         self.shared.keys.status()
@@ -501,6 +505,19 @@ mod tests {
                 validator.shared.remember(token, &caller, 1, now + seconds);
                 assert_eq!(cache.len(), left, "{name}");
             }
+        });
+    }
+
+    #[test]
+    fn nothing_is_remembered_where_no_keys_are_in_force() {
+        remembering(async |issuer, validator| {
+            let caller = validator.validate(&issuer.user().mint()).await;
+            let caller = caller.expect("a good token");
+            let builder = issuer.validator_builder().token_cache(10);
+            let without_keys = builder.build().expect("a good configuration");
+            let (token, now) = (TokenDigest::of("a"), unix_now());
+            without_keys.shared.remember(token, &caller, 1, now);
+            assert_eq!(left_at(&without_keys, now), 0);
         });
     }
 
