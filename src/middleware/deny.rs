@@ -7,7 +7,7 @@ use http::{
 
 use super::{
     RefusalBody,
-    rejection::{insufficient_authentication, insufficient_claims, insufficient_scope},
+    rejection::{insufficient_authentication, insufficient_claims, insufficient_scope, set},
 };
 use crate::requirement::{Demand, Denial};
 
@@ -15,10 +15,8 @@ use crate::requirement::{Demand, Denial};
 pub(super) fn deny<ResBody>(denial: Denial, body: &impl RefusalBody<ResBody>) -> Response<ResBody> {
     let mut headers = HeaderMap::with_capacity(4);
     let body = body.denial_body(&denial, &mut headers);
-    // After the hook, which adds to these and takes none of them away.
-    if let Some(challenge) = denial.challenge() {
-        headers.insert(WWW_AUTHENTICATE, challenge);
-    }
+    // After the hook, which adds to these and changes none of them.
+    set(&mut headers, WWW_AUTHENTICATE, denial.challenge());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let mut response = Response::new(body);
     *response.status_mut() = denial.status();

@@ -4,7 +4,7 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::request::Parts;
 
 use super::{EmptyBody, ProblemJson, deny::deny, service::caller};
 use crate::{
@@ -34,7 +34,7 @@ impl IntoResponse for MissingPrincipal {
             return Denial::anonymous().into_response();
         }
         tracing::error!(target: "tower_entra", "{self}");
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        Denial::missing_layer().into_response()
     }
 }
 

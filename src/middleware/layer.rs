@@ -53,7 +53,9 @@ use crate::{error::ConfigError, validator::Validator};
 /// alone, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through
 /// without a token makes an event at the level `debug`.
 ///
-/// Put tracing layers outside of this one.
+/// Put tracing layers outside of this one. The header is marked as sensitive only further inside: one
+/// that shows headers of requests shows the token, unless tower-http's
+/// `SetSensitiveRequestHeadersLayer` for `Authorization` is outside of both.
 ///
 /// # Browsers
 ///
@@ -140,7 +142,7 @@ impl<B> EntraAuthLayer<B> {
     ///
     /// # Errors
     ///
-    /// Fails if this is not an `http` or `https` URL.
+    /// Fails if this is not an `http` or `https` URL, or one with a fragment or a user.
     pub fn with_resource_metadata(mut self, url: impl Into<String>) -> Result<Self, ConfigError> {
         Arc::make_mut(&mut self.responder.challenge).set_resource_metadata(url.into())?;
         Ok(self)
@@ -190,7 +192,7 @@ impl<B> EntraAuthLayer<B> {
     }
 
     /// Builds the bodies of refusals with `body`, which may add headers that describe them. Default:
-    /// an empty body. Status and challenge stay as they are.
+    /// an empty body. Status, challenge and `Retry-After` stay as they are.
     ///
     /// ```
     /// # use tower_entra::{EntraAuthLayer, Error, Validator};

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode, Uri,
-    header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use super::audit::Audit;
@@ -70,13 +70,10 @@ impl<B> Responder<B> {
         let (status, challenge) = self.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
         let body = self.body.refusal_body(&error, &mut headers);
-        // After the hook, which adds to these and takes none of them away.
-        if let Some(challenge) = challenge {
-            headers.insert(WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(retry_after) = error.retry_after() {
-            headers.insert(RETRY_AFTER, whole_seconds(retry_after));
-        }
+        // After the hook, which adds to these and changes none of them.
+        set(&mut headers, WWW_AUTHENTICATE, challenge);
+        let retry_after = error.retry_after().map(whole_seconds);
+        set(&mut headers, RETRY_AFTER, retry_after);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let mut response = Response::new(body);
         *response.status_mut() = status;
@@ -116,6 +113,14 @@ impl<B> Responder<B> {
         response.extensions_mut().insert(error);
         response.extensions_mut().insert(Completed);
     }
+}
+
+/// Whatever this header was before.
+pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    match value {
+        Some(value) => headers.insert(name, value),
+        None => headers.remove(name),
+    };
 }
 
 /// Marks the answer to a denial that has its whole challenge.
@@ -163,8 +168,11 @@ impl Challenge {
         let is_url = url.parse::<Uri>().is_ok_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
         });
-        if !is_url || !url.bytes().all(is_parameter_character) {
-            let problem = format!("{url:?} is not an http or https URL");
+        // `Uri` drops a fragment without a word, and whoever reads the challenge would read a password.
+        let fits = |byte| is_parameter_character(byte) && byte != b'#' && byte != b'@';
+        if !is_url || !url.bytes().all(fits) {
+            let problem =
+                format!("{url:?} is not an http or https URL without a fragment or a user");
             return Err(ConfigError::new("resource_metadata", problem));
         }
         self.resource_metadata = Some(url);

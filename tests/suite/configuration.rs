@@ -132,8 +132,12 @@ fn what_would_break_a_challenge_is_refused() {
         "https://x/\"",
         "https://x/ y",
         "https://",
+        "https://x/#y",
+        "https://user:password@x/y",
     ] {
-        let expected = format!("resource_metadata: {url:?} is not an http or https URL");
+        let expected = format!(
+            "resource_metadata: {url:?} is not an http or https URL without a fragment or a user"
+        );
         assert_eq!(text(layer().with_resource_metadata(url)), expected);
     }
     for scope in ["", "a b", "a\"b"] {

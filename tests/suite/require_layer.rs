@@ -260,6 +260,14 @@ fn an_authentication_layer_around_a_mistake_leaves_it_one() {
     let response = refused(&(auth(), forgetful, people()), bearer("/", issuer().user()));
     is(&response, StatusCode::INTERNAL_SERVER_ERROR, None);
     assert!(response.extensions().get::<Error>().is_none());
+
+    // Nor does a hook make a challenge of it.
+    let hook = |_: &Error, headers: &mut HeaderMap| {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+        String::new()
+    };
+    let response = refused(&people().refusal_body(hook), Request::new(()));
+    is(&response, StatusCode::INTERNAL_SERVER_ERROR, None);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! What reaches the service inside, and what is answered otherwise. Every kind of refusal with every
 //! setting is [`matrix`](super::matrix)'s.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use http::{
@@ -213,7 +216,7 @@ fn a_token_that_grants_nothing_is_forbidden() {
 fn without_keys_the_answer_is_503_and_no_challenge() {
     let issuer = Issuer::start_blocking();
     issuer.fail(Fault::Status(500));
-    let settings = KeySettings::default().with_wait(std::time::Duration::from_millis(50));
+    let settings = KeySettings::default().with_wait(Duration::from_millis(50));
     let validator = issuer
         .validator_builder()
         .key_settings(settings)
@@ -344,6 +347,27 @@ fn a_hook_takes_no_header_away() {
     });
     let expected = "Bearer realm=\"api\"";
     send(&layer, Request::new(())).is(StatusCode::UNAUTHORIZED, Some(expected));
+}
+
+#[test]
+fn a_hook_adds_no_challenge_and_no_pause_where_there_is_none() {
+    let hook = |_: &Error, headers: &mut HeaderMap| {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
+        String::new()
+    };
+    let refused = send(&layer().refusal_body(hook), bearer("x"));
+    assert_eq!(refused.kind(), ErrorKind::MalformedToken);
+    assert!(!refused.response.headers().contains_key(RETRY_AFTER));
+
+    let without_keys = KeySettings::default().with_wait(Duration::from_millis(1));
+    let issuer = Issuer::start_blocking();
+    issuer.fail(Fault::Close);
+    let builder = issuer.validator_builder().key_settings(without_keys);
+    let layer = EntraAuthLayer::new(builder.build().unwrap()).refusal_body(hook);
+    let refused = send(&layer, bearer(&issuer.user().mint()));
+    refused.is(StatusCode::SERVICE_UNAVAILABLE, None);
+    assert_eq!(refused.response.headers()[RETRY_AFTER], "1");
 }
 
 /// The answer of a handler that denies, through two layers.
