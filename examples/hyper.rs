@@ -8,7 +8,8 @@
 //! As in the quickstart, an [`Issuer`] on loopback stands for Entra.
 
 use std::{
-    convert::Infallible, env, error::Error as StdError, io, net::Ipv4Addr, process::ExitCode,
+    convert::Infallible, env, error::Error as StdError, net::Ipv4Addr, process::ExitCode,
+    time::Duration,
 };
 
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
@@ -22,7 +23,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time};
 use tower::{ServiceBuilder, service_fn};
 use tower_entra::{AgentPrincipal, Denial, EntraAuthLayer, Validator, testing::Issuer};
 
@@ -76,12 +77,12 @@ async fn main() -> Result<ExitCode, Box<dyn StdError>> {
     }
     if !once {
         println!("\nServing at {url} until Ctrl-C.");
-        server.await??;
+        server.await?;
     }
     Ok(ExitCode::from(surprises.min(1)))
 }
 
-async fn serve(listener: TcpListener, validator: Validator) -> io::Result<()> {
+async fn serve(listener: TcpListener, validator: Validator) {
     let service = ServiceBuilder::new()
         .layer(EntraAuthLayer::new(validator))
         .service(service_fn(hello));
@@ -89,7 +90,15 @@ async fn serve(listener: TcpListener, validator: Validator) -> io::Result<()> {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new());
     loop {
-        let (stream, _) = listener.accept().await?;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // A client that has gone again, or too many open files: neither is the end.
+                eprintln!("accept: {error}");
+                time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
         let service = TowerToHyperService::new(service.clone());
         tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
     }

@@ -55,7 +55,8 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Problem> {
     let settings = Settings::from_env()?;
-    let app = app(&settings)?;
+    let validator = settings.validator()?;
+    let app = app(&settings, &validator)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))
         .await
         .map_err(|error| Problem::new("PORT", format!("{}: {error}", settings.port)))?;
@@ -63,6 +64,8 @@ async fn serve() -> Result<(), Problem> {
         .local_addr()
         .map_err(|error| Problem::new("PORT", error))?;
     println!("listening on http://{address}");
+    // Keys are there before the first request needs them.
+    tokio::spawn(async move { validator.ready().await });
     tracing::info!(
         tenants = ?settings.tenants,
         audiences = ?settings.audiences,
@@ -75,12 +78,11 @@ async fn serve() -> Result<(), Problem> {
         .map_err(|error| Problem::new("PORT", error))
 }
 
-fn app(settings: &Settings) -> Result<Router, Problem> {
-    let validator = settings.validator()?;
+fn app(settings: &Settings, validator: &Validator) -> Result<Router, Problem> {
     // One source of keys for all routes; two rules for tokens that grant nothing.
     let layer = settings.layer(validator.clone())?;
     let by_acl = settings.layer(validator.with_authorization_by_acl())?;
-    let metadata = settings.metadata(&validator)?;
+    let metadata = settings.metadata(validator)?;
 
     // Who is calling is found out first, then whether they may.
     let only = |requirement| (layer.clone(), RequireLayer::new(requirement));
@@ -92,10 +94,6 @@ fn app(settings: &Settings) -> Result<Router, Problem> {
         "Orders.Read",
         "Orders.Read.All",
     )?);
-
-    // Keys are there before the first request needs them.
-    let warm_up = validator.clone();
-    tokio::spawn(async move { warm_up.ready().await });
 
     Ok(Router::new()
         .route("/whoami", get(whoami).layer(by_acl.clone()))
@@ -109,7 +107,7 @@ fn app(settings: &Settings) -> Result<Router, Problem> {
             "/.well-known/oauth-protected-resource",
             metadata.service::<Body>(),
         )
-        .with_state(validator))
+        .with_state(validator.clone()))
 }
 
 async fn whoami(caller: AgentPrincipal) -> Json<Value> {

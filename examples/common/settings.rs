@@ -56,15 +56,17 @@ impl Settings {
     }
 
     fn authority(&self) -> Authority {
-        let host = self.authority.trim_end_matches('/');
-        match host.to_ascii_lowercase().trim_end_matches(":443") {
+        let host = self.authority.trim_end_matches('/').to_ascii_lowercase();
+        if host.starts_with("http://") {
+            // As the issuers of version 2.0 are written.
+            let host = host.trim_end_matches(":80");
+            return Authority::insecure_loopback(host).with_v1_issuer(format!("{host}/{{tid}}/"));
+        }
+        match host.trim_end_matches(":443") {
             "https://login.microsoftonline.com" => Authority::public(),
             "https://login.microsoftonline.us" => Authority::us_government(),
             "https://login.partner.microsoftonline.cn" => Authority::china(),
-            lower if lower.starts_with("http://") => {
-                Authority::insecure_loopback(host).with_v1_issuer(format!("{host}/{{tid}}/"))
-            }
-            _ => Authority::custom(host),
+            _ => Authority::custom(self.authority.trim_end_matches('/')),
         }
     }
 }

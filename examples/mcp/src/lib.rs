@@ -166,7 +166,8 @@ impl Caller {
     /// Refuses the call. The error is for a client to which the status has gone out already, as it
     /// would have after a progress notification.
     fn denied(&self, denial: Denial) -> ErrorData {
-        let error = ErrorData::invalid_request(denial.to_string(), None);
+        // What a denial says of itself is for the log.
+        let error = ErrorData::invalid_request("the caller may not do this", None);
         // The first denial stands.
         let _ = self.verdict.0.set(denial);
         error
