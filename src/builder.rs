@@ -70,7 +70,7 @@ impl ValidatorBuilder {
         }
     }
 
-    /// Lists agents by tenant and client id, for tokens that carry no facets: their callers are
+    /// Lists agents by tenant and client id, for tokens whose facets do not say it: their callers are
     /// then [`AgentStatus::Declared`](crate::AgentStatus::Declared). Default: none.
     pub fn known_agents<I, T, A>(self, agents: I) -> Self
     where
@@ -88,7 +88,8 @@ impl ValidatorBuilder {
         }
     }
 
-    /// How far the clocks of this machine and of Entra may differ. Default 60 s; up to 300 s.
+    /// How far the clocks of this machine and of Entra may differ. Default 60 s; up to 300 s. A fraction
+    /// of a second is cut off.
     pub fn clock_skew(self, clock_skew: Duration) -> Self {
         Self { clock_skew, ..self }
     }
@@ -164,8 +165,9 @@ impl ValidatorBuilder {
     /// Entries are found by the SHA-256 of the whole token and hold its claims, but no token. They
     /// belong to this validator and the ones derived from it, and to one key set. Dates are checked
     /// each time; refusals are never remembered. An entry that has expired, give or take the clock
-    /// skew, or whose key set is no longer in force is never used, and leaves within a minute: the
-    /// task that fetches keys sweeps the cache, even if no token comes. Where nothing drives that
+    /// skew, or whose key set is no longer in force is never used, and leaves within a minute or,
+    /// while keys are being fetched, soon after: the task that does so sweeps the cache, even if no
+    /// token comes. Where nothing drives that
     /// task, a new token that comes after two minutes does.
     pub fn token_cache(self, capacity: usize) -> Self {
         Self {

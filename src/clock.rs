@@ -1,4 +1,5 @@
-//! What time is it? The one place that asks, so that everything below can be told.
+//! What time is it? The one place that asks for the sake of tokens, so that everything below can be
+//! told.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

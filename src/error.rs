@@ -90,19 +90,21 @@ pub enum ErrorKind {
     MalformedToken,
     /// The token has five segments: it is encrypted (JWE), and this API holds no key to open it.
     EncryptedToken,
-    /// The token's header is not a JSON object without duplicate members, or one of its members
-    /// has the wrong type.
+    /// The token's header is not a JSON object, has a member twice in one object, or is more than 32
+    /// deep.
     MalformedHeader,
     /// The header's `alg` is not in the allow-list.
     AlgorithmNotAllowed,
-    /// The header's `kid` is absent, empty, too long or not a string.
+    /// The header's `kid` is absent, not a string, empty, or longer than 256 bytes.
     InvalidKeyId,
     /// The header's `typ` is not that of an access token.
     UnsupportedTokenType,
     /// The header asks for something this crate does not do: `crit`, `b64`, `zip`, `enc`, or a
     /// nested token.
     UnsupportedHeader,
-    /// There is no usable key set: none was ever fetched, or the last good one is too old.
+    /// There is no usable key set: none was ever fetched, or the last good one is too old. Or the
+    /// header's `kid` is not among the keys that there are, and it could not be looked up: the fetch
+    /// failed or took too long, or too many requests were waiting for it.
     KeysUnavailable,
     /// The header's `kid` names no key of the authority.
     UnknownKey,
@@ -111,8 +113,8 @@ pub enum ErrorKind {
     /// The signature does not verify and the header has a `nonce`: a token for Microsoft Graph,
     /// which nobody but Graph can verify.
     GraphToken,
-    /// The claims are not a JSON object without duplicate members, or a claim that decides has
-    /// the wrong type.
+    /// The claims are not a JSON object, have a member twice in one object, or are more than 32 deep;
+    /// or a claim that decides has the wrong type or is written in other letters (`TID`).
     ///
     /// `scp` is one string of scopes and `roles` a list of strings, as Entra sends them; the other
     /// way round they are refused. `oid`, `azp` and `appid` are GUIDs.

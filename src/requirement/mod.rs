@@ -80,7 +80,7 @@ pub use self::{denial::Denial, reason::DenialReason};
 ///
 /// # Depth
 ///
-/// A check visits each part once, and calls itself as deep as `and` and `or` are nested in turn.
+/// A check that holds visits each part once, and every check calls itself as deep as `and` and `or` are nested in turn.
 /// Requirements are written by the operator, never by a caller, so that depth has no limit: build
 /// none out of data that others send.
 #[derive(Clone)]
@@ -103,7 +103,7 @@ impl Requirement {
     ///
     /// Fails if this is no scope token of
     /// [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), as with a space or a quote
-    /// in it, or if it is in the long form, which no token has.
+    /// in it, or if it is in the long form, `api://…`, in which tokens do not name scopes.
     pub fn scope(scope: impl Into<String>) -> Result<Self, ConfigError> {
         checked_scope(scope.into()).map(Rule::Scope).map(Self::from)
     }
@@ -373,7 +373,7 @@ impl fmt::Debug for Requirement {
     }
 }
 
-/// Entra's scopes and roles have no `://` in them, but clients ask for scopes by their App ID URI.
+/// Entra's tokens name scopes without `://`, but clients ask for them by their App ID URI.
 fn checked_scope(scope: String) -> Result<String, ConfigError> {
     if !is_scope_token(&scope) {
         let problem = format!("{scope:?} is not one scope");
