@@ -348,6 +348,26 @@ mod tests {
     }
 
     #[test]
+    fn proxies_are_left_out_on_loopback_alone_and_certificates_without_tls_alone() {
+        for (authority, loopback, https) in [
+            (Authority::public(), false, true),
+            (Authority::custom("https://login.example"), false, true),
+            (Authority::custom("https://127.0.0.1.example"), false, true),
+            (Authority::custom("https://127.0.0.1:8443"), true, true),
+            (
+                Authority::insecure_loopback("http://127.0.0.1:80"),
+                true,
+                false,
+            ),
+            (Authority::insecure_loopback("http://[::1]:80"), true, false),
+        ] {
+            let issuers = resolve(&authority);
+            assert_eq!(issuers.is_loopback(), loopback, "{authority:?}");
+            assert_eq!(issuers.is_https(), https, "{authority:?}");
+        }
+    }
+
+    #[test]
     fn each_cloud_issues_its_own() {
         let cases = [
             (
