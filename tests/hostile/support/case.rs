@@ -112,14 +112,16 @@ impl Case {
                 if let Some(request) = input.request() {
                     let answer = send(&layer, request).await;
                     self.outcome.is_that_of(&answer);
-                    if let Some(token) = &input.token {
-                        assert_reveals_nothing(&answer.response, token);
+                    for secret in &input.secrets {
+                        assert_reveals_nothing(&answer.response, secret);
                     }
                 }
                 if let Some(token) = &input.token {
                     let verdict = validator.validate(token).await;
                     self.outcome.is_that_of_the_token(verdict);
-                    log.reveals_nothing(token);
+                }
+                for secret in &input.secrets {
+                    log.reveals_nothing(secret);
                 }
             }
         }

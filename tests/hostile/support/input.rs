@@ -1,6 +1,11 @@
 //! What is sent.
 
-use http::{HeaderValue, Request, header::AUTHORIZATION};
+use std::collections::BTreeSet;
+
+use http::{
+    HeaderValue, Request,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use tower_entra::testing::TokenBuilder;
 
 /// Something that comes with a request.
@@ -8,6 +13,8 @@ pub(crate) struct Input {
     pub(super) name: String,
     request: Option<Request<String>>,
     pub(super) token: Option<String>,
+    /// What neither an answer nor the log may hold.
+    pub(super) secrets: Vec<String>,
 }
 
 impl Input {
@@ -16,10 +23,12 @@ impl Input {
             Sent::Token(token) => Self {
                 name,
                 request: with_lines(&[format!("Bearer {token}")]),
+                secrets: vec![token.clone()],
                 token: Some(token),
             },
             Sent::Request(request) => Self {
                 name,
+                secrets: secrets_of(&request),
                 request: Some(*request),
                 token: None,
             },
@@ -59,6 +68,22 @@ impl From<Request<String>> for Sent {
     fn from(request: Request<String>) -> Self {
         Self::Request(Box::new(request))
     }
+}
+
+/// Whatever in a request's headers, query and body is long enough to be a token or a part of one.
+fn secrets_of(request: &Request<String>) -> Vec<String> {
+    let headers = request.headers().iter();
+    let headers = headers.filter(|(name, _)| *name != CONTENT_TYPE);
+    let mut texts: Vec<_> = headers
+        .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    texts.extend([request.body().into()]);
+    texts.extend(request.uri().query().map(Into::into));
+    let is_outside = |letter: char| !letter.is_ascii_alphanumeric() && !"-._~+/".contains(letter);
+    let words = texts.iter().flat_map(|text| text.split(is_outside));
+    // A thousand lines with the same token have one secret.
+    let secrets: BTreeSet<&str> = words.filter(|word| word.len() > 16).collect();
+    secrets.into_iter().map(str::to_owned).collect()
 }
 
 /// One input for each item, named after it.

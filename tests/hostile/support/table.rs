@@ -15,7 +15,7 @@ pub(crate) struct Row {
     /// The input, in words.
     pub(crate) what: &'static str,
     pub(crate) proof: Proof,
-    /// Tests that show more of it: file below `tests`, and name.
+    /// Tests that show more of it: file below `tests` or in `src`, and name.
     pub(crate) tests: &'static [(&'static str, &'static str)],
 }
 
