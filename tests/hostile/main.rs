@@ -108,10 +108,14 @@ fn every_test_that_a_table_names_is_there() {
                 Proof::NotMet(why) => assert!(why.ends_with('.'), "{}", row.id),
             }
             for (file, name) in row.tests {
-                let path = format!("{}/tests/{file}", env!("CARGO_MANIFEST_DIR"));
+                let folder = if file.starts_with("src/") {
+                    ""
+                } else {
+                    "tests/"
+                };
+                let path = format!("{}/{folder}{file}", env!("CARGO_MANIFEST_DIR"));
                 let text = std::fs::read_to_string(&path).expect(&path);
-                let is_there = text.contains(&format!("fn {name}("));
-                assert!(is_there, "{}: {name} in {file}", row.id);
+                assert!(is_run(&text, name), "{}: {name} in {file}", row.id);
             }
         }
     }
@@ -132,11 +136,57 @@ fn every_test_that_the_security_document_names_is_there() {
     assert!(names.len() > 30, "{names:?}");
     for name in names {
         let is_setting = name.starts_with("danger_");
-        assert!(
-            is_setting || code.contains(&format!("fn {name}(")),
-            "{name}"
-        );
+        assert!(is_setting || is_run(&code, name), "{name}");
     }
+}
+
+/// Whether this code has a test of this name that is run: one in Rust that is not ignored, or a
+/// method in Python.
+fn is_run(code: &str, name: &str) -> bool {
+    if name.starts_with("test_") {
+        return code.contains(&format!("    def {name}(self) -> None:"));
+    }
+    let function = format!("fn {name}(");
+    code.match_indices(&function).any(|(at, _)| {
+        let (before, line) = code[..at].rsplit_once('\n').unwrap_or(("", &code[..at]));
+        // Attributes stand between the function and what ends before it.
+        let is_end = |line: &&str| line.is_empty() || line.ends_with(['{', '}']);
+        let lines = before.lines().rev().map(str::trim);
+        let attributes: Vec<&str> = lines.take_while(|line| !is_end(line)).collect();
+        let has = |start: &str| attributes.iter().any(|line| line.starts_with(start));
+        let is_test = has("#[test]") || has("#[tokio::test]") || has("#[tokio::test(");
+        matches!(line.trim(), "" | "async") && is_test && !has("#[ignore")
+    })
+}
+
+#[test]
+fn a_test_that_is_not_run_proves_no_row() {
+    let named = |code: &str| is_run(code, "name_of_it");
+    for code in [
+        "#[test]\nfn name_of_it() {}",
+        "    #[test]\n    fn name_of_it(x in 0..9) {}",
+        "}\n\n#[tokio::test(start_paused = true)]\nasync fn name_of_it() {}",
+        "}\n\n#[tokio::test(\n    start_paused = true\n)]\nasync fn name_of_it() {}",
+        "#[cfg(unix)]\n/// Why.\n#[test]\n#[should_panic]\nfn name_of_it() {}",
+    ] {
+        assert!(named(code), "{code}");
+    }
+    for code in [
+        "",
+        "fn name_of_it() {}",
+        "// fn name_of_it() {}",
+        "#[test]\nfn another() {}\n\nfn name_of_it() {}",
+        "#[test]\nfn another() {}\nfn name_of_it() {}",
+        "#[test]\n#[ignore]\nfn name_of_it() {}",
+        "#[ignore = \"slow\"]\n#[test]\nfn name_of_it() {}",
+        "#[test]\nfn name_of_it_too() {}",
+        "// #[test]\nfn name_of_it() {}",
+    ] {
+        assert!(!named(code), "{code}");
+    }
+    let python = "class C:\n    def test_it(self) -> None:\n        pass";
+    assert!(is_run(python, "test_it"));
+    assert!(!is_run(python, "test_it_all"));
 }
 
 fn read_all(folder: &std::path::Path, text: &mut String) {
