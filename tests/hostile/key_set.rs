@@ -569,6 +569,12 @@ fn kept(id: &'static str, what: &'static str, documents: fn(&Issuer) -> Vec<Vec<
             // From the start.
             block_on(async {
                 let token = issuer.user().mint();
+                // When the second is asked for, the first has been judged.
+                let seen = issuer.key_fetches();
+                while issuer.key_fetches() < seen + 2 {
+                    assert_eq!(outcome(&validator, &token).await, Err(KeysUnavailable));
+                    tokio::time::sleep(TICK).await;
+                }
                 assert_eq!(outcome(&validator, &token).await, Err(KeysUnavailable));
                 assert_eq!(validator.status(), KeyStatus::Unavailable);
             });
