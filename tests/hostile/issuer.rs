@@ -3,6 +3,8 @@
 use std::{error::Error as StdError, pin::Pin};
 
 use http::{Response, Uri};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
 use tower_entra::{
     Authority,
@@ -707,7 +709,8 @@ fn external_id_cloud(issuer: &Issuer) -> ValidatorBuilder {
     cloud(issuer, authority, &url, &url)
 }
 
-/// A validator for a real cloud, whose documents come from memory: nothing leaves the machine.
+/// A validator for a real cloud, whose documents the issuer serves: nothing leaves the machine, and
+/// fetches are counted as ever.
 fn cloud(issuer: &Issuer, authority: Authority, url: &str, keys_issuer: &str) -> ValidatorBuilder {
     let client = Cloud {
         issuer: issuer.clone(),
@@ -719,11 +722,32 @@ fn cloud(issuer: &Issuer, authority: Authority, url: &str, keys_issuer: &str) ->
         .http_client(client)
 }
 
+#[derive(Clone)]
 struct Cloud {
     issuer: Issuer,
     url: String,
     /// What stands in its keys for the issuer.
     keys_issuer: String,
+}
+
+impl Cloud {
+    async fn answer(&self, uri: Uri) -> Result<Response<Vec<u8>>, Box<dyn StdError + Send + Sync>> {
+        let path = uri.to_string();
+        let path = path.strip_prefix(&self.url).expect("a URL of the cloud");
+        let there = format!("{}{path}", self.issuer.url()).parse()?;
+        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<&[u8]>>();
+        let body = client.get(there).await?.into_body().collect().await?;
+        let text = String::from_utf8(body.to_bytes().into())?;
+        let is_discovery = path.ends_with("/openid-configuration");
+        let url = if is_discovery {
+            &self.url
+        } else {
+            &self.keys_issuer
+        };
+        Ok(Response::new(
+            text.replace(&self.issuer.url(), url).into_bytes(),
+        ))
+    }
 }
 
 impl HttpClient for Cloud {
@@ -734,20 +758,8 @@ impl HttpClient for Cloud {
     ) -> Pin<
         Box<dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn StdError + Send + Sync>>> + Send>,
     > {
-        let tenant = self.issuer.tenant_id();
-        let base = format!("{}/{tenant}", self.url);
-        let body = if uri.path().ends_with("/openid-configuration") {
-            assert_eq!(
-                uri.to_string(),
-                format!("{base}/v2.0/.well-known/openid-configuration")
-            );
-            let keys = format!("{base}/discovery/v2.0/keys");
-            json!({"issuer": format!("{base}/v2.0"), "jwks_uri": keys}).to_string()
-        } else {
-            let keys = String::from_utf8(self.issuer.keys_document()).unwrap();
-            keys.replace(&self.issuer.url(), &self.keys_issuer)
-        };
-        Box::pin(async move { Ok(Response::new(body.into_bytes())) })
+        let cloud = self.clone();
+        Box::pin(async move { cloud.answer(uri).await })
     }
 }
 
