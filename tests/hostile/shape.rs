@@ -113,7 +113,13 @@ pub(crate) fn rows() -> Vec<Row> {
                 refused(MalformedToken, |_| one(".".repeat(1_000_000))).with(roomy),
             ],
         )
-        .also(&[("allocations.rs", "a_malformed_token_allocates_at_most_once")]),
+        .also(&[
+            ("allocations.rs", "a_malformed_token_allocates_at_most_once"),
+            (
+                "allocations.rs",
+                "a_million_dots_allocate_at_most_once_whatever_the_limit",
+            ),
+        ]),
         row(
             "B06",
             "more bytes than the limit",
