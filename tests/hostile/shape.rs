@@ -302,6 +302,19 @@ pub(crate) fn rows() -> Vec<Row> {
                         |more| issuer.user().payload(payload_text(issuer, more)),
                     )
                 }),
+                // A name once in each of several objects is no repetition.
+                admitted(|issuer| {
+                    let more = r#""x":{"alg":1,"kid":2},"y":[{"z":1},{"z":1}]"#;
+                    let header = header_text(issuer);
+                    these([
+                        ("plain", issuer.user().header_text(&header)),
+                        (
+                            "header",
+                            issuer.user().header_text(with_more(&header, more)),
+                        ),
+                        ("payload", issuer.user().payload(payload_text(issuer, more))),
+                    ])
+                }),
             ],
         ),
         row(
@@ -356,6 +369,18 @@ pub(crate) fn rows() -> Vec<Row> {
                         let more = format!(r#""x":{nest}"#);
                         issuer.user().payload(payload_text(issuer, &more))
                     })
+                }),
+                admitted(|issuer| {
+                    let [lists, objects, both, _] = nests(20);
+                    let more = format!(r#""x":{lists},"y":{objects},"z":{both}"#);
+                    let header = with_more(&header_text(issuer), &more);
+                    these([
+                        ("header", issuer.user().header_text(header)),
+                        (
+                            "payload",
+                            issuer.user().payload(payload_text(issuer, &more)),
+                        ),
+                    ])
                 }),
             ],
         ),
@@ -739,9 +764,9 @@ fn nests(depth: usize) -> [String; 4] {
         format!("{}{}", "[".repeat(depth), "]".repeat(depth)),
         format!("{}1{}", "{\"y\":".repeat(depth), "}".repeat(depth)),
         format!(
-            "{}{}",
+            "{}1{}",
             "[{\"y\":".repeat(depth / 2 + 1),
-            "1}]".repeat(depth / 2 + 1)
+            "}]".repeat(depth / 2 + 1)
         ),
         "[".repeat(depth),
     ]
