@@ -1,11 +1,13 @@
 //! Inputs that have the same outcome, and how that is found out.
 
+use std::time::{Duration, Instant};
+
 use tower_entra::{
     AgentPrincipal, EntraAuthLayer, Error, ErrorKind, Validator, ValidatorBuilder, testing::Issuer,
 };
 
 use super::{
-    Log, REALM,
+    LIMIT, Log, REALM,
     answer::{Answer, assert_reveals_nothing, send},
     assert_fetches, block_on,
     input::Input,
@@ -17,6 +19,8 @@ pub(crate) struct Case {
     outcome: Outcome,
     /// How many fetches all of them together cause.
     fetches: u64,
+    /// How long a verdict on any of them may take.
+    limit: Duration,
     validator: fn(&Issuer) -> ValidatorBuilder,
     authorization_by_acl: bool,
     layer: fn(EntraAuthLayer) -> EntraAuthLayer,
@@ -53,6 +57,7 @@ impl Case {
             inputs,
             outcome,
             fetches: 0,
+            limit: LIMIT,
             validator: Issuer::validator_builder,
             authorization_by_acl: false,
             layer: |layer| layer,
@@ -62,6 +67,11 @@ impl Case {
     /// They cause one fetch, however many they are.
     pub(crate) fn one_fetch(self) -> Self {
         Self { fetches: 1, ..self }
+    }
+
+    /// No verdict takes longer. Generous: many times what one takes without optimization.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     pub(crate) fn with(self, validator: fn(&Issuer) -> ValidatorBuilder) -> Self {
@@ -110,14 +120,18 @@ impl Case {
             // Twice: what a first sight leaves behind changes nothing.
             for _ in 0..2 {
                 if let Some(request) = input.request() {
+                    let start = Instant::now();
                     let answer = send(&layer, request).await;
+                    assert!(start.elapsed() < self.limit, "{:?}", start.elapsed());
                     self.outcome.is_that_of(&answer);
                     for secret in &input.secrets {
                         assert_reveals_nothing(&answer.response, secret);
                     }
                 }
                 if let Some(token) = &input.token {
+                    let start = Instant::now();
                     let verdict = validator.validate(token).await;
+                    assert!(start.elapsed() < self.limit, "{:?}", start.elapsed());
                     self.outcome.is_that_of_the_token(verdict);
                 }
                 for secret in &input.secrets {
