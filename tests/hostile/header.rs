@@ -1,5 +1,10 @@
 //! C: the members of a token's header.
 
+use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY as SHA1, SHA256, digest};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 use tower_entra::{
     ErrorKind::*,
@@ -211,17 +216,32 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "C12",
-            "`x5c` with somebody's own certificate",
+            "`x5c` with the certificate, made out by itself, of the key that signs the token",
             [
                 refused(InvalidSignature, |issuer| {
-                    each(["x5c", "x5t", "x5t#S256"], |name| {
-                        with_own_key(issuer, name)
-                            .header("kid", issuer.current_kid())
-                            .header(*name, ["MIIB"])
+                    each(["x5c", "x5t", "x5t#S256"], |member| {
+                        with_own_certificate(issuer, member, Some(&issuer.current_kid()))
                     })
                 })
                 .one_fetch(),
-                admitted(|issuer| one(issuer.user().header("x5c", ["MIIB"]))),
+                refused(UnknownKey, |issuer| {
+                    each(["x5c", "x5t", "x5t#S256"], |member| {
+                        let thumbprint = thumbprint(&SHA1, &stranger().own_certificate());
+                        with_own_certificate(issuer, member, Some(&thumbprint))
+                    })
+                })
+                .one_fetch(),
+                refused(InvalidKeyId, |issuer| {
+                    each(["x5c", "x5t", "x5t#S256"], |member| {
+                        with_own_certificate(issuer, member, None)
+                    })
+                }),
+                admitted(|issuer| {
+                    let certificate = STANDARD.encode(stranger().own_certificate());
+                    each([json!([certificate]), json!(["MIIB"])], |x5c| {
+                        issuer.user().header("x5c", x5c)
+                    })
+                }),
             ],
         ),
         row(
@@ -287,7 +307,14 @@ pub(crate) fn rows() -> Vec<Row> {
                 })
                 .one_fetch(),
             ],
-        ),
+        )
+        .also(&[
+            ("keys/documents.rs", "nothing_of_a_token_is_sent_anywhere"),
+            (
+                "suite/logs.rs",
+                "hostile_texts_stay_in_one_short_line_of_printable_ascii",
+            ),
+        ]),
         row(
             "C16",
             "a real `kid` in another letter case",
@@ -520,22 +547,12 @@ fn no_texts() -> Vec<Value> {
 
 /// What an attacker may take the public key for.
 fn public_key_forms(issuer: &Issuer) -> Vec<Vec<u8>> {
-    use base64::{
-        Engine as _,
-        engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-    };
-
     let document = issuer.keys_document();
     let keys: Value = serde_json::from_slice(&document).unwrap();
     let jwk = &keys["keys"][0];
-    let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
-    let (n, e) = (number("n"), number("e"));
-    let pkcs1 = der(0x30, &[der_integer(&n), der_integer(&e)].concat());
-    let rsa_encryption = [
-        0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
-    ];
-    let bits = [&[0], pkcs1.as_slice()].concat();
-    let spki = der(0x30, &[&rsa_encryption[..], &der(0x03, &bits)].concat());
+    let n = URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap();
+    let pkcs1 = pkcs1(jwk);
+    let spki = spki(&pkcs1);
     let pem = |label: &str, der: &[u8]| {
         let text = STANDARD.encode(der);
         let lines: Vec<&str> = text
@@ -562,23 +579,6 @@ fn public_key_forms(issuer: &Issuer) -> Vec<Vec<u8>> {
     ]
 }
 
-fn der_integer(number: &[u8]) -> Vec<u8> {
-    // A positive integer whose top bit is set has one zero byte before it.
-    let is_padded = number.first().is_some_and(|byte| *byte >= 0x80);
-    let zero: &[u8] = if is_padded { &[0] } else { &[] };
-    der(0x02, &[zero, number].concat())
-}
-
-fn der(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = contents.len().to_be_bytes();
-    let length = &length[length.iter().take_while(|byte| **byte == 0).count()..];
-    let head = match contents.len() {
-        0..0x80 => [&[tag], length].concat(),
-        _ => [&[tag, 0x80 | u8::try_from(length.len()).unwrap()], length].concat(),
-    };
-    [head.as_slice(), contents].concat()
-}
-
 /// A token that says all the right things, by a key that it brings itself in this member.
 fn with_own_key(issuer: &Issuer, member: &str) -> TokenBuilder {
     let keys: Value = serde_json::from_slice(&forger().keys_document()).unwrap();
@@ -586,6 +586,31 @@ fn with_own_key(issuer: &Issuer, member: &str) -> TokenBuilder {
         .user()
         .claim("iss", issuer.v2_issuer())
         .header(member, &keys["keys"][0])
+}
+
+/// A token that says all the right things, by a key whose certificate it brings in `x5c`, or only
+/// names in another member.
+fn with_own_certificate(issuer: &Issuer, member: &str, kid: Option<&str>) -> String {
+    let certificate = stranger().own_certificate();
+    let value = match member {
+        "x5t" => json!(thumbprint(&SHA1, &certificate)),
+        "x5t#S256" => json!(thumbprint(&SHA256, &certificate)),
+        _ => json!([STANDARD.encode(&certificate)]),
+    };
+    let token = issuer.user().header(member, value);
+    let token = match kid {
+        Some(kid) => token.header("kid", kid),
+        None => token.without_header("kid"),
+    };
+    let token = token.mint();
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.encode(stranger().sign(signed.as_bytes()));
+    format!("{signed}.{signature}")
+}
+
+/// What `x5t` and `x5t#S256` hold. Entra's `kid`s are that of SHA-1.
+fn thumbprint(algorithm: &'static Algorithm, certificate: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(digest(algorithm, certificate))
 }
 
 fn addresses_in_the_header(issuer: &Issuer) {

@@ -12,6 +12,8 @@ mod log;
 
 mod endpoint;
 
+mod certificate;
+
 use std::{
     sync::{
         LazyLock,
@@ -30,6 +32,7 @@ use tower_entra::{
 pub(crate) use self::{
     answer::{is_invalid_token, send},
     case::{admitted, admitted_as, anonymous, refused},
+    certificate::{EXPIRED, VALID, pkcs1, spki, stranger},
     endpoint::{Endpoint, http_answer},
     input::{Input, each, one, request_for, these, with_line, with_lines},
     log::Log,
