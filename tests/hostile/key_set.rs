@@ -12,7 +12,7 @@ use tower_entra::{
     testing::{Fault, Issuer, Target},
 };
 
-use crate::support::*;
+use crate::{cache::remembered, support::*};
 
 #[test]
 fn a_key_set_is_taken_or_left_as_the_table_says() {
@@ -617,6 +617,38 @@ fn dropped(id: &'static str, what: &'static str, keys: fn(&Value) -> Vec<Value>)
     })
 }
 
+/// The first token that a later generation of keys verifies empties the cache of tokens.
+fn other_order_is_the_same_generation(_: &Issuer) {
+    let issuer = Issuer::start_blocking();
+    issuer.publish_key();
+    let validator = issuer.validator_builder().token_cache(8).build().unwrap();
+    block_on(async {
+        validator.ready().await;
+        let first = issuer.user().mint();
+        assert_eq!(outcome(&validator, &first).await, Ok(()));
+
+        let mut document: Value = serde_json::from_slice(&issuer.keys_document()).unwrap();
+        document["keys"].as_array_mut().unwrap().reverse();
+        issuer.set_keys_document(document.to_string());
+        let unknown = issuer.user().header("kid", "nobody").mint();
+        assert_eq!(outcome(&validator, &unknown).await, Err(UnknownKey));
+        assert_eq!(issuer.key_fetches(), 2);
+        let second = issuer.user().claim("x", 2).mint();
+        assert_eq!(outcome(&validator, &second).await, Ok(()));
+        assert_eq!(remembered(&validator), 2);
+
+        // A key more is a change. A bad signature asks for it, and does not wait.
+        issuer.reset_keys_document();
+        let third = issuer.user().signed_by(issuer.publish_key()).mint();
+        let forged = issuer.user().signed_by_stranger().mint();
+        assert_eq!(outcome(&validator, &forged).await, Err(InvalidSignature));
+        while outcome(&validator, &third).await != Ok(()) {
+            tokio::time::sleep(TICK).await;
+        }
+        assert_eq!(remembered(&validator), 1);
+    });
+}
+
 /// The issuer's own key in forms in which it serves.
 fn taken(id: &'static str, what: &'static str, keys: fn(&Issuer) -> Vec<Value>) -> Row {
     scene(id, what, move |issuer| {
@@ -719,10 +751,30 @@ fn number(bytes: &[u8]) -> Value {
     json!(URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// A gzip stream of one block that is stored as it is (RFC 1951, section 3.2.4, and RFC 1952).
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).expect("one block");
+    let crc = bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| match crc & 1 {
+            1 => (crc >> 1) ^ 0xedb8_8320,
+            _ => crc >> 1,
+        })
+    });
+    [
+        &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 1],
+        &length.to_le_bytes()[..],
+        &(!length).to_le_bytes(),
+        bytes,
+        &(!crc).to_le_bytes(),
+        &u32::from(length).to_le_bytes(),
+    ]
+    .concat()
+}
+
 const KID: &str = "odd";
 
-/// A certificate for the day of 2009-01-01, in DER.
-const EXPIRED: &str = "MIIBEjCBuaADAgECAgEBMAoGCCqGSM49BAMCMBMxETAPBgNVBAMMCGFjY291bnRzMB4XDTA5MD\
+/// A certificate for the day of 2009-01-01 and a key on P-256, in base64.
+const ON_P256: &str = "MIIBEjCBuaADAgECAgEBMAoGCCqGSM49BAMCMBMxETAPBgNVBAMMCGFjY291bnRzMB4XDTA5MD\
     EwMTAwMDAwMFoXDTA5MDEwMjAwMDAwMFowEzERMA8GA1UEAwwIYWNjb3VudHMwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC\
     AASk40wvXOh/V4ipxxVGqk+M+estt8PVvbjcUDMGKJ+vTeDFWPUZLYSd9jwTfkNcXqs54dASeDJJfDd0VjfsZbWFMAoGCCqG\
     SM49BAMCA0gAMEUCIHITGhqCZ2PUwWeFgbkTrlHHauCP7KSz6E4Exo/oR34aAiEArAtAua3FVWIrPVKD2aEE0oSDKUS9h6zz\
