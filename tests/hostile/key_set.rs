@@ -195,6 +195,17 @@ pub(crate) fn rows() -> Vec<Row> {
                         )
                     }),
                 );
+                // The right document, as somebody would send it who was asked for gzip.
+                let zipped = gzipped(document(issuer).as_bytes());
+                answers_are_bad(
+                    issuer,
+                    [
+                        http_answer("200 OK", &[("Content-Encoding", "gzip")], &zipped),
+                        http_answer("200 OK", &[("Content-Encoding", "x-gzip")], &zipped),
+                        http_answer("200 OK", &[("Content-Type", "application/gzip")], &zipped),
+                        http_answer("200 OK", &[], &zipped),
+                    ],
+                );
                 issuer.fail_at(Target::Keys, Fault::GzipBomb);
                 bad_for(
                     issuer,
@@ -374,23 +385,42 @@ pub(crate) fn rows() -> Vec<Row> {
             .map(|alg| with(key, "alg", json!(alg)))
             .into()
         }),
-        taken(
+        scene(
             "J19",
-            "a certificate that does not go with the numbers, or is none",
+            "a certificate that does not go with the numbers, or is none: the numbers are the key",
             |issuer| {
                 let other = own_key(forger());
-                [json!(["MIIB"]), json!([other["n"]]), json!([]), json!([""])]
-                    .map(|x5c| with(&own_key(issuer), "x5c", x5c))
-                    .into()
+                for x5c in [
+                    json!([stranger().certificate_of(&other, VALID)]),
+                    json!([ON_P256]),
+                    json!([other["n"]]),
+                    json!(["MIIB"]),
+                    json!([""]),
+                    json!([]),
+                ] {
+                    let key = with(&own_key(issuer), "x5c", x5c);
+                    issuer.set_keys_document(json!({ "keys": [key] }).to_string());
+                    let validator = serves(issuer);
+                    let forged = forger().user().claim("iss", issuer.v2_issuer());
+                    let forged = forged.header("kid", issuer.current_kid()).mint();
+                    let refused = block_on(outcome(&validator, &forged));
+                    assert_eq!(refused, Err(InvalidSignature));
+                    issuer.reset_keys_document();
+                }
             },
         ),
         taken(
             "J20",
-            "a certificate that has expired: none is read",
+            "a certificate that has expired, of the key itself or not: none is read",
             |issuer| {
-                // Issued in 2009 for a day.
-                let x5c = json!([EXPIRED]);
-                vec![with(&own_key(issuer), "x5c", x5c)]
+                let own = own_key(issuer);
+                [
+                    json!([stranger().certificate_of(&own, EXPIRED)]),
+                    json!([stranger().certificate_of(&own, VALID)]),
+                    json!([ON_P256]),
+                ]
+                .map(|x5c| with(&own, "x5c", x5c))
+                .into()
             },
         ),
         scene("J21", "a key with a blank issuer, or with none", |issuer| {
@@ -461,11 +491,15 @@ pub(crate) fn rows() -> Vec<Row> {
                 keys(own_key(issuer), 100),
             ]
         }),
-        tested(
+        scene(
             "J24",
-            "the same keys in another order: no change",
-            &[("keys/refresh.rs", "keys_in_another_order_are_no_change")],
-        ),
+            "the same keys in another order: no change, and the same generation",
+            other_order_is_the_same_generation,
+        )
+        .also(&[
+            ("keys/refresh.rs", "keys_in_another_order_are_no_change"),
+            ("src/keys/set.rs", "keys_in_another_order_are_the_same_set"),
+        ]),
         taken(
             "J25",
             "members that nobody knows, however they look",
