@@ -285,7 +285,11 @@ pub(crate) fn rows() -> Vec<Row> {
                     |target| request_for(target.split('#').next().unwrap()),
                 )
             })],
-        ),
+        )
+        .also(&[(
+            "interop/test_routes.py",
+            "test_no_spelling_of_a_path_gets_by_without_a_token",
+        )]),
         row(
             "A19",
             "no token where none is needed",

@@ -162,6 +162,27 @@ class Routes(WhoamiTest):
                 with self.subTest(route, authorization=authorization):
                     self.assert_open(self.whoami.get(route, authorization=authorization))
 
+    def test_no_spelling_of_a_path_gets_by_without_a_token(self) -> None:
+        # The router has the last word on what a path names: what it does not know is nothing.
+        for path in (
+            "/healthz/..;/whoami",
+            "/healthz/../whoami",
+            "/healthz/%2e%2e/whoami",
+            "/healthz%2f..%2fwhoami",
+            "/healthz;/whoami",
+            "/public/../whoami",
+            "//whoami",
+            "/./whoami",
+            "/%77hoami",
+            "/whoami%2f",
+            "/whoami/",
+            "/whoami;x=1",
+            "/WHOAMI",
+            "/whoami?/healthz",
+        ):
+            with self.subTest(path):
+                self.assertIn(self.whoami.get(path).status, (401, 404))
+
     def test_the_resource_describes_itself(self) -> None:
         answer = self.whoami.curl("/.well-known/oauth-protected-resource")
         self.assert_open(answer)
