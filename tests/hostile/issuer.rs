@@ -399,6 +399,36 @@ pub(crate) fn rows() -> Vec<Row> {
                     )
                 })
                 .with(any_tenant),
+                // The other way about: a tenant of an organization and personal accounts.
+                admitted(|issuer| {
+                    these([
+                        ("v2", one_tenants_key(issuer)),
+                        ("v1", one_tenants_key(issuer).v1()),
+                    ])
+                })
+                .with(any_tenant),
+                refused(KeyNotForIssuer, |issuer| {
+                    these([
+                        ("v2", one_tenants_key(issuer).tenant(PERSONAL_TENANT)),
+                        ("v1", one_tenants_key(issuer).v1().tenant(PERSONAL_TENANT)),
+                    ])
+                })
+                .with(any_tenant),
+                // The key of all tenants is theirs too, where they may come at all.
+                admitted(|issuer| {
+                    these([
+                        ("v2", every_tenants_key(issuer).tenant(PERSONAL_TENANT)),
+                        ("v1", every_tenants_key(issuer).v1().tenant(PERSONAL_TENANT)),
+                    ])
+                })
+                .with(any_tenant),
+                refused(TenantNotAllowed, |issuer| {
+                    these([
+                        ("one's", one_tenants_key(issuer).tenant(PERSONAL_TENANT)),
+                        ("all's", every_tenants_key(issuer).tenant(PERSONAL_TENANT)),
+                    ])
+                })
+                .with(|issuer| for_tenants(issuer, Tenants::any_organization())),
             ],
         ),
         row(
@@ -530,13 +560,21 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "F26",
-            "Azure AD B2C, which is not served: a token without `tid` stays without",
-            [refused(InvalidTenant, |issuer| {
-                let token = issuer.user().claim("tfp", "B2C_1_sign_in");
-                one(token
-                    .claim("iss", format!("{}/", issuer.v2_issuer()))
-                    .without_claim("tid"))
-            })],
+            "Azure AD B2C, which is not served: neither without `tid` nor with its slash",
+            [
+                admitted(|issuer| one(of_b2c(issuer))),
+                refused(InvalidTenant, |issuer| {
+                    let iss = format!("{}/", issuer.v2_issuer());
+                    let without = || of_b2c(issuer).without_claim("tid");
+                    these([
+                        ("no tid", without()),
+                        ("no tid, and a slash", without().claim("iss", iss)),
+                    ])
+                }),
+                refused(IssuerMismatch, |issuer| {
+                    one(of_b2c(issuer).claim("iss", format!("{}/", issuer.v2_issuer())))
+                }),
+            ],
         ),
         row(
             "F27",
@@ -665,6 +703,15 @@ fn personal_key(issuer: &Issuer) -> TokenBuilder {
     key_of(issuer, "issuer", json!(personal_issuer(issuer)))
 }
 
+fn one_tenants_key(issuer: &Issuer) -> TokenBuilder {
+    key_of(issuer, "issuer", json!(issuer.v2_issuer()))
+}
+
+fn every_tenants_key(issuer: &Issuer) -> TokenBuilder {
+    let template = format!("{}/{{tenantid}}/v2.0", issuer.url());
+    key_of(issuer, "issuer", json!(template))
+}
+
 fn v2_of(issuer: &Issuer, authority: &str) -> TokenBuilder {
     let iss = format!("{authority}/{}/v2.0", issuer.tenant_id());
     issuer.user().claim("iss", iss)
@@ -761,6 +808,11 @@ impl HttpClient for Cloud {
         let cloud = self.clone();
         Box::pin(async move { cloud.answer(uri).await })
     }
+}
+
+/// A good token, but for what only tokens of Azure AD B2C have and nobody looks at.
+fn of_b2c(issuer: &Issuer) -> TokenBuilder {
+    issuer.user().claim("tfp", "B2C_1_sign_in")
 }
 
 fn an_untrusted_issuer(issuer: &Issuer) {
