@@ -218,7 +218,11 @@ pub(crate) fn rows() -> Vec<Row> {
                     each(odd, |idtyp| issuer.user().claim("idtyp", idtyp))
                 }),
             ],
-        ),
+        )
+        .also(&[(
+            "suite/requirement_table.rs",
+            "every_requirement_answers_every_caller_as_the_table_says",
+        )]),
         row(
             "H12",
             "no client in the token",
