@@ -457,7 +457,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         scene(
             "I19",
-            "our agent's client id under another object: not the one that is listed by (`tid`, `oid`)",
+            "our agent's client id under another object: not who is listed by (`tid`, `oid`)",
             |issuer| {
                 let ours = caller(issuer, &issuer.autonomous_agent().mint());
                 let token = issuer.autonomous_agent().claim("oid", OTHER_APP);

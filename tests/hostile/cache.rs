@@ -28,7 +28,8 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![
         tested(
             "M01",
-            "tokens that collide under a key of somebody's own making: none can be made, as a token is found by all of it",
+            "two tokens that collide under a key of somebody's own making: nobody can make one",
+            // What a token is found by is the SHA-256 of every byte of it.
             &[(
                 "suite/cache.rs",
                 "a_token_that_differs_in_one_character_is_another",

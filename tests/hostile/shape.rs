@@ -541,7 +541,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 })
             })
             .with(roomy)
-            // A search among all of them for each of them would take minutes.
+            // A search among all of them for each of them would take a minute.
             .within(5 * SECOND)],
         ),
         row(
