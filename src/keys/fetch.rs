@@ -29,11 +29,12 @@ use crate::{authority::Issuers, token::SignatureAlgorithm};
             follow no redirects and decompress nothing"
 )]
 pub trait HttpClient: Send + Sync + 'static {
-    /// Sends one `GET` and returns whatever is answered. The body matters only with the status 200.
+    /// Sends one `GET` and returns whatever is answered. The body matters only with the status 200: with
+    /// any other it may be left out.
     ///
     /// # Errors
     ///
-    /// Fails if there is no whole answer.
+    /// Fails if there is no answer, or no whole body where it matters.
     #[expect(
         clippy::type_complexity,
         reason = "an alias would hide what an implementor returns"

@@ -73,17 +73,20 @@ impl Journal {
         }
     }
 
-    /// A fetch begins. Returns what it is to be called when it ends.
-    pub(super) fn fetching(&self, cause: Cause, has_keys: bool) -> Refresh {
-        let refresh = match cause {
+    /// What a fetch is to be called that begins now.
+    pub(super) fn refresh(&self, cause: Cause, has_keys: bool) -> Refresh {
+        match cause {
             Cause::UnknownKey => Refresh::UnknownKey,
             Cause::BadSignature => Refresh::BadSignature,
             Cause::Scheduled if self.outage.is_some() => Refresh::Retry,
             Cause::Scheduled if has_keys => Refresh::Scheduled,
             Cause::Scheduled => Refresh::Start,
-        };
+        }
+    }
+
+    /// A fetch begins.
+    pub(super) fn fetching(&self, refresh: Refresh) {
         tracing::debug!(target: TARGET, cause = refresh.as_str(), "fetching keys");
-        refresh
     }
 
     /// A fetch has brought `new`. The set before it is `old`, unless there was none.
@@ -94,6 +97,9 @@ impl Journal {
         new: &KeySet,
         old: Option<&KeySet>,
     ) {
+        // What is to be known is known before anything is told: a subscriber may panic at that.
+        self.has_served = true;
+        let outage = self.outage.take();
         metrics::refreshed(self.name, refresh.as_str());
         let cause = refresh.as_str();
         match old {
@@ -116,7 +122,7 @@ impl Journal {
             ),
         }
         self.tell_skipped(new.skipped());
-        if let Some(outage) = self.outage.take() {
+        if let Some(outage) = outage {
             tracing::info!(
                 target: TARGET,
                 cause,
@@ -126,7 +132,6 @@ impl Journal {
                 "keys can be fetched again",
             );
         }
-        self.has_served = true;
     }
 
     /// A fetch was not good. The last good keys serve for so much longer, if there are any.

@@ -168,7 +168,7 @@ impl Schedule {
     /// Whether the last fetch that ended was bad, or the next one should have ended by now: then
     /// nothing drives this any more.
     pub(super) fn is_failing(&self, now: Instant) -> bool {
-        self.failures > 0 || now > self.due + self.settings.total_timeout
+        self.ended.is_some_and(|(_, good)| !good) || now > self.due + self.settings.total_timeout
     }
 
     /// A request that came after the start of fetch `came` names a `kid` that is in no key.

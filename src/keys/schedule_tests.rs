@@ -258,9 +258,12 @@ mod timer {
             assert_eq!(desk.arrive("new"), Verdict::Wait);
             desk.fetch(Cause::UnknownKey);
             desk.schedule.abandoned(desk.now, chance);
+            assert!(desk.schedule.is_failing(desk.now));
             assert_eq!(desk.idle(), TICK * pause);
             desk.pass(TICK * pause);
             desk.fetch(Cause::Scheduled);
+            desk.good();
+            assert!(!desk.schedule.is_failing(desk.now));
         }
     }
 

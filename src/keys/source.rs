@@ -9,9 +9,8 @@ use std::{
     collections::hash_map::RandomState,
     fmt,
     hash::{BuildHasher, Hasher},
-    panic::catch_unwind,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError, Weak},
-    thread::panicking,
     time::{Duration, Instant},
 };
 
@@ -100,7 +99,6 @@ impl KeySource {
             waiters: Arc::new(Semaphore::new(settings.max_waiters)),
             problem: Mutex::new(None),
             is_running: AtomicBool::new(false),
-            has_panicked: AtomicBool::new(false),
             journal: Mutex::new(Journal::new(&fetcher.rules().discovery_url, settings.name)),
             task: Mutex::new(None),
             chores: Chores::default(),
@@ -239,8 +237,6 @@ pub(super) struct Shared {
     /// Why the last fetch was not good, if it was not.
     problem: Mutex<Option<FetchError>>,
     is_running: AtomicBool,
-    /// Whether the last task ended by a panic.
-    has_panicked: AtomicBool,
     journal: Mutex<Journal>,
     task: Mutex<Option<AbortHandle>>,
     chores: Chores,
@@ -255,6 +251,12 @@ impl Shared {
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
         lock(&self.journal)
+    }
+
+    /// Has something told. It is the program's subscriber that is told, and a panic of it must not be
+    /// the end of the task.
+    fn tell(&self, news: impl FnOnce(&mut Journal)) {
+        let _ = catch_unwind(AssertUnwindSafe(|| news(&mut self.journal())));
     }
 
     /// Counts a request that would have had keys fetched, and was not let.
@@ -352,10 +354,6 @@ impl Shared {
 
     /// The one task of a key source.
     async fn run(&self) {
-        // Whoever waits has started this one at once, and what the last one died of may be there still.
-        if self.has_panicked.swap(false, Ordering::AcqRel) {
-            time::sleep(REST).await;
-        }
         metrics::describe();
         let mut chores_due = now() + MINUTE;
         loop {
@@ -378,7 +376,8 @@ impl Shared {
                 }
                 Action::Fetch(cause) => {
                     let has_keys = self.snapshot.load().is_some();
-                    let refresh = self.journal().fetching(cause, has_keys);
+                    let refresh = self.journal().refresh(cause, has_keys);
+                    self.tell(|journal| journal.fetching(refresh));
                     let result = self.fetch().await;
                     self.end_fetch(refresh, result);
                 }
@@ -391,9 +390,10 @@ impl Shared {
         match self.snapshot.load_full() {
             Some(snapshot) => {
                 let age = now().saturating_duration_since(snapshot.fetched);
-                self.journal().aged(age, self.remaining(&snapshot));
+                let left = self.remaining(&snapshot);
+                self.tell(|journal| journal.aged(age, left));
             }
-            None => self.journal().none_yet(),
+            None => self.tell(|journal| journal.none_yet()),
         }
     }
 
@@ -429,17 +429,17 @@ impl Shared {
                 let keys = Arc::new(keys);
                 let old = self.snapshot.load_full();
                 self.publish(&keys, old.as_deref());
-                // Then only, since it is the program's subscriber that is told: the keys are in force.
+                self.progress.send_replace(());
                 let old_keys = old.as_ref().map(|old| old.keys.as_ref());
-                self.journal().fetched(refresh, now(), &keys, old_keys);
+                self.tell(|journal| journal.fetched(refresh, now(), &keys, old_keys));
             }
             Err(error) => {
                 self.schedule().failed(now(), error.retry_after(), chance());
+                self.progress.send_replace(());
                 let left = self.snapshot().map(|snapshot| self.remaining(&snapshot));
-                self.journal().failed(refresh, now(), error, left);
+                self.tell(|journal| journal.failed(refresh, now(), error, left));
             }
         }
-        self.progress.send_replace(());
     }
 
     fn publish(&self, keys: &Arc<KeySet>, old: Option<&Snapshot>) {
@@ -475,8 +475,6 @@ struct Running(Arc<Shared>);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.schedule().abandoned(now(), chance());
-        // A task that ends with its runtime is started again without a pause.
-        self.0.has_panicked.store(panicking(), Ordering::Release);
         self.0.is_running.store(false, Ordering::Release);
         self.0.progress.send_replace(());
     }
@@ -505,8 +503,5 @@ fn chance() -> f64 {
     let half = u32::try_from(random >> 32).unwrap_or_default();
     f64::from(half) / f64::from(u32::MAX)
 }
-
-/// What a task rests for whose predecessor has panicked.
-const REST: Duration = Duration::from_secs(1);
 
 const MINUTE: Duration = Duration::from_secs(60);

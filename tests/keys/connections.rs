@@ -121,6 +121,7 @@ async fn retry_after_is_honoured_though_the_body_of_that_answer_breaks_off() {
     refuse_and_break_off(listener);
     let validator = Validator::builder(Tenants::single(issuer.tenant_id()), [issuer.audience()])
         .authority(Authority::insecure_loopback(&url))
+        .key_settings(KeySettings::default().with_wait(10 * SECOND))
         .build()
         .unwrap();
     let token = issuer

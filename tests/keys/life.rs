@@ -4,7 +4,7 @@ use std::{
     sync::mpsc,
     task::{Context, Poll, Waker},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -73,6 +73,30 @@ fn keys_once_fetched_serve_outside_of_any_runtime() {
     assert_eq!(at_once(&validator, &new), Err(ErrorKind::KeysUnavailable));
     runtime().block_on(async {
         assert_eq!(outcome(&validator, &new).await, Ok(()));
+    });
+}
+
+#[test]
+fn keys_that_nobody_fetches_any_more_are_stale() {
+    let settings = KeySettings::default()
+        .with_refresh_interval(SECOND)
+        .with_total_timeout(10 * TICK);
+    let (issuer, validator) = unready(settings);
+    let ended = runtime();
+    ended.block_on(within(validator.ready()));
+    assert_eq!(validator.status(), KeyStatus::Fresh);
+    drop(ended);
+    let start = Instant::now();
+    while validator.status() == KeyStatus::Fresh {
+        assert!(start.elapsed() < LIMIT);
+        thread::sleep(10 * TICK);
+    }
+    assert!(matches!(validator.status(), KeyStatus::Stale { .. }));
+    assert_eq!(at_once(&validator, &issuer.user().mint()), Ok(()));
+    runtime().block_on(async {
+        let token = issuer.user().mint();
+        assert_eq!(outcome(&validator, &token).await, Ok(()));
+        eventually("fresh again", || validator.status() == KeyStatus::Fresh).await;
     });
 }
 

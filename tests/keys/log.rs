@@ -15,7 +15,11 @@ use tracing_subscriber::{Layer, layer::Context, prelude::*, registry};
 
 /// Every event of this crate on the thread of one test, whose runtime has no other.
 #[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<Line>>>, Arc<Mutex<Option<&'static str>>>);
+pub(crate) struct Log {
+    lines: Arc<Mutex<Vec<Line>>>,
+    /// The message at which the subscriber panics.
+    fatal: Arc<Mutex<Option<&'static str>>>,
+}
 
 /// One event, its fields each on a line of its own.
 #[derive(Clone, Debug)]
@@ -50,11 +54,11 @@ impl Log {
 
     /// Has the subscriber panic whenever this is the message.
     pub(crate) fn panic_at(&self, message: &'static str) {
-        *self.1.lock().unwrap() = Some(message);
+        *self.fatal.lock().unwrap() = Some(message);
     }
 
     pub(crate) fn lines(&self) -> Vec<Line> {
-        self.0.lock().unwrap().clone()
+        self.lines.lock().unwrap().clone()
     }
 
     /// The lines with this in their message.
@@ -97,8 +101,8 @@ impl<S: Subscriber> Layer<S> for Listener {
             text: text.0,
         };
         let log = LOG.with_borrow(Log::clone);
-        log.0.lock().unwrap().push(line.clone());
-        let fatal = *log.1.lock().unwrap();
+        log.lines.lock().unwrap().push(line.clone());
+        let fatal = *log.fatal.lock().unwrap();
         if fatal.is_some() && fatal == line.field("message") {
             panic!("what a test asked for");
         }

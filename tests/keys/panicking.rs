@@ -1,45 +1,68 @@
-//! A subscriber of the program that panics, on the task that fetches keys.
+//! A subscriber of the program that panics when the task that fetches keys has something told.
 
+use http::{Response, StatusCode};
 use tokio::time;
 use tower_entra::{ErrorKind, KeySettings, KeyStatus};
 
-use crate::{client::scripted, log::Log, support::*};
+use crate::{
+    client::{Reply, scripted},
+    log::Log,
+    support::*,
+};
 
 #[tokio::test(start_paused = true)]
-async fn keys_whose_arrival_cannot_be_told_are_in_force_all_the_same() {
+async fn whatever_cannot_be_told_keys_come_and_change() {
     let log = Log::of_this_thread();
-    log.panic_at("the signing keys are loaded");
     let (issuer, client, validator) = scripted(KeySettings::default());
+    log.panic_at("fetching keys");
     within(validator.ready()).await;
     assert_eq!(validator.status(), KeyStatus::Fresh);
     assert_eq!(at_once(&validator, &issuer.user().mint()), Ok(()));
 
     log.panic_at("the signing keys have changed");
-    issuer.rotate();
-    assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
-    // The task that began after either panic had nothing to fetch.
-    time::sleep(600 * SECOND).await;
-    assert_eq!(client.key_fetches(), 2);
+    for fetches in 2..5 {
+        issuer.rotate();
+        assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
+        assert_eq!(client.key_fetches(), fetches);
+        time::sleep(31 * SECOND).await;
+    }
+    assert_eq!(log.count("the signing keys have changed"), 3);
+    // The task has lived through it all.
+    time::sleep(3_600 * SECOND).await;
+    time::sleep(3_600 * SECOND).await;
+    assert!(client.key_fetches() >= 6);
+    assert_eq!(validator.status(), KeyStatus::Fresh);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_panics_again_and_again_rests_in_between() {
+async fn an_outage_that_cannot_be_told_is_one_all_the_same() {
     let log = Log::of_this_thread();
-    log.panic_at("fetching keys");
-    let (issuer, client, validator) = scripted(KeySettings::default());
-    let ready = time::timeout(10 * SECOND, validator.ready()).await;
-    assert!(ready.is_err(), "there are no keys to be ready with");
-    // Each task begins with a rest of a second, and fetches within another one.
-    let begun = log.count("fetching keys");
-    assert!((5..=11).contains(&begun), "{begun} tasks in ten seconds");
+    let settings = KeySettings::default().with_stale_limit(7_200 * SECOND);
+    let (issuer, client, validator) = scripted(settings);
+    log.panic_at("the signing keys are loaded");
+    within(validator.ready()).await;
 
+    log.panic_at("keys cannot be fetched; the last good ones serve on");
+    let mut refusal = Response::new(Vec::new());
+    *refusal.status_mut() = StatusCode::BAD_GATEWAY;
+    client.reply(Reply::Keys(refusal));
+    let before = client.key_fetches();
+    time::sleep(4_000 * SECOND).await;
+    assert!(matches!(validator.status(), KeyStatus::Stale { .. }));
+    // Tried again and again, no more often than the back-off allows.
+    let tries = client.key_fetches() - before;
+    assert!((2..100).contains(&tries), "{tries} fetches");
+
+    log.panic_at("the last good keys are too old; requests are answered with 503");
+    time::sleep(4_000 * SECOND).await;
+    assert_eq!(validator.status(), KeyStatus::Unavailable);
+    assert_eq!(log.count("the last good keys are too old"), 1);
     let refused = validate(&validator, &issuer.user().mint()).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::KeysUnavailable);
-    let more = log.count("fetching keys") - begun;
-    assert!(more <= 3, "{more} tasks in two seconds");
-    assert_eq!(client.key_fetches(), 0);
 
-    log.panic_at("something else");
-    within(validator.ready()).await;
+    log.panic_at("keys can be fetched again");
+    client.reply(Reply::Right);
+    time::sleep(60 * SECOND).await;
+    assert_eq!(validator.status(), KeyStatus::Fresh);
     assert_eq!(at_once(&validator, &issuer.user().mint()), Ok(()));
 }
