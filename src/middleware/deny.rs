@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, WWW_AUTHENTICATE},
+    header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use super::{
@@ -17,6 +17,7 @@ pub(super) fn deny<ResBody>(denial: Denial, body: &impl RefusalBody<ResBody>) ->
     let body = body.denial_body(&denial, &mut headers);
     // After the hook, which adds to these and changes none of them.
     set(&mut headers, WWW_AUTHENTICATE, denial.challenge());
+    set(&mut headers, RETRY_AFTER, None);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let mut response = Response::new(body);
     *response.status_mut() = denial.status();

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode, Uri,
     header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
+    uri::Authority,
 };
 
 use super::audit::Audit;
@@ -166,10 +167,14 @@ impl Challenge {
 
     pub(super) fn set_resource_metadata(&mut self, url: String) -> Result<(), ConfigError> {
         let is_url = url.parse::<Uri>().is_ok_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+            // Whoever reads the challenge would read a password.
+            let without_user = |authority: &Authority| !authority.as_str().contains('@');
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.authority().is_some_and(without_user)
+                && uri.host().is_some()
         });
-        // `Uri` drops a fragment without a word, and whoever reads the challenge would read a password.
-        let fits = |byte| is_parameter_character(byte) && byte != b'#' && byte != b'@';
+        // `Uri` drops a fragment without a word.
+        let fits = |byte| is_parameter_character(byte) && byte != b'#';
         if !is_url || !url.bytes().all(fits) {
             let problem =
                 format!("{url:?} is not an http or https URL without a fragment or a user");

@@ -16,7 +16,7 @@ use axum::{
 };
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -264,10 +264,12 @@ fn an_authentication_layer_around_a_mistake_leaves_it_one() {
     // Nor does a hook make a challenge of it.
     let hook = |_: &Error, headers: &mut HeaderMap| {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
         String::new()
     };
     let response = refused(&people().refusal_body(hook), Request::new(()));
     is(&response, StatusCode::INTERNAL_SERVER_ERROR, None);
+    assert!(!response.headers().contains_key(RETRY_AFTER));
 }
 
 #[test]
@@ -437,6 +439,7 @@ fn a_handler_checks_with_a_question_mark() {
                 (StatusCode::INTERNAL_SERVER_ERROR, "")
             );
             assert!(!headers.contains_key(WWW_AUTHENTICATE));
+            assert_eq!(headers[CACHE_CONTROL], "no-store");
         }
     });
 }

@@ -293,6 +293,12 @@ fn the_well_known_path_stands_between_host_and_path() {
         ("https://api.example?k=v", "https://api.example", "?k=v", ""),
         ("http://[::1]:8080/mcp", "http://[::1]:8080", "/mcp", "/mcp"),
         ("http://localhost/mcp", "http://localhost", "/mcp", "/mcp"),
+        (
+            "https://api.example/@a/mcp",
+            "https://api.example",
+            "/@a/mcp",
+            "/@a/mcp",
+        ),
     ] {
         let metadata = metadata(resource);
         let url = metadata.well_known_url().unwrap();
