@@ -113,12 +113,13 @@ fn holds_nothing_of(text: &str, tokens: &[String]) {
     for (name, value) in PERSONAL {
         assert!(!text.contains(value), "{name} is in: {text}");
     }
-    let lower = text.to_lowercase();
-    assert!(
-        !lower.contains("zoe") && !lower.contains("quimby"),
-        "{text}"
-    );
-    assert!(!text.contains("eyJ"), "{text}");
+    assert!(!text.to_lowercase().contains("quimby"), "{text}");
+    // Word by word, because a random `uti` may well have these three letters in it.
+    let is_of_a_word = |char: char| char.is_alphanumeric() || "-_".contains(char);
+    for word in text.split(|char| !is_of_a_word(char)) {
+        assert!(!word.eq_ignore_ascii_case("zoe"), "{text}");
+        assert!(!word.starts_with("eyJ"), "{text}");
+    }
 }
 
 #[test]
