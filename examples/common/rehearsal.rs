@@ -42,15 +42,13 @@ struct Documents {
 
 impl Documents {
     fn of(settings: &Settings, issuer: &Issuer) -> Self {
-        let host = settings.authority.trim_end_matches('/');
-        let host = host.to_ascii_lowercase();
-        let host = host.trim_end_matches(":443");
+        let host = settings.host();
         let (host, tenant) = match settings.tenants.as_slice() {
             [tenant] if tenant != "organizations" => {
                 let tenant = tenant.to_ascii_lowercase();
                 (host.replace("{tid}", &tenant), tenant)
             }
-            _ => (host.to_owned(), "{tenantid}".to_owned()),
+            _ => (host, "{tenantid}".to_owned()),
         };
         let mut keys: Value = serde_json::from_slice(&issuer.keys_document()).unwrap_or_default();
         for key in keys["keys"].as_array_mut().into_iter().flatten() {

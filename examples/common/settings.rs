@@ -56,18 +56,28 @@ impl Settings {
     }
 
     fn authority(&self) -> Authority {
-        let host = self.authority.trim_end_matches('/').to_ascii_lowercase();
-        if host.starts_with("http://") {
-            // As the issuers of version 2.0 are written.
-            let host = host.trim_end_matches(":80");
-            return Authority::insecure_loopback(host).with_v1_issuer(format!("{host}/{{tid}}/"));
-        }
-        match host.trim_end_matches(":443") {
+        let host = self.host();
+        match host.as_str() {
             "https://login.microsoftonline.com" => Authority::public(),
             "https://login.microsoftonline.us" => Authority::us_government(),
             "https://login.partner.microsoftonline.cn" => Authority::china(),
-            _ => Authority::custom(self.authority.trim_end_matches('/')),
+            _ if host.starts_with("http://") => {
+                Authority::insecure_loopback(&host).with_v1_issuer(format!("{host}/{{tid}}/"))
+            }
+            // `{tid}` may be in it.
+            _ => Authority::custom(host),
         }
+    }
+
+    /// The authority as issuers have it: in small letters, without the port that goes without saying.
+    pub(crate) fn host(&self) -> String {
+        let host = self.authority.trim_end_matches('/').to_ascii_lowercase();
+        let port = if host.starts_with("http://") {
+            ":80"
+        } else {
+            ":443"
+        };
+        host.strip_suffix(port).unwrap_or(&host).to_owned()
     }
 }
 
