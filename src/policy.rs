@@ -224,8 +224,8 @@ pub(crate) fn grants_something(claims: &Claims<'_>) -> Result<(), ErrorKind> {
 }
 
 /// A date of [RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2), up to the
-/// end of the year 9999. A fraction of a second is cut off, after the number has been read as a double:
-/// one within a quarter of a microsecond of the next second counts as that.
+/// end of the year 9999. A fraction of a second is cut off once the number has been read as a double,
+/// which may have rounded up what lies within some microseconds of the next second.
 pub(crate) fn date(number: Option<Number>) -> Result<Option<u64>, ErrorKind> {
     match number {
         None => Ok(None),

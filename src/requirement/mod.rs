@@ -80,7 +80,8 @@ pub use self::{denial::Denial, reason::DenialReason};
 ///
 /// # Depth
 ///
-/// A check that holds visits each part once, and every check calls itself as deep as `and` and `or` are nested in turn.
+/// A check calls itself as deep as `and` and `or` are nested in turn, and looks at parts again to say
+/// what is missing.
 /// Requirements are written by the operator, never by a caller, so that depth has no limit: build
 /// none out of data that others send.
 #[derive(Clone)]
