@@ -231,10 +231,11 @@ fn enter_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<'_>, agent
     }
 }
 
-const LABORIOUS: [&str; 3] = [
+const LABORIOUS: [&str; 4] = [
     "16,000 dots",
     "a header of 1,000 members",
     "a header of 600 escaped names",
+    "a header of 440 long numbers",
 ];
 
 /// What takes the longest of all that a stranger can send in 16 KiB, without a signature check.
@@ -252,6 +253,13 @@ fn enter_laborious_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<
         members(1_000, &|number| format!("{number:04}")),
         // A name that cannot be borrowed.
         members(600, &|number| format!("\"{number:04}")),
+        // Each lies halfway between two doubles, but for its last digits.
+        tokens::agent(setting.issuer)
+            .header_text(format!(
+                r#"{{"alg":"RS256","kid":"never-seen","x":[{}0]}}"#,
+                "17976931348623158079e289,".repeat(440)
+            ))
+            .mint(),
     ];
     for (name, token) in LABORIOUS.into_iter().zip(tokens) {
         let verdict = at_once(setting.cold.validate(&token));

@@ -397,7 +397,7 @@ mod tests {
             refused(&format!("{{\"{title}\":\"x\"}}"));
         }
         for name in [
-            "iſs", "ISſ", "ſub", "ſCP", "roleſ", "ıat", "tıd", "İdtyp", "APPıD",
+            "iſs", "ISſ", "ſub", "ſCP", "roleſ", "ıat", "tıd", "İdtyp", "APPıD", "iß", "Iẞ", "ıß",
         ] {
             refused(&format!("{{\"{name}\":1}}"));
         }

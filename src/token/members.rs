@@ -1,5 +1,7 @@
 //! The names of the claims that are looked at.
 
+use std::iter;
+
 use super::json::{Slots, Value};
 
 macro_rules! members {
@@ -71,13 +73,17 @@ members! {
 }
 
 /// Whether a reader that folds case may take this name for that of a claim that decides, which it is
-/// not. Beside those of ASCII there are letters that fold to one of ASCII, by Unicode or in Turkish;
-/// of `k`, in which no such name is written, there is one more.
+/// not. Beside those of ASCII there are letters that fold to one or two of ASCII, by Unicode or in
+/// Turkish; of letters in which no such name is written, such as `k`, there are more.
 pub(crate) fn is_another_case_of(name: &str, deciding: &str) -> bool {
-    let folded = name.chars().map(|letter| match letter {
-        'ſ' => 's',
-        'ı' | 'İ' => 'i',
-        other => other.to_ascii_lowercase(),
+    let folded = name.chars().flat_map(|letter| {
+        let (first, second) = match letter {
+            'ſ' => ('s', None),
+            'ß' | 'ẞ' => ('s', Some('s')),
+            'ı' | 'İ' => ('i', None),
+            other => (other.to_ascii_lowercase(), None),
+        };
+        iter::once(first).chain(second)
     });
     name != deciding && folded.eq(deciding.chars())
 }

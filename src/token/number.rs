@@ -1,10 +1,13 @@
 //! Numbers in JSON.
 
+use std::borrow::Cow;
+
 /// A JSON number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Number {
     Integer(i64),
-    /// Also a whole number that an `i64` does not hold or that is written as a fraction, and `-0`.
+    /// Also a whole number that an `i64` does not hold or that is written as a fraction, and `-0`. Digits
+    /// after the nineteenth count as zeros.
     Fraction(f64),
 }
 
@@ -16,7 +19,95 @@ impl Number {
             Ok(integer) => return Some(Self::Integer(integer)),
             Err(_) => {}
         }
-        let fraction: f64 = text.parse().ok()?;
+        let fraction: f64 = cut_off(text).parse().ok()?;
         fraction.is_finite().then_some(Self::Fraction(fraction))
+    }
+}
+
+/// The same number, its digits after the nineteenth taken for zeros.
+///
+/// More decide nothing but which of two neighbouring doubles is the nearer, and the standard library
+/// takes a hundred times as long to find that out: a token has room for hundreds of such numbers.
+fn cut_off(text: &str) -> Cow<'_, str> {
+    if text.len() <= DIGITS {
+        return Cow::Borrowed(text);
+    }
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    // Beyond this it decides alone.
+    let Ok(exponent) = exponent.parse::<i32>() else {
+        return Cow::Borrowed(text);
+    };
+    let (mut value, mut taken, mut exponent) = (0_u64, 0, i64::from(exponent));
+    let mut after_the_point = false;
+    for byte in digits.bytes() {
+        match byte {
+            b'.' => after_the_point = true,
+            b'0'..=b'9' if taken < DIGITS => {
+                value = 10 * value + u64::from(byte - b'0');
+                // A zero in front is none of them.
+                taken += usize::from(value > 0);
+                exponent -= i64::from(after_the_point);
+            }
+            b'0'..=b'9' => exponent += i64::from(!after_the_point),
+            _ => {}
+        }
+    }
+    let sign = if text.starts_with('-') { "-" } else { "" };
+    Cow::Owned(format!("{sign}{value}e{exponent}"))
+}
+
+/// As many fit into a `u64`, and decide a double at once.
+const DIGITS: usize = 19;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn fraction(text: &str) -> f64 {
+        match Number::parse(text) {
+            Some(Number::Fraction(fraction)) => fraction,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_long_number_is_what_it_is_without_its_last_digits() {
+        for (long, short) in [
+            ("12345678901234567890123", "12345678901234567890000"),
+            ("-12345678901234567890123", "-12345678901234567890000"),
+            ("0.12345678901234567890123", "0.1234567890123456789"),
+            ("0.000000000000000000000012345", "12345e-27"),
+            ("123.4567890123456789012345e-7", "123.4567890123456789e-7"),
+            ("123.4567890123456789012345E+7", "123.4567890123456789E7"),
+            ("-0.00000000000000000000000", "-0.0"),
+            ("1000000000000000000000.000", "1e21"),
+            ("17976931348623158079e289", "1.797693134862315807e308"),
+        ] {
+            assert_eq!(
+                fraction(long).to_bits(),
+                fraction(short).to_bits(),
+                "{long}"
+            );
+        }
+        // With the last digit it would be nearer to the next one.
+        assert_eq!(
+            fraction("9007199254740993.0000001"),
+            9_007_199_254_740_992.0
+        );
+    }
+
+    #[test]
+    fn an_exponent_beyond_all_measure_decides_alone() {
+        assert_eq!(fraction("12345678901234567890e-99999999999"), 0.0);
+        assert_eq!(fraction("0.0000000000000000000e99999999999"), 0.0);
+        for text in [
+            "12345678901234567890e99999999999",
+            "12345678901234567890e2147483647",
+            "0.1234567890123456789e2147483648",
+        ] {
+            assert_eq!(Number::parse(text), None, "{text}");
+        }
+        assert_eq!(fraction("0.1234567890123456789e-2147483648"), 0.0);
     }
 }

@@ -336,6 +336,8 @@ pub(crate) fn rows() -> Vec<Row> {
                         r#""ſcp":"Admin""#.to_owned(),
                         r#""role\u017f":["Admin"]"#.to_owned(),
                         format!(r#""tıd":"{OTHER_TENANT}""#),
+                        r#""iß":"x""#.to_owned(),
+                        r#""I\u1e9e":"x""#.to_owned(),
                     ],
                     |more| issuer.user().payload(payload_text(issuer, more)),
                 );

@@ -164,6 +164,7 @@ fn is_so(flaw: &Flaw, json: &[u8]) {
 /// A name in lower case, also for readers that know more letters than ASCII has.
 fn lower_case(name: &str) -> String {
     let ascii = name.replace(['ı', 'İ'], "i").replace('ſ', "s");
+    let ascii = ascii.replace(['ß', 'ẞ'], "ss");
     ascii.to_ascii_lowercase()
 }
 

@@ -216,7 +216,7 @@ fn header_member() -> impl Strategy<Value = String> {
     ]
 }
 
-const CLAIMS: [&str; 46] = [
+const CLAIMS: [&str; 48] = [
     "iss",
     "aud",
     "tid",
@@ -254,6 +254,8 @@ const CLAIMS: [&str; 46] = [
     "TID",
     "tıd",
     "roleſ",
+    "iß",
+    "ıẞ",
     "Aud",
     "CNF",
     "appId",
