@@ -258,6 +258,21 @@ mod tests {
     }
 
     #[test]
+    fn an_error_is_told_with_its_causes_and_in_so_many_words_at_most() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("no connection")]
+        struct Outer(#[source] std::io::Error);
+
+        let error = |text: String| Outer(std::io::Error::other(text));
+        assert_eq!(
+            with_causes(&error("refused".to_owned())),
+            "no connection: refused"
+        );
+        let long = with_causes(&error("é".repeat(1_000)));
+        assert_eq!(long.chars().count(), 500);
+    }
+
+    #[test]
     fn only_a_body_that_is_not_encoded_is_read() {
         let encoded = |value| {
             let mut headers = HeaderMap::new();

@@ -200,6 +200,40 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_a_range_are_in_it_and_what_lies_beyond_is_not() {
+        let with = KeySettings::default;
+        let mebibyte = 1024 * 1024;
+        for settings in [
+            with().with_max_body(1024),
+            with().with_max_body(4 * mebibyte),
+            with().with_max_waiters(1),
+            with().with_max_waiters(65_536),
+            with().with_max_absent(0),
+            with().with_max_absent(4_096),
+            with().with_max_keys(1),
+            with().with_max_keys(1_000),
+            with().with_cool_down(SECOND),
+            with().with_cool_down(10 * MINUTE),
+            with().with_wait(MILLISECOND),
+            with().with_wait(30 * SECOND),
+        ] {
+            assert!(settings.check().is_ok(), "{settings:?}");
+        }
+        for settings in [
+            with().with_max_body(1023),
+            with().with_max_body(4 * mebibyte + 1),
+            with().with_max_waiters(65_537),
+            with().with_max_absent(4_097),
+            with().with_max_keys(1_001),
+            with().with_cool_down(SECOND - MILLISECOND),
+            with().with_cool_down(10 * MINUTE + MILLISECOND),
+            with().with_wait(30 * SECOND + MILLISECOND),
+        ] {
+            assert!(settings.check().is_err(), "{settings:?}");
+        }
+    }
+
+    #[test]
     fn a_setting_out_of_range_is_refused_by_name() {
         let with = KeySettings::default;
         for (setting, settings) in [
