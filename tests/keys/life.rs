@@ -319,6 +319,22 @@ fn those_who_wait_on_another_runtime_take_the_task_over() {
     assert_eq!(validator.status(), KeyStatus::Fresh);
 }
 
+#[test]
+fn a_request_that_waits_on_another_runtime_takes_the_task_over() {
+    let (issuer, validator) = unready(impatient());
+    let token = issuer.user().mint();
+    issuer.fail(Fault::Hang);
+    let first = runtime();
+    first.block_on(async {
+        assert!(time::timeout(50 * TICK, validator.ready()).await.is_err());
+    });
+    let waiting = thread::spawn(move || runtime().block_on(outcome(&validator, &token)));
+    thread::sleep(50 * TICK);
+    issuer.heal();
+    drop(first);
+    assert_eq!(waiting.join().unwrap(), Ok(()));
+}
+
 /// What this comes to on a thread of its own, which a call that never returns would hold for ever.
 fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
