@@ -31,9 +31,9 @@ use crate::{
 /// with the last clone. If its runtime ends before, the next call starts it again; a runtime that is
 /// kept but no longer driven stops the fetching, so call it where the application lives. On a runtime
 /// without a timer no request waits and nothing is fetched, but finding that out panics inside and is
-/// caught, for each request anew: a program that aborts on panics aborts. The same holds of a request that waits for a key when
-/// the runtime ends in which it began to wait: it is told to try again. The default HTTP client needs a
-/// runtime with I/O, too; on one without, each fetch fails.
+/// caught, for each request anew: a program that aborts on panics aborts. The same holds of a request
+/// that waits for a key when the runtime ends in which it began to wait: it is told to try again. The
+/// default HTTP client needs a runtime with I/O, too; on one without, each fetch fails.
 ///
 /// # What is checked
 ///
@@ -169,7 +169,8 @@ impl Validator {
     /// Checks a token, without the word `Bearer` before it.
     ///
     /// Waits only if the token's key is unknown and the token is otherwise worth a fetch, or if there
-    /// are no keys yet or none that may still be used, and no longer than the configured wait (2 s by default).
+    /// are no keys yet or none that may still be used, and no longer than the configured wait (2 s by
+    /// default).
     ///
     /// # Errors
     ///

@@ -79,7 +79,8 @@ pub(crate) struct KeyReport {
 pub enum KeyStatus {
     /// The last fetch was good, and the next one is not overdue.
     Fresh,
-    /// Fetches fail, or nobody makes them any more: see [`Validator`](crate::Validator). The last good key set serves for this much longer.
+    /// Fetches fail, or nobody makes them any more: see [`Validator`](crate::Validator). The last good
+    /// key set serves for this much longer.
     Stale {
         /// The time left.
         remaining: Duration,
