@@ -451,8 +451,13 @@ fn count(verdict: &Result<AgentPrincipal, Error>) {
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::testing::{Issuer, TokenBuilder};
+    use crate::{
+        KeySettings,
+        testing::{Fault, Issuer, TokenBuilder},
+    };
 
     /// Runs a test with an issuer and a validator that has its keys and remembers tokens.
     fn remembering(test: impl AsyncFnOnce(Issuer, Validator)) {
@@ -519,6 +524,42 @@ mod tests {
             let (token, now) = (TokenDigest::of("a"), unix_now());
             without_keys.shared.remember(token, &caller, 1, now);
             assert_eq!(left_at(&without_keys, now), 0);
+        });
+    }
+
+    #[test]
+    fn whoever_came_for_a_key_that_was_there_does_not_wait_when_it_is_gone() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let second = Duration::from_secs(1);
+            let issuer = Issuer::start().await;
+            let settings = KeySettings::default().with_refresh_interval(second);
+            let builder = issuer.validator_builder().key_settings(settings);
+            let validator = builder.build().expect("a good configuration");
+            let keys = &validator.shared.keys;
+            validator.ready().await;
+
+            // While a fetch is under way that will not bring the key, it is still there, and whoever
+            // comes then takes no place among those who wait.
+            let old = issuer.current_kid();
+            issuer.rotate();
+            issuer.withdraw(&old);
+            issuer.fail(Fault::Slow(second / 2));
+            while issuer.discovery_fetches() < 2 {
+                tokio::time::sleep(second / 100).await;
+            }
+            let ticket = keys.want(&old, || true).expect("a ticket");
+            let is_there = || {
+                keys.with_snapshot(|snapshot| {
+                    snapshot.is_some_and(|snapshot| snapshot.keys.get(&old).is_some())
+                })
+            };
+            assert!(is_there());
+            while is_there() {
+                tokio::time::sleep(second / 100).await;
+            }
+            let missing = ticket.key_set().await.map(drop);
+            assert!(matches!(missing, Err(MissingKey::Unavailable { .. })));
         });
     }
 

@@ -133,6 +133,44 @@ async fn retry_after_is_honoured_though_the_body_of_that_answer_breaks_off() {
     assert!(retry_after > 100 * SECOND, "{retry_after:?}");
 }
 
+/// Sends one answer without end, and counts what of it could be sent.
+fn answer_without_end(listener: TcpListener, sent: Arc<AtomicUsize>) {
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = String::new();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|len| len > 0) {}
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{");
+        let spaces = [b' '; 64 * 1024];
+        while sent.load(Ordering::SeqCst) < ENDLESS && stream.write_all(&spaces).is_ok() {
+            sent.fetch_add(spaces.len(), Ordering::SeqCst);
+        }
+    });
+}
+
+/// Many times what the buffers of two sockets may hold.
+const ENDLESS: usize = 256 * 1024 * 1024;
+
+#[tokio::test]
+async fn no_more_of_an_answer_is_read_than_is_allowed() {
+    let issuer = Issuer::start_blocking();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let sent = Arc::new(AtomicUsize::new(0));
+    answer_without_end(listener, Arc::clone(&sent));
+    let validator = Validator::builder(Tenants::single(issuer.tenant_id()), [issuer.audience()])
+        .authority(Authority::insecure_loopback(&url))
+        .build()
+        .unwrap();
+    let token = issuer.user().mint();
+    assert_eq!(
+        outcome(&validator, &token).await,
+        Err(ErrorKind::KeysUnavailable)
+    );
+    let sent = sent.load(Ordering::SeqCst);
+    assert!(sent < ENDLESS / 4, "{sent} bytes were taken");
+}
+
 #[tokio::test]
 async fn a_connection_that_the_server_closed_silently_costs_no_fetch() {
     let issuer = Issuer::start_blocking();
