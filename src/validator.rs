@@ -558,6 +558,8 @@ mod tests {
             while is_there() {
                 tokio::time::sleep(second / 100).await;
             }
+            // Another fetch would be quick, and end a wait with another answer.
+            issuer.heal();
             let missing = ticket.key_set().await.map(drop);
             assert!(matches!(missing, Err(MissingKey::Unavailable { .. })));
         });
