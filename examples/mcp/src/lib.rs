@@ -167,7 +167,7 @@ impl Caller {
     /// would have after a progress notification.
     fn denied(&self, denial: Denial) -> ErrorData {
         // What a denial says of itself is for the log.
-        let error = ErrorData::invalid_request("the caller may not do this", None);
+        let error = ErrorData::invalid_request("the caller is not allowed to do this", None);
         // The first denial stands.
         let _ = self.verdict.0.set(denial);
         error
