@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{error::ConfigError, ids::TenantId, origin::Origin, tenants::TenantPolicy};
+use crate::{config_error::ConfigError, ids::TenantId, origin::Origin, tenants::TenantPolicy};
 
 /// The Entra cloud, or the look-alike of one, whose tokens are accepted.
 ///
@@ -333,7 +333,7 @@ const MAX_URL: usize = 2_048;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Tenants;
+    use crate::tenants::Tenants;
 
     const TID: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
     const OTHER: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";

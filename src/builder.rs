@@ -3,14 +3,15 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
+    algorithm::SignatureAlgorithm,
     authority::{Authority, Issuers},
     cache::TokenCache,
-    error::ConfigError,
+    config_error::ConfigError,
     ids::{AppId, TenantId},
     keys::{FetchRules, Fetcher, HttpClient, KeySettings, KeySource},
     policy::Policy,
     tenants::{TenantPolicy, Tenants},
-    token::{SignatureAlgorithm, TokenRules},
+    token::TokenRules,
     validator::{Shared, Validator},
 };
 

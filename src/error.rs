@@ -1,6 +1,4 @@
-//! Why a token was refused, and why a configuration cannot be used.
-//!
-//! Two audiences, two types: [`Error`] belongs to one request, [`ConfigError`] to start-up.
+//! Why a request was refused.
 
 use std::{fmt, time::Duration};
 
@@ -235,37 +233,6 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// What is wrong with a configuration, found when it is built.
-///
-/// The text names the setting and the value. Values are the operator's own, never a caller's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{setting}: {problem}")]
-pub struct ConfigError {
-    setting: &'static str,
-    problem: String,
-}
-
-impl ConfigError {
-    pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> Self {
-        Self {
-            setting,
-            problem: problem.into(),
-        }
-    }
-
-    /// The setting that is wrong, such as `tenants` or `audiences`.
-    #[must_use]
-    pub fn setting(&self) -> &str {
-        self.setting
-    }
-
-    /// What is wrong with it, with the value: `"contoso" is not a tenant GUID`.
-    #[must_use]
-    pub fn problem(&self) -> &str {
-        &self.problem
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,15 +257,6 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), ALL.len());
-    }
-
-    #[test]
-    fn a_config_error_is_one_line_with_setting_and_value() {
-        let error = ConfigError::new("tenants", "\"contoso\" is not a tenant GUID");
-        assert_eq!(
-            error.to_string(),
-            "tenants: \"contoso\" is not a tenant GUID"
-        );
     }
 
     const ALL: [ErrorKind; 30] = [

@@ -132,6 +132,16 @@ mod requirement;
 
 mod error;
 
+mod config_error;
+
+mod shown;
+
+mod algorithm;
+
+mod facets;
+
+mod values;
+
 mod diagnosis;
 
 mod middleware;
@@ -163,24 +173,23 @@ pub mod fuzzing;
 #[cfg(feature = "axum")]
 pub use self::middleware::{MissingPrincipal, Problem};
 pub use self::{
+    algorithm::SignatureAlgorithm,
     authority::Authority,
     builder::ValidatorBuilder,
-    error::{ConfigError, Error, ErrorKind},
+    config_error::ConfigError,
+    error::{Error, ErrorKind},
+    facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
     ids::{AppId, InvalidGuid, ObjectId, TenantId},
     keys::{HttpClient, KeySettings, KeyStatus},
     middleware::{
         EmptyBody, EntraAuth, EntraAuthLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody,
         Require, RequireFuture, RequireLayer, ResourceMetadataService, ResponseFuture,
     },
-    principal::{
-        AgentPrincipal, AgentStatus, AuditRecord, ClaimsError, ClientAuthentication, Facet, Facets,
-        Groups, IdentityRelationship, IdentityRelationships, IdentityType, PrincipalKind,
-        TokenVersion,
-    },
+    principal::{AgentPrincipal, AgentStatus, AuditRecord, Groups, PrincipalKind},
     requirement::{Denial, DenialReason, Requirement},
     tenants::Tenants,
-    token::SignatureAlgorithm,
     validator::Validator,
+    values::{ClaimsError, ClientAuthentication, IdentityType, TokenVersion},
 };
 
 /// The README's examples, compiled.

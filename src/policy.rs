@@ -5,13 +5,13 @@
 use std::borrow::Cow;
 
 use crate::{
-    Facet,
     authority::{Issuers, KeyIssuer},
     error::ErrorKind,
+    facets::Facet,
     ids::{AppId, TenantId},
-    principal::TokenVersion,
     tenants::TenantPolicy,
     token::{Claims, Number},
+    values::TokenVersion,
 };
 
 /// What one validator demands of a token's claims.

@@ -1,6 +1,6 @@
 //! Which tenants' tokens are accepted.
 
-use crate::{error::ConfigError, ids::TenantId};
+use crate::{config_error::ConfigError, ids::TenantId};
 
 /// The tenants whose tokens are accepted. There is no default: each API has to say.
 ///

@@ -9,16 +9,17 @@ use super::{
     hints,
     issuer::issuer_hint,
     json::{Flaw, flaw_of_claims},
-    text::{Few, Shown},
 };
 use crate::{
-    Facet,
     error::{Error, ErrorKind},
+    facets::Facet,
     ids::TenantId,
     policy::{Dates, Policy, Signer, date, is_id_token},
-    principal::{TokenVersion, foreign_provider, is_app_only, is_guest},
+    principal::{foreign_provider, is_app_only, is_guest},
+    shown::{Few, Shown},
     tenants::{PERSONAL_ACCOUNTS, TenantPolicy},
     token::{Claims, VerifiedToken},
+    values::TokenVersion,
 };
 
 /// What a check had before it besides the claims.

@@ -132,8 +132,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        Authority, Tenants,
-        token::{SignatureAlgorithm, TokenRules, UnverifiedToken},
+        algorithm::SignatureAlgorithm,
+        authority::Authority,
+        tenants::Tenants,
+        token::{TokenRules, UnverifiedToken},
     };
 
     const TID: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";

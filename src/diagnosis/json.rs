@@ -5,8 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::text::Shown;
-use crate::{ids::AppId, token::is_another_case_of};
+use crate::{ids::AppId, shown::Shown, token::is_another_case_of};
 
 /// Why an object was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]

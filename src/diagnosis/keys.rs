@@ -3,19 +3,16 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Diagnosis, Facts,
-    audience::well_known,
-    date::Date,
-    hints,
-    issuer::claimed_issuer_hint,
-    text::{Few, Shown},
+    Diagnosis, Facts, audience::well_known, date::Date, hints, issuer::claimed_issuer_hint,
 };
 use crate::{
+    algorithm::SignatureAlgorithm,
     clock::unix_now,
     error::{Error, ErrorKind},
     keys::{FetchError, KeyReport, MissingKey},
     policy::{Policy, date},
-    token::{self, Claims, SignatureAlgorithm},
+    shown::{Few, Shown},
+    token::{self, Claims},
 };
 
 /// A token whose `kid` names no key.

@@ -5,8 +5,6 @@
 //! few, and of a closed list of claims (`aud`, `iss`, `tid`, `ver`, `idp`, `kid`, `alg`, `typ`, dates) and
 //! names of members. Nothing in here decides anything, and nothing of it reaches a client.
 
-mod text;
-
 mod hints;
 
 mod credentials;
@@ -36,7 +34,6 @@ pub(crate) use self::{
     credentials::refused_credentials,
     hints::ASK_FOR_FACETS,
     keys::{bad_signature, missing_key},
-    text::Shown,
     token::refused_token,
 };
 use self::{

@@ -9,11 +9,12 @@ use serde_json::value::RawValue;
 use super::{
     Brief, Diagnosis, Facts, hints,
     json::{Flaw, JsonType, flaw_of_header},
-    text::Shown,
 };
 use crate::{
+    algorithm::SignatureAlgorithm,
     error::{Error, ErrorKind},
-    token::{SignatureAlgorithm, TokenRules},
+    shown::Shown,
+    token::TokenRules,
 };
 
 /// How a text differs from three segments of base64url.

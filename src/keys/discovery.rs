@@ -38,7 +38,7 @@ impl Discovery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Authority, Tenants};
+    use crate::{authority::Authority, tenants::Tenants};
 
     const TID: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
     const ISSUER: &str =

@@ -14,7 +14,7 @@ use super::{
     journal::TARGET,
     set::{KeySet, Skipped},
 };
-use crate::{authority::Issuers, token::SignatureAlgorithm};
+use crate::{algorithm::SignatureAlgorithm, authority::Issuers};
 
 /// Fetches the documents of an authority: the seam for an HTTP client of one's own.
 ///

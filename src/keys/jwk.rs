@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 
 use super::set::PublishedKey;
 use crate::{
+    algorithm::SignatureAlgorithm,
     authority::KeyIssuer,
-    token::{MAX_KID, SignatureAlgorithm, VerificationKey, is_json_object},
+    token::{MAX_KID, VerificationKey, is_json_object},
 };
 
 /// Why a JWK does not serve. A closed list, for the log.

@@ -11,9 +11,7 @@ use super::{
     set::{KeySet, PublishedKey},
 };
 use crate::{
-    Authority, Tenants,
-    authority::Issuers,
-    token::{SignatureAlgorithm, properties},
+    Authority, Tenants, algorithm::SignatureAlgorithm, authority::Issuers, token::properties,
 };
 
 /// A key set that is admitted has no more keys than the limit, serves exactly the usable keys that no

@@ -13,9 +13,7 @@ use super::{
     jwk::{Unusable, usable_key},
 };
 use crate::{
-    authority::KeyIssuer,
-    policy::Signer,
-    token::{SignatureAlgorithm, VerificationKey},
+    algorithm::SignatureAlgorithm, authority::KeyIssuer, policy::Signer, token::VerificationKey,
 };
 
 /// The usable keys of one key document, with what the discovery document that led there said.

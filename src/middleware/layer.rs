@@ -9,7 +9,7 @@ use super::{
     audit::Audit,
     rejection::{Challenge, Responder},
 };
-use crate::{error::ConfigError, validator::Validator};
+use crate::{config_error::ConfigError, validator::Validator};
 
 /// A [`Layer`] that lets requests through to the service inside only with a valid access token, and
 /// then puts an [`AgentPrincipal`](crate::AgentPrincipal) into their extensions.

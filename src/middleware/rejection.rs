@@ -10,8 +10,9 @@ use http::{
 
 use super::audit::Audit;
 use crate::{
+    config_error::ConfigError,
     diagnosis::denied,
-    error::{ConfigError, Error, ErrorKind},
+    error::{Error, ErrorKind},
     metrics,
     principal::AgentPrincipal,
     requirement::{Demand, Denial, is_scope_token},

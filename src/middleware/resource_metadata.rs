@@ -20,7 +20,7 @@ use serde::Serialize;
 use tower::Service;
 
 use crate::{
-    error::ConfigError, origin::Origin, requirement::is_scope_token, validator::Validator,
+    config_error::ConfigError, origin::Origin, requirement::is_scope_token, validator::Validator,
 };
 
 /// The protected-resource metadata of

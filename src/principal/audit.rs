@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::{AgentPrincipal, AgentStatus, Facets, PrincipalKind};
 use crate::{
-    diagnosis::Shown,
     ids::{AppId, ObjectId, TenantId},
+    shown::Shown,
 };
 
 /// What an audit log keeps of a caller: who acted, for whom, in which tenant, under which blueprint,

@@ -1,6 +1,6 @@
 //! Who is calling? The one place that reads a kind and an agent status out of claims.
 
-use crate::{Facet, token::Claims};
+use crate::{facets::Facet, token::Claims, values::shown_as_its_code};
 
 /// Who acts, and for whom.
 ///

@@ -6,33 +6,14 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     diagnosis::{hint_about_form, malformed_claims},
+    facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
     ids::{AppId, ObjectId, TenantId},
     policy::{Dates, Origin, Policy},
     token::{Claims, Verified},
+    values::{ClaimsError, ClientAuthentication, IdentityType, TokenVersion},
 };
 
-/// Gives a type with an `as_str` the same text as its `Display` and its serialised form.
-macro_rules! shown_as_its_code {
-    ($type:ty) => {
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-    };
-}
-
-mod facets;
-
 mod kind;
-
-mod values;
 
 mod text;
 
@@ -42,12 +23,10 @@ mod audit;
 pub(crate) mod properties;
 
 use self::text::Text;
-pub(crate) use self::{audit::AuditFields, facets::FacetSet, kind::is_app_only};
+pub(crate) use self::{audit::AuditFields, kind::is_app_only};
 pub use self::{
     audit::AuditRecord,
-    facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
     kind::{AgentStatus, PrincipalKind},
-    values::{ClaimsError, ClientAuthentication, IdentityType, TokenVersion},
 };
 
 /// The caller of an admitted request: who acts, for whom, in which tenant, under which blueprint.

@@ -1,6 +1,6 @@
 //! What holds of every set of facets.
 
-use super::{Facet, FacetSet, Facets};
+use crate::facets::{Facet, FacetSet, Facets};
 
 /// A text is read as another reading of it says; order, repeats and spacing make no difference; and
 /// what a set lists is what it contains.

@@ -5,7 +5,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    error::ConfigError,
+    config_error::ConfigError,
     ids::{AppId, ObjectId, TenantId},
     principal::{AgentPrincipal, PrincipalKind},
 };

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     error::ErrorKind,
+    facets::{Facet, FacetSet, Facets, IdentityRelationships},
     ids::{AppId, ObjectId},
-    principal::{FacetSet, Facets, IdentityRelationships},
 };
 
 /// Claims that a key has vouched for.
@@ -156,13 +156,13 @@ impl<'j> Claims<'j> {
         }
     }
 
-    pub(crate) fn subject_has(&self, facet: crate::Facet) -> bool {
+    pub(crate) fn subject_has(&self, facet: Facet) -> bool {
         self.subject_facets
             .as_ref()
             .is_some_and(|facets| facets.contains(facet))
     }
 
-    pub(crate) fn actor_has(&self, facet: crate::Facet) -> bool {
+    pub(crate) fn actor_has(&self, facet: Facet) -> bool {
         self.actor_facets
             .as_ref()
             .is_some_and(|facets| facets.contains(facet))
@@ -308,7 +308,6 @@ impl Informing {
 #[cfg(test)]
 mod tests {
     use super::{super::members::DECIDING, *};
-    use crate::Facet;
 
     #[track_caller]
     fn parse(json: &str) -> Claims<'_> {

@@ -5,8 +5,8 @@ use std::{fmt, ops::Range};
 use base64_simd::URL_SAFE_NO_PAD;
 use memchr::memchr;
 
-use super::{SignatureAlgorithm, header::Header};
-use crate::error::ErrorKind;
+use super::header::Header;
+use crate::{algorithm::SignatureAlgorithm, error::ErrorKind};
 
 /// What a token must look like before anybody looks for its key.
 #[derive(Clone, Debug)]

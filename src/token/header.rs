@@ -1,10 +1,7 @@
 //! May this header be followed? Makes check 3.
 
-use super::{
-    SignatureAlgorithm,
-    json::{Slots, Value, read_object},
-};
-use crate::error::ErrorKind;
+use super::json::{Slots, Value, read_object};
+use crate::{algorithm::SignatureAlgorithm, error::ErrorKind};
 
 /// What a header says, as far as it is listened to.
 ///

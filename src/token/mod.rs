@@ -23,7 +23,6 @@ mod number;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 
-pub use self::signature::SignatureAlgorithm;
 pub(crate) use self::{
     claims::{Claims, Verified},
     compact::{TokenRules, UnverifiedToken},

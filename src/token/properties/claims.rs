@@ -3,6 +3,7 @@
 use super::{Tree, is_so, lower_case};
 use crate::{
     diagnosis::flaw_of_claims,
+    facets::{Facet, Facets},
     principal::properties::expected_set,
     token::{claims::Claims, members::DECIDING, number::Number},
 };
@@ -81,7 +82,7 @@ fn informing(read: &Claims<'_>, tree: &Tree) -> Vec<&'static str> {
         (&read.subject_facets, "xms_sub_fct"),
         (&read.tenant_facets, "xms_tnt_fct"),
     ] {
-        let values = |facets: &crate::Facets| facets.iter().map(crate::Facet::value).collect();
+        let values = |facets: &Facets| facets.iter().map(Facet::value).collect();
         assert_eq!(read.as_ref().map(values), set(name), "{name}");
         note(name, read.is_some());
     }

@@ -12,13 +12,14 @@ mod tests;
 
 pub(crate) use self::{claims::claims, tree::Tree};
 use super::{
-    SignatureAlgorithm, TokenRules, UnverifiedToken,
+    TokenRules, UnverifiedToken,
     header::Header,
     json::{Item, Slots, Value, is_json_object, read_object},
     members::DECIDING,
     number::Number,
 };
 use crate::{
+    algorithm::SignatureAlgorithm,
     diagnosis::{Flaw, flaw_of_header},
     error::ErrorKind,
 };

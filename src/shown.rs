@@ -68,7 +68,7 @@ pub(crate) struct Few {
 }
 
 impl Few {
-    pub(super) fn of<'t>(texts: impl ExactSizeIterator<Item = &'t str>) -> Self {
+    pub(crate) fn of<'t>(texts: impl ExactSizeIterator<Item = &'t str>) -> Self {
         let more = texts.len().saturating_sub(MAX_LISTED);
         Self {
             first: texts.take(MAX_LISTED).map(Shown::of).collect(),
@@ -76,7 +76,7 @@ impl Few {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first.is_empty()
     }
 }

@@ -1,5 +1,24 @@
 //! Claims with a few values each, as types.
 
+/// Gives a type with an `as_str` the same text as its `Display` and its serialised form.
+macro_rules! shown_as_its_code {
+    ($type:ty) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+pub(crate) use shown_as_its_code;
+
 /// The version of a token: the API's registration decides it, not the endpoint the client called.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -46,7 +65,7 @@ pub enum IdentityType {
 }
 
 impl IdentityType {
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         match text {
             "app" => Self::App,
             "user" => Self::User,
@@ -80,7 +99,7 @@ pub enum ClientAuthentication {
 }
 
 impl ClientAuthentication {
-    pub(super) fn of(text: &str) -> Option<Self> {
+    pub(crate) fn of(text: &str) -> Option<Self> {
         match text {
             "0" => Some(Self::Public),
             "1" => Some(Self::Secret),
@@ -108,5 +127,5 @@ shown_as_its_code!(ClientAuthentication);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the claims do not fit the requested type, at column {column}")]
 pub struct ClaimsError {
-    pub(super) column: usize,
+    pub(crate) column: usize,
 }
