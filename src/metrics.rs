@@ -32,8 +32,6 @@ use std::{
 #[cfg(feature = "metrics")]
 use metrics::{Key, Level, Metadata};
 
-use crate::error::ErrorKind;
-
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {$(
         $(#[$doc])*
@@ -150,10 +148,10 @@ recorded! {
     }
 
     /// A check has failed.
-    fn refused(kind: ErrorKind) {
-        static KEYS: Keys<ErrorKind> = Keys::new();
-        KEYS.count(kind, || {
-            let labels = [("outcome", "refused"), ("error.type", kind.as_str())];
+    fn refused(code: &'static str) {
+        static KEYS: Keys<&str> = Keys::new();
+        KEYS.count(code, || {
+            let labels = [("outcome", "refused"), ("error.type", code)];
             Key::from_parts(VERDICTS, labels_of(None, &labels))
         });
     }

@@ -445,7 +445,7 @@ impl fmt::Debug for Validator {
 fn count(verdict: &Result<AgentPrincipal, Error>) {
     match verdict {
         Ok(_) => metrics::admitted(),
-        Err(error) => metrics::refused(error.kind()),
+        Err(error) => metrics::refused(error.kind().as_str()),
     }
 }
 

@@ -41,7 +41,7 @@ enum Verdict {
 impl Verdict {
     /// Check 1 is made here, and so its refusals are counted here.
     fn without_a_token(kind: ErrorKind, headers: &HeaderMap) -> Self {
-        metrics::refused(kind);
+        metrics::refused(kind.as_str());
         Self::Refuse(refused_credentials(kind, headers))
     }
 }
