@@ -4,10 +4,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     algorithm::SignatureAlgorithm,
-    authority::{Authority, Issuers},
+    authority::Authority,
     cache::TokenCache,
     config_error::ConfigError,
     ids::{AppId, TenantId},
+    issuers::Issuers,
     keys::{FetchRules, Fetcher, HttpClient, KeySettings, KeySource},
     policy::Policy,
     tenants::{TenantPolicy, Tenants},
@@ -189,7 +190,7 @@ impl ValidatorBuilder {
         let tenants = self.tenants.resolve()?;
         let audiences = self.checked_audiences()?;
         let known_agents = self.checked_agents()?;
-        let issuers = self.authority.resolve(&tenants)?;
+        let issuers = Issuers::of(&self.authority, &tenants)?;
         let keys = self.keys(&tenants, &issuers)?;
         let policy = Policy {
             issuers,

@@ -124,6 +124,10 @@ mod authority;
 
 mod origin;
 
+mod issuers;
+
+mod findings;
+
 mod principal;
 
 mod ids;

@@ -5,10 +5,11 @@
 use std::borrow::Cow;
 
 use crate::{
-    authority::{Issuers, KeyIssuer},
     error::ErrorKind,
-    facets::Facet,
+    facets::{Facet, IdentityRelationship},
+    findings::{Dates, Provenance},
     ids::{AppId, TenantId},
+    issuers::{Issuers, Signer},
     tenants::TenantPolicy,
     token::{Claims, Number},
     values::TokenVersion,
@@ -29,29 +30,9 @@ pub(crate) struct Policy {
     pub(crate) accepts_keys_of_other_clouds: bool,
 }
 
-/// What check 7 has established about where a token comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    pub(crate) tenant: TenantId,
-    pub(crate) version: TokenVersion,
-}
-
-/// What the key set says about the key that verified a signature.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Signer<'k> {
-    /// The key's own `issuer`.
-    pub(crate) issuer: Option<&'k KeyIssuer>,
-    /// The key's own `cloud_instance_name`.
-    pub(crate) cloud: Option<&'k str>,
-    /// The `cloud_instance_name` of the discovery document that led to the key.
-    pub(crate) discovery_cloud: Option<&'k str>,
-    /// Whether that document's `issuer` names one tenant.
-    pub(crate) discovery_names_one_tenant: bool,
-}
-
 impl Policy {
     /// Check 7: `ver`, `tid` and `iss` agree and are of an allowed tenant.
-    pub(crate) fn origin(&self, claims: &Claims<'_>) -> Result<Origin, ErrorKind> {
+    pub(crate) fn provenance(&self, claims: &Claims<'_>) -> Result<Provenance, ErrorKind> {
         let (version, template) = match claims.ver.as_deref() {
             Some("1.0") => (TokenVersion::V1, self.issuers.v1.as_ref()),
             Some("2.0") => (TokenVersion::V2, Some(&self.issuers.v2)),
@@ -69,16 +50,20 @@ impl Policy {
         if !self.tenants.allows(&tenant) {
             return Err(ErrorKind::TenantNotAllowed);
         }
-        Ok(Origin { tenant, version })
+        Ok(Provenance { tenant, version })
     }
 
     /// Check 8: the key that verified may sign for this issuer, in this cloud.
     ///
     /// Entra publishes the keys of several clouds and of personal accounts in one document, so a
     /// good signature alone does not say whose it is.
-    pub(crate) fn signer(&self, signer: Signer<'_>, origin: &Origin) -> Result<(), ErrorKind> {
+    pub(crate) fn signer(
+        &self,
+        signer: Signer<'_>,
+        provenance: &Provenance,
+    ) -> Result<(), ErrorKind> {
         let may_sign = match signer.issuer {
-            Some(issuer) => issuer.agrees_with(&self.issuers.v2, origin.tenant),
+            Some(issuer) => issuer.agrees_with(&self.issuers.v2, provenance.tenant),
             None => signer.discovery_names_one_tenant,
         };
         let same_cloud = match (signer.cloud, signer.discovery_cloud) {
@@ -147,23 +132,16 @@ impl Policy {
 
     /// Checks 7, 9 and 10.
     pub(crate) fn is_good_now(&self, claims: &Claims<'_>, now: u64) -> Result<(), ErrorKind> {
-        self.origin(claims)?;
+        self.provenance(claims)?;
         self.audience(claims)?;
         self.dates(claims, now)?;
         Ok(())
     }
 
-    pub(crate) fn knows_agent(&self, tenant: TenantId, client: AppId) -> bool {
-        self.known_agents.binary_search(&(tenant, client)).is_ok()
+    /// Whether the configuration lists this client of this tenant as an agent.
+    pub(crate) fn knows_agent(&self, tenant: TenantId, client: Option<AppId>) -> bool {
+        client.is_some_and(|client| self.known_agents.binary_search(&(tenant, client)).is_ok())
     }
-}
-
-/// The dates of a token, in seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Dates {
-    pub(crate) expires: u64,
-    pub(crate) not_before: Option<u64>,
-    pub(crate) issued: Option<u64>,
 }
 
 /// Check 11: an access token, and one without contradictions.
@@ -221,6 +199,28 @@ pub(crate) fn grants_something(claims: &Claims<'_>) -> Result<(), ErrorKind> {
     } else {
         Err(ErrorKind::NothingGranted)
     }
+}
+
+/// Whether the claims say that their subject is a guest of this tenant.
+pub(crate) fn is_guest(claims: &Claims<'_>, tenant: TenantId, policy: &Policy) -> bool {
+    let by_relationship = claims
+        .relationships
+        .as_ref()
+        .is_some_and(|set| set.contains(IdentityRelationship::GUEST_USER));
+    claims.acct == Some(1) || by_relationship || foreign_provider(claims, tenant, policy).is_some()
+}
+
+/// The `idp`, if it is not this tenant itself.
+pub(crate) fn foreign_provider<'c>(
+    claims: &'c Claims<'_>,
+    tenant: TenantId,
+    policy: &Policy,
+) -> Option<&'c str> {
+    let issuers = [policy.issuers.v1.as_ref(), Some(&policy.issuers.v2)];
+    claims.idp.as_deref().filter(|idp| {
+        let mut own = issuers.into_iter().flatten();
+        !own.any(|template| template.is(idp, tenant.as_str()))
+    })
 }
 
 /// A date of [RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2), up to the

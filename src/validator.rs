@@ -14,10 +14,12 @@ use crate::{
         refused_token,
     },
     error::{Error, ErrorKind},
+    findings::Findings,
+    issuers::Signer,
     keys::{Chore, KeySource, KeyStatus, MissingKey, PublishedKey, Snapshot, Ticket},
     metrics,
-    policy::{Policy, Signer, grants_something, is_access_token, is_bearer_token},
-    principal::{AgentPrincipal, Findings},
+    policy::{Policy, grants_something, is_access_token, is_bearer_token, is_guest},
+    principal::AgentPrincipal,
     tenants::Tenants,
     token::{Claims, TokenRules, UnverifiedToken, VerifiedToken},
 };
@@ -352,8 +354,8 @@ impl Validator {
     ) -> Result<AgentPrincipal, ErrorKind> {
         let policy = &self.shared.policy;
         let claims = token.claims()?;
-        let origin = policy.origin(&claims)?;
-        policy.signer(signer, &origin)?;
+        let provenance = policy.provenance(&claims)?;
+        policy.signer(signer, &provenance)?;
         let audience = policy.audience(&claims)?;
         let dates = policy.dates(&claims, now)?;
         is_access_token(&claims)?;
@@ -362,11 +364,13 @@ impl Validator {
             grants_something(&claims)?;
         }
         let findings = Findings {
-            origin,
+            provenance,
             audience,
             dates,
+            is_guest: is_guest(&claims, provenance.tenant, policy),
+            is_known_agent: policy.knows_agent(provenance.tenant, claims.client_id()),
         };
-        Ok(AgentPrincipal::new(&claims, &findings, policy))
+        Ok(AgentPrincipal::new(&claims, &findings))
     }
 
     /// What of checks 5 to 13 a verified token has to pass each time: what depends on now, and on

@@ -13,9 +13,11 @@ use super::{
 use crate::{
     error::{Error, ErrorKind},
     facets::Facet,
+    findings::Dates,
     ids::TenantId,
-    policy::{Dates, Policy, Signer, date, is_id_token},
-    principal::{foreign_provider, is_app_only, is_guest},
+    issuers::Signer,
+    policy::{Policy, date, foreign_provider, is_guest, is_id_token},
+    principal::is_app_only,
     shown::{Few, Shown},
     tenants::{PERSONAL_ACCOUNTS, TenantPolicy},
     token::{Claims, VerifiedToken},

@@ -1,7 +1,7 @@
 //! What a wrong issuer tells about the configuration, the client or the API's registration.
 
 use super::hints;
-use crate::{authority::Issuers, token::Claims};
+use crate::{issuers::Issuers, token::Claims};
 
 /// What to change about a token whose `iss` is not what the authority issues.
 pub(super) fn issuer_hint(claims: &Claims<'_>, issuers: &Issuers) -> &'static str {
@@ -145,7 +145,7 @@ mod tests {
     #[track_caller]
     fn hint(authority: &Authority, version: &str, issuer: &str) -> &'static str {
         let tenants = Tenants::single(TID).resolve().expect("a tenant");
-        let issuers = authority.resolve(&tenants).expect("an authority");
+        let issuers = Issuers::of(authority, &tenants).expect("an authority");
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"k"}"#);
         let payload = format!(r#"{{"ver":"{version}","tid":"{TID}","iss":"{issuer}"}}"#);
         let token = format!("{header}.{}.AQ", URL_SAFE_NO_PAD.encode(payload));

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, pin::Pin};
 use http::{HeaderValue, Response, StatusCode, Uri, header};
 
 use super::{HttpClient, KeySettings, fetch::with_causes};
-use crate::{authority::Issuers, config_error::ConfigError};
+use crate::{config_error::ConfigError, issuers::Issuers};
 
 /// reqwest, told to do nothing on its own: no redirects, no retries, no decompression even if
 /// another crate has turned that feature on.

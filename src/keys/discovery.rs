@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::fetch::FetchError;
-use crate::{authority::Issuers, token::is_json_object};
+use crate::{issuers::Issuers, token::is_json_object};
 
 /// The members of a discovery document that matter:
 /// [OpenID Connect Discovery 1.0, section 3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata).
@@ -48,9 +48,7 @@ mod tests {
     #[track_caller]
     fn parse(json: &str) -> Result<Discovery, FetchError> {
         let tenants = Tenants::single(TID).resolve().expect("good tenants");
-        let issuers = Authority::public()
-            .resolve(&tenants)
-            .expect("a good authority");
+        let issuers = Issuers::of(&Authority::public(), &tenants).expect("a good authority");
         Discovery::parse(json.as_bytes(), &issuers)
     }
 

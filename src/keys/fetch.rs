@@ -14,7 +14,7 @@ use super::{
     journal::TARGET,
     set::{KeySet, Skipped},
 };
-use crate::{algorithm::SignatureAlgorithm, authority::Issuers};
+use crate::{algorithm::SignatureAlgorithm, issuers::Issuers};
 
 /// Fetches the documents of an authority: the seam for an HTTP client of one's own.
 ///

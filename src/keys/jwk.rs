@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::set::PublishedKey;
 use crate::{
     algorithm::SignatureAlgorithm,
-    authority::KeyIssuer,
+    issuers::KeyIssuer,
     token::{MAX_KID, VerificationKey, is_json_object},
 };
 

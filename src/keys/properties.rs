@@ -11,7 +11,7 @@ use super::{
     set::{KeySet, PublishedKey},
 };
 use crate::{
-    Authority, Tenants, algorithm::SignatureAlgorithm, authority::Issuers, token::properties,
+    Authority, Tenants, algorithm::SignatureAlgorithm, issuers::Issuers, token::properties,
 };
 
 /// A key set that is admitted has no more keys than the limit, serves exactly the usable keys that no
@@ -145,7 +145,7 @@ pub(crate) fn discovery(json: &[u8]) {
 static AUTHORITIES: LazyLock<Vec<(&str, &str, Issuers)>> = LazyLock::new(|| {
     let resolve = |authority: Authority, tenants: Tenants| {
         let tenants = tenants.resolve().expect("good tenants");
-        authority.resolve(&tenants).expect("a good authority")
+        Issuers::of(&authority, &tenants).expect("a good authority")
     };
     let loopback = "http://127.0.0.1:4000";
     vec![

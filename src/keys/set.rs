@@ -13,7 +13,9 @@ use super::{
     jwk::{Unusable, usable_key},
 };
 use crate::{
-    algorithm::SignatureAlgorithm, authority::KeyIssuer, policy::Signer, token::VerificationKey,
+    algorithm::SignatureAlgorithm,
+    issuers::{KeyIssuer, Signer},
+    token::VerificationKey,
 };
 
 /// The usable keys of one key document, with what the discovery document that led there said.

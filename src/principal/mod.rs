@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     diagnosis::{hint_about_form, malformed_claims},
-    facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
+    facets::{Facet, Facets, IdentityRelationships},
+    findings::{Dates, Findings},
     ids::{AppId, ObjectId, TenantId},
-    policy::{Dates, Origin, Policy},
     token::{Claims, Verified},
     values::{ClaimsError, ClientAuthentication, IdentityType, TokenVersion},
 };
@@ -79,51 +79,39 @@ struct Inner {
     malformed: Vec<&'static str>,
 }
 
-/// What the policy has found out on the way to admitting a token.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Findings<'c> {
-    pub(crate) origin: Origin,
-    pub(crate) audience: &'c str,
-    pub(crate) dates: Dates,
-}
-
 impl AgentPrincipal {
-    pub(crate) fn new(
-        claims: &Verified<Claims<'_>>,
-        findings: &Findings<'_>,
-        policy: &Policy,
-    ) -> Self {
+    pub(crate) fn new(claims: &Verified<Claims<'_>>, findings: &Findings<'_>) -> Self {
         let Findings {
-            origin,
+            provenance,
             audience,
             dates,
+            is_guest,
+            is_known_agent,
         } = *findings;
-        let client = claims.client_id();
-        let is_known_agent = client.is_some_and(|client| policy.knows_agent(origin.tenant, client));
         let is_app_only = is_app_only(claims);
         let (kind, status) = kind::classify(claims, is_app_only, is_known_agent);
         let text = |value: &str| Text::of(claims.text, value);
         let texts = |values: &[Cow<'_, str>]| values.iter().map(|value| text(value)).collect();
-        let client_authentication = match origin.version {
+        let client_authentication = match provenance.version {
             TokenVersion::V1 => &claims.appidacr,
             TokenVersion::V2 => &claims.azpacr,
         };
         let inner = Arc::new(Inner {
             claims: claims.text.into(),
-            tenant: origin.tenant,
+            tenant: provenance.tenant,
             object: claims.oid,
-            client,
-            has_client_of_other_version: match origin.version {
+            client: claims.client_id(),
+            has_client_of_other_version: match provenance.version {
                 TokenVersion::V1 => claims.azp.is_some(),
                 TokenVersion::V2 => claims.appid.is_some(),
             },
             blueprint: claims.blueprint,
-            version: origin.version,
+            version: provenance.version,
             kind,
             status,
             is_app_only,
             is_agent_user: claims.subject_has(Facet::AGENT_USER),
-            is_guest: is_guest(claims, origin.tenant, policy),
+            is_guest,
             has_client_capability: claims
                 .xms_cc
                 .iter()
@@ -443,28 +431,6 @@ impl fmt::Debug for AgentPrincipal {
             .field("token_version", &self.inner.version)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether the claims say that their subject is a guest of this tenant.
-pub(crate) fn is_guest(claims: &Claims<'_>, tenant: TenantId, policy: &Policy) -> bool {
-    let by_relationship = claims
-        .relationships
-        .as_ref()
-        .is_some_and(|set| set.contains(IdentityRelationship::GUEST_USER));
-    claims.acct == Some(1) || by_relationship || foreign_provider(claims, tenant, policy).is_some()
-}
-
-/// The `idp`, if it is not this tenant itself.
-pub(crate) fn foreign_provider<'c>(
-    claims: &'c Claims<'_>,
-    tenant: TenantId,
-    policy: &Policy,
-) -> Option<&'c str> {
-    let issuers = [policy.issuers.v1.as_ref(), Some(&policy.issuers.v2)];
-    claims.idp.as_deref().filter(|idp| {
-        let mut own = issuers.into_iter().flatten();
-        !own.any(|template| template.is(idp, tenant.as_str()))
-    })
 }
 
 fn time(seconds: u64) -> SystemTime {
