@@ -140,6 +140,8 @@ mod config_error;
 
 mod shown;
 
+mod flaw;
+
 mod algorithm;
 
 mod facets;

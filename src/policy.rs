@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::{
+    diagnosis::{Contradiction, Refused},
     error::ErrorKind,
     facets::{Facet, IdentityRelationship},
     findings::{Dates, Provenance},
@@ -145,34 +146,35 @@ impl Policy {
 }
 
 /// Check 11: an access token, and one without contradictions.
-pub(crate) fn is_access_token(claims: &Claims<'_>) -> Result<(), ErrorKind> {
+pub(crate) fn is_access_token(claims: &Claims<'_>) -> Result<(), Refused> {
     if is_id_token(claims) {
-        return Err(ErrorKind::IdToken);
+        return Err(ErrorKind::IdToken.into());
     }
-    let clients_differ =
-        matches!((claims.azp, claims.appid), (Some(azp), Some(appid)) if azp != appid);
+    let is_app = claims.idtyp.as_deref() == Some("app");
+    let is_user = claims.idtyp.as_deref() == Some("user");
+    let actor_is_agent = claims.actor_has(Facet::AGENT_IDENTITY);
     let subject_is_agent = claims.subject_has(Facet::AGENT_IDENTITY);
     let subject_is_agent_user = claims.subject_has(Facet::AGENT_USER);
-    let contradictory = match claims.idtyp.as_deref() {
-        // An app acts for itself: it has no scopes, is no user account, and as an agent is its
-        // own subject.
-        Some("app") => {
-            claims.has_scope()
-                || subject_is_agent_user
-                || (claims.actor_has(Facet::AGENT_IDENTITY)
-                    && claims.subject_facets.is_some()
-                    && !subject_is_agent)
-        }
-        _ => false,
-    };
     // An agent that is its own subject acts for no user.
-    let delegated_agent = subject_is_agent
-        && !subject_is_agent_user
-        && (claims.idtyp.as_deref() == Some("user") || claims.has_scope());
-    if clients_differ || contradictory || delegated_agent {
-        return Err(ErrorKind::ContradictoryClaims);
-    }
-    Ok(())
+    let is_own_subject = subject_is_agent && !subject_is_agent_user;
+    let found = if matches!((claims.azp, claims.appid), (Some(azp), Some(appid)) if azp != appid) {
+        Contradiction::Clients
+    // An app acts for itself: it has no scopes, is no user account, and as an agent is its own
+    // subject.
+    } else if is_app && claims.has_scope() {
+        Contradiction::AppWithScope
+    } else if is_app && subject_is_agent_user {
+        Contradiction::AppIsAgentUser
+    } else if is_app && actor_is_agent && claims.subject_facets.is_some() && !subject_is_agent {
+        Contradiction::AgentIsNotItsSubject
+    } else if is_own_subject && is_user {
+        Contradiction::AgentIsUser
+    } else if is_own_subject && claims.has_scope() {
+        Contradiction::AgentWithScope
+    } else {
+        return Ok(());
+    };
+    Err(Refused::Contradiction(found))
 }
 
 /// An ID token has no scope, and either names no client or has a claim of its kind alone.

@@ -10,8 +10,8 @@ use crate::{
     cache::{TokenCache, TokenDigest},
     clock::unix_now,
     diagnosis::{
-        Circumstances, bad_signature, missing_key, refused_claims, refused_dates, refused_grant,
-        refused_token,
+        Circumstances, Refused, bad_signature, missing_key, refused_claims, refused_dates,
+        refused_grant,
     },
     error::{Error, ErrorKind},
     findings::Findings,
@@ -321,7 +321,7 @@ impl Validator {
     /// Checks 2 and 3.
     fn parse<'t>(&self, token: &'t str) -> Result<UnverifiedToken<'t>, Error> {
         let rules = &self.shared.rules;
-        UnverifiedToken::parse(token, rules).map_err(|kind| refused_token(kind, token, rules))
+        UnverifiedToken::parse(token, rules)
     }
 
     /// Checks 5 to 13.
@@ -334,14 +334,14 @@ impl Validator {
         let now = unix_now();
         let token = self.verify(token, key, now)?;
         let signer = snapshot.keys.signer(key);
-        self.judge(&token, signer, now).map_err(|kind| {
+        self.judge(&token, signer, now).map_err(|refused| {
             let circumstances = Circumstances {
                 policy: &self.shared.policy,
                 kid: key.kid(),
                 signer,
                 now,
             };
-            refused_claims(kind, &token, circumstances)
+            refused_claims(refused, &token, circumstances)
         })
     }
 
@@ -351,9 +351,9 @@ impl Validator {
         token: &VerifiedToken,
         signer: Signer<'_>,
         now: u64,
-    ) -> Result<AgentPrincipal, ErrorKind> {
+    ) -> Result<AgentPrincipal, Refused> {
         let policy = &self.shared.policy;
-        let claims = token.claims()?;
+        let claims = token.claims().map_err(Refused::Claims)?;
         let provenance = policy.provenance(&claims)?;
         policy.signer(signer, &provenance)?;
         let audience = policy.audience(&claims)?;

@@ -8,12 +8,11 @@ use super::{
     date::Date,
     hints,
     issuer::issuer_hint,
-    json::{Flaw, flaw_of_claims},
 };
 use crate::{
     error::{Error, ErrorKind},
-    facets::Facet,
     findings::Dates,
+    flaw::Flaw,
     ids::TenantId,
     issuers::Signer,
     policy::{Policy, date, foreign_provider, is_guest, is_id_token},
@@ -132,23 +131,46 @@ pub(crate) enum NoGrant {
     Delegated,
 }
 
+/// What a check says no with.
+pub(crate) enum Refused {
+    Kind(ErrorKind),
+    Claims(Flaw),
+    Contradiction(Contradiction),
+}
+
+impl From<ErrorKind> for Refused {
+    fn from(kind: ErrorKind) -> Self {
+        Self::Kind(kind)
+    }
+}
+
 /// Looks at a verified token that did not pass one of the checks 6 to 13.
 #[cold]
 pub(crate) fn refused_claims(
-    kind: ErrorKind,
+    refused: Refused,
     token: &VerifiedToken,
     circumstances: Circumstances<'_>,
 ) -> Error {
-    let diagnosis = match token.claims() {
-        Ok(claims) => {
-            let diagnosis = explain(kind, &claims, circumstances).unwrap_or_default();
-            match well_known(&claims.aud) {
-                // Whatever else is wrong with it.
-                Some(hints::EXCHANGE) => diagnosis.with_hint(hints::EXCHANGE),
-                _ => diagnosis,
-            }
+    let (kind, diagnosis) = match refused {
+        Refused::Claims(flaw) => {
+            return Error::new(ErrorKind::MalformedClaims, malformed(flaw));
         }
-        Err(_) => malformed(token.payload()),
+        Refused::Contradiction(found) => (
+            ErrorKind::ContradictoryClaims,
+            Some(Diagnosis::Brief(Brief::Contradiction(found))),
+        ),
+        Refused::Kind(kind) => (kind, None),
+    };
+    let Ok(claims) = token.claims() else {
+        return kind.into();
+    };
+    let diagnosis = diagnosis
+        .or_else(|| explain(kind, &claims, circumstances))
+        .unwrap_or_default();
+    // Whatever else is wrong with it.
+    let diagnosis = match well_known(&claims.aud) {
+        Some(hints::EXCHANGE) => diagnosis.with_hint(hints::EXCHANGE),
+        _ => diagnosis,
     };
     Error::new(kind, diagnosis)
 }
@@ -180,9 +202,6 @@ fn explain(
         } else {
             IdTokenMark::NoClient(version(claims))
         })),
-        ErrorKind::ContradictoryClaims => {
-            Diagnosis::Brief(Brief::Contradiction(contradiction(claims)?))
-        }
         ErrorKind::NothingGranted => no_grant(is_app_only(claims)),
         _ => return None,
     })
@@ -200,8 +219,7 @@ pub(crate) fn refused_grant(is_app_only: bool) -> Error {
     Error::new(ErrorKind::NothingGranted, no_grant(is_app_only))
 }
 
-fn malformed(payload: &[u8]) -> Diagnosis {
-    let flaw = flaw_of_claims(payload);
+fn malformed(flaw: Flaw) -> Diagnosis {
     let hint = match &flaw {
         Flaw::WrongType(wrong) if matches!(wrong.name, "scp" | "roles") => hints::SCP_AND_ROLES,
         _ => hints::BAD_CLAIMS,
@@ -390,40 +408,6 @@ fn wrong_time(kind: ErrorKind, dates: &Dates, skew: u64, now: u64) -> Diagnosis 
         distance: u32::try_from(now.abs_diff(date)).unwrap_or(u32::MAX),
         skew: u16::try_from(skew).unwrap_or(u16::MAX),
     }))
-}
-
-/// The first of the contradictions that [`is_access_token`](crate::policy::is_access_token) finds.
-fn contradiction(claims: &Claims<'_>) -> Option<Contradiction> {
-    let is_app = claims.idtyp.as_deref() == Some("app");
-    let is_user = claims.idtyp.as_deref() == Some("user");
-    let subject_is_agent = claims.subject_has(Facet::AGENT_IDENTITY);
-    let subject_is_agent_user = claims.subject_has(Facet::AGENT_USER);
-    let found = [
-        (
-            matches!((claims.azp, claims.appid), (Some(azp), Some(appid)) if azp != appid),
-            Contradiction::Clients,
-        ),
-        (is_app && claims.has_scope(), Contradiction::AppWithScope),
-        (
-            is_app && subject_is_agent_user,
-            Contradiction::AppIsAgentUser,
-        ),
-        (
-            is_app && claims.subject_facets.is_some() && !subject_is_agent,
-            Contradiction::AgentIsNotItsSubject,
-        ),
-        (
-            subject_is_agent && !subject_is_agent_user && is_user,
-            Contradiction::AgentIsUser,
-        ),
-        (
-            subject_is_agent && !subject_is_agent_user && claims.has_scope(),
-            Contradiction::AgentWithScope,
-        ),
-    ];
-    found
-        .into_iter()
-        .find_map(|(is_so, contradiction)| is_so.then_some(contradiction))
 }
 
 fn no_grant(is_app_only: bool) -> Diagnosis {

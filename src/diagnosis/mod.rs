@@ -19,34 +19,32 @@ mod issuer;
 
 mod audience;
 
-mod json;
-
 mod date;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-#[cfg(not(any(test, fuzzing)))]
-use self::json::Flaw;
-#[cfg(any(test, fuzzing))]
-pub(crate) use self::json::{Flaw, flaw_of_claims, flaw_of_header};
 pub(crate) use self::{
-    claims::{Circumstances, refused_claims, refused_dates, refused_grant},
+    claims::{Circumstances, Contradiction, Refused, refused_claims, refused_dates, refused_grant},
     credentials::refused_credentials,
     hints::ASK_FOR_FACETS,
     keys::{bad_signature, missing_key},
-    token::refused_token,
+    token::{
+        KeyIdFault, Shape, algorithm_not_allowed, invalid_key_id, malformed_header,
+        unsupported_header, unsupported_type,
+    },
 };
 use self::{
     claims::{
-        Contradiction, DateFault, IdTokenMark, NoGrant, WrongAudience, WrongIssuer, WrongKey,
-        WrongName, WrongTenant, WrongTime,
+        DateFault, IdTokenMark, NoGrant, WrongAudience, WrongIssuer, WrongKey, WrongName,
+        WrongTenant, WrongTime,
     },
     credentials::{HeaderFault, Presented},
     keys::{BadSignature, NoKeys, UnknownKey},
-    token::{Allowed, KeyIdFault, Shape, ShownOrType, algorithm_hint},
+    token::{Allowed, ShownOrType, algorithm_hint},
 };
 use crate::{
     error::{Error, ErrorKind},
+    flaw::{Flaw, WrongType},
     requirement::Denial,
 };
 
@@ -164,18 +162,10 @@ pub(crate) fn denied(denial: &Denial) -> Error {
     Error::new(kind, Diagnosis::full(hint, Facts::Denied(text.into())))
 }
 
-/// What claims that only inform, and are not in their form, are instead: for the log.
-#[cold]
-pub(crate) fn malformed_claims(claims: &str, names: &[&'static str]) -> String {
-    let found = json::malformed_informing(claims, names);
-    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-    found.join("; ")
-}
-
 /// What to look for if these claims are not in their form.
-pub(crate) fn hint_about_form(names: &[&'static str]) -> &'static str {
+pub(crate) fn hint_about_form(malformed: &[WrongType]) -> &'static str {
     let facets = ["xms_act_fct", "xms_sub_fct", "xms_tnt_fct", "xms_idrel"];
-    if names.iter().any(|name| facets.contains(name)) {
+    if malformed.iter().any(|wrong| facets.contains(&wrong.name)) {
         hints::INFORMING_FORM
     } else {
         hints::OTHER_FORM

@@ -1,20 +1,14 @@
 //! What was wrong with a token before anybody looked for its key.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use base64_simd::{Out, URL_SAFE_NO_PAD};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-
-use super::{
-    Brief, Diagnosis, Facts, hints,
-    json::{Flaw, JsonType, flaw_of_header},
-};
+use super::{Brief, Diagnosis, Facts, hints};
 use crate::{
     algorithm::SignatureAlgorithm,
     error::{Error, ErrorKind},
+    flaw::{Flaw, JsonType},
     shown::Shown,
-    token::TokenRules,
+    token::Value,
 };
 
 /// How a text differs from three segments of base64url.
@@ -43,62 +37,51 @@ pub(crate) enum KeyIdFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowed([Option<SignatureAlgorithm>; 3]);
 
-/// Looks at a token that did not pass checks 2 and 3. Allocates nothing for what is no token at all,
-/// and nothing for an algorithm that has a name.
 #[cold]
-pub(crate) fn refused_token(kind: ErrorKind, token: &str, rules: &TokenRules) -> Error {
-    let diagnosis = match kind {
-        ErrorKind::TokenTooLarge => Diagnosis::Brief(Brief::Size {
-            bytes: token.len(),
-            limit: rules.max_len,
-        }),
-        ErrorKind::MalformedToken => Diagnosis::Brief(Brief::Shape(Shape::of(token))),
-        _ => refused_header(kind, token, rules).unwrap_or_default(),
-    };
-    Error::new(kind, diagnosis)
+pub(crate) fn malformed_header(flaw: Flaw) -> Error {
+    let diagnosis = Diagnosis::full(hints::BAD_HEADER, Facts::Object(flaw));
+    Error::new(ErrorKind::MalformedHeader, diagnosis)
 }
 
-fn refused_header(kind: ErrorKind, token: &str, rules: &TokenRules) -> Option<Diagnosis> {
-    let (segment, _) = token.split_once('.')?;
-    // A longer header than this is nobody's, and not worth the memory.
-    let mut buffer = [0; MAX_HEADER];
-    if segment.len() > MAX_HEADER {
-        let is_malformed = kind == ErrorKind::MalformedHeader;
-        return is_malformed
-            .then(|| Diagnosis::full(hints::BAD_HEADER, Facts::Object(Flaw::TooLong)));
-    }
-    let json: &[u8] = URL_SAFE_NO_PAD
-        .decode(segment.as_bytes(), Out::from_slice(&mut buffer))
-        .ok()?;
-    if kind == ErrorKind::MalformedHeader {
-        let flaw = flaw_of_header(json);
-        return Some(Diagnosis::full(hints::BAD_HEADER, Facts::Object(flaw)));
-    }
-    let header: Header<'_> = serde_json::from_slice(json).ok()?;
-    match kind {
-        ErrorKind::AlgorithmNotAllowed => Some(algorithm(header.alg, rules)),
-        ErrorKind::InvalidKeyId => Some(Diagnosis::Brief(Brief::KeyId(key_id_fault(header.kid)))),
-        ErrorKind::UnsupportedTokenType => Some(token_type(header.typ?)),
-        ErrorKind::UnsupportedHeader => header
-            .unsupported()
-            .map(|name| Diagnosis::Brief(Brief::Unsupported(name))),
+#[cold]
+pub(crate) fn invalid_key_id(fault: KeyIdFault) -> Error {
+    Error::new(
+        ErrorKind::InvalidKeyId,
+        Diagnosis::Brief(Brief::KeyId(fault)),
+    )
+}
+
+#[cold]
+pub(crate) fn unsupported_header(name: &'static str) -> Error {
+    Error::new(
+        ErrorKind::UnsupportedHeader,
+        Diagnosis::Brief(Brief::Unsupported(name)),
+    )
+}
+
+/// Allocates nothing for an algorithm that has a name.
+#[cold]
+pub(crate) fn algorithm_not_allowed(
+    alg: Option<Value<'_>>,
+    allowed: &[SignatureAlgorithm],
+) -> Error {
+    let allowed = Allowed::of(allowed);
+    let known = match &alg {
+        Some(Value::Text(name)) => ALGORITHMS.iter().find(|known| *known == name).copied(),
         _ => None,
-    }
-}
-
-fn algorithm(alg: Option<&RawValue>, rules: &TokenRules) -> Diagnosis {
-    let allowed = Allowed::of(&rules.algorithms);
-    let Some(alg) = alg else {
-        return Diagnosis::Brief(Brief::Algorithm(None, allowed));
     };
-    let plain = alg.get().trim_matches('"');
-    match ALGORITHMS.iter().find(|name| **name == plain) {
-        Some(name) => Diagnosis::Brief(Brief::Algorithm(Some(name), allowed)),
-        None => Diagnosis::full(
-            algorithm_hint(Some(plain)),
-            Facts::Algorithm(shown(alg), allowed),
-        ),
-    }
+    let diagnosis = match (alg, known) {
+        (None, _) => Diagnosis::Brief(Brief::Algorithm(None, allowed)),
+        (Some(_), Some(known)) => Diagnosis::Brief(Brief::Algorithm(Some(known), allowed)),
+        (Some(alg), None) => {
+            let hint = match &alg {
+                Value::Text(name) => algorithm_hint(Some(name)),
+                _ => hints::ALGORITHM,
+            };
+            Diagnosis::full(hint, Facts::Algorithm(ShownOrType::of(&alg), allowed))
+        }
+    };
+    Error::new(ErrorKind::AlgorithmNotAllowed, diagnosis)
 }
 
 /// What Entra never writes is never to be listed.
@@ -114,24 +97,22 @@ pub(super) fn algorithm_hint(name: Option<&str>) -> &'static str {
     }
 }
 
-fn key_id_fault(kid: Option<&RawValue>) -> KeyIdFault {
-    match kid.map(|kid| (kid, JsonType::of(kid))) {
-        None => KeyIdFault::Absent,
-        Some((kid, JsonType::Text)) => KeyIdFault::Length(text(kid).len()),
-        Some((_, found)) => KeyIdFault::Not(found),
-    }
-}
-
-fn token_type(typ: &RawValue) -> Diagnosis {
-    let is_proof = ["dpop+jwt", "pop"]
-        .iter()
-        .any(|proof| text(typ).eq_ignore_ascii_case(proof));
-    let hint = if is_proof {
-        hints::PROOF_AS_TOKEN
-    } else {
-        hints::TOKEN_TYPE
+#[cold]
+pub(crate) fn unsupported_type(typ: &Value<'_>) -> Error {
+    let is_proof = |typ: &str| {
+        ["dpop+jwt", "pop"]
+            .iter()
+            .any(|own| typ.eq_ignore_ascii_case(own))
     };
-    Diagnosis::full(hint, Facts::Type(shown(typ)))
+    let hint = match typ {
+        Value::Text(typ) if is_proof(typ) => hints::PROOF_AS_TOKEN,
+        _ => hints::TOKEN_TYPE,
+    };
+    let facts = Facts::Type(ShownOrType::of(typ));
+    Error::new(
+        ErrorKind::UnsupportedTokenType,
+        Diagnosis::full(hint, facts),
+    )
 }
 
 /// A text, or the type of what is there instead.
@@ -150,84 +131,24 @@ impl fmt::Display for ShownOrType {
     }
 }
 
-fn shown(value: &RawValue) -> ShownOrType {
-    match JsonType::of(value) {
-        JsonType::Text => ShownOrType::Shown(Shown::of(&text(value))),
-        found => ShownOrType::Type(found),
-    }
-}
-
-/// The text of a JSON string; of what is none, nothing.
-fn text(value: &RawValue) -> Cow<'_, str> {
-    serde_json::from_str::<String>(value.get()).map_or(Cow::Borrowed(""), Cow::Owned)
-}
-
-/// The members of a header that a refusal can be about.
-#[derive(Deserialize)]
-struct Header<'j> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    alg: Option<&'j RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    kid: Option<&'j RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    typ: Option<&'j RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    crit: Option<&'j RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    b64: Option<&'j RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    zip: Option<&'j RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    enc: Option<&'j RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    cty: Option<&'j RawValue>,
-}
-
-/// A member that is `null` is there all the same.
-fn present<'j, D: Deserializer<'j>>(deserializer: D) -> Result<Option<&'j RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-impl Header<'_> {
-    fn unsupported(&self) -> Option<&'static str> {
-        let members = [
-            ("crit", self.crit),
-            ("b64", self.b64),
-            ("zip", self.zip),
-            ("enc", self.enc),
-            ("cty", self.cty),
-        ];
-        members
-            .into_iter()
-            .find_map(|(name, value)| value.map(|_| name))
+impl ShownOrType {
+    fn of(value: &Value<'_>) -> Self {
+        match value {
+            Value::Text(text) => Self::Shown(Shown::of(text)),
+            other => Self::Type(other.kind()),
+        }
     }
 }
 
 impl Shape {
-    fn of(token: &str) -> Self {
-        let is_word = |word: &&str| token.eq_ignore_ascii_case(word);
-        if let Some(word) = WORDS.iter().position(is_word) {
-            return Self::Word(word);
-        }
-        let mut parts = token.splitn(4, '.');
-        let three = [parts.next(), parts.next(), parts.next()];
-        let ([Some(_), Some(_), Some(_)], None) = (three, parts.next()) else {
-            return Self::Dots(token.bytes().filter(|byte| *byte == b'.').count());
-        };
-        let fault = three
-            .into_iter()
-            .flatten()
-            .enumerate()
-            .find_map(|(at, part)| {
-                if part.is_empty() {
-                    Some(Self::Empty(at))
-                } else if URL_SAFE_NO_PAD.check(part.as_bytes()).is_err() {
-                    Some(Self::Encoding(at))
-                } else {
-                    None
-                }
-            });
-        fault.unwrap_or(Self::Dots(2))
+    /// Of a text that has not three segments.
+    #[cold]
+    pub(crate) fn of(token: &str) -> Self {
+        let word = WORDS
+            .iter()
+            .position(|word| token.eq_ignore_ascii_case(word));
+        let dots = || token.bytes().filter(|byte| *byte == b'.').count();
+        word.map_or_else(|| Self::Dots(dots()), Self::Word)
     }
 
     pub(super) fn hint(self) -> &'static str {
@@ -297,9 +218,6 @@ const PARTS: [&str; 3] = [
     "second part (claims)",
     "third part (signature)",
 ];
-
-/// The longest header, in characters of base64url, that is looked at.
-const MAX_HEADER: usize = 1_024;
 
 /// The registered names for signing and for keys:
 /// [RFC 7518](https://www.rfc-editor.org/rfc/rfc7518#section-3.1).

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration, time::SystemTime};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    diagnosis::{hint_about_form, malformed_claims},
+    diagnosis::hint_about_form,
     facets::{Facet, Facets, IdentityRelationships},
     findings::{Dates, Findings},
     ids::{AppId, ObjectId, TenantId},
@@ -134,16 +134,20 @@ impl AgentPrincipal {
             authentication_contexts: texts(&claims.acrs),
             groups: texts(&claims.groups),
             dates,
-            malformed: claims.malformed.clone(),
+            malformed: claims.malformed.iter().map(|wrong| wrong.name).collect(),
         });
-        if !inner.malformed.is_empty() {
+        if !claims.malformed.is_empty() {
             // Whoever gets tokens with such claims decides how often, so the audit log has their names
-            // alone. The claims are read again only if somebody listens.
+            // alone.
+            let found = || {
+                let found: Vec<_> = claims.malformed.iter().map(ToString::to_string).collect();
+                found.join("; ")
+            };
             tracing::debug!(
                 target: "tower_entra",
                 claims = ?inner.malformed,
-                found = malformed_claims(claims.text, &inner.malformed),
-                hint = hint_about_form(&inner.malformed),
+                found = found(),
+                hint = hint_about_form(&claims.malformed),
                 "claims that are not in their form count as absent",
             );
         }

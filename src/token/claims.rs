@@ -12,8 +12,8 @@ use super::{
     number::Number,
 };
 use crate::{
-    error::ErrorKind,
     facets::{Facet, FacetSet, Facets, IdentityRelationships},
+    flaw::{Flaw, WrongType},
     ids::{AppId, ObjectId},
 };
 
@@ -30,7 +30,7 @@ impl<T> Deref for Verified<T> {
 }
 
 impl VerifiedToken {
-    pub(crate) fn claims(&self) -> Result<Verified<Claims<'_>>, ErrorKind> {
+    pub(crate) fn claims(&self) -> Result<Verified<Claims<'_>>, Flaw> {
         Claims::parse(self.payload()).map(Verified)
     }
 }
@@ -38,7 +38,7 @@ impl VerifiedToken {
 impl UnverifiedToken<'_> {
     /// The claims as somebody wrote them: good for deciding whether a fetch is worth it, and for
     /// nothing else.
-    pub(crate) fn unverified_claims(&self) -> Result<Claims<'_>, ErrorKind> {
+    pub(crate) fn unverified_claims(&self) -> Result<Claims<'_>, Flaw> {
         Claims::parse(self.payload())
     }
 }
@@ -85,15 +85,15 @@ pub(crate) struct Claims<'j> {
     pub(crate) has_groups_overage: bool,
 
     /// Claims that only inform and were not in their form, and so count as absent.
-    pub(crate) malformed: Vec<&'static str>,
+    pub(crate) malformed: Vec<WrongType>,
 }
 
 impl<'j> Claims<'j> {
-    pub(super) fn parse(json: &'j [u8]) -> Result<Self, ErrorKind> {
-        let text = std::str::from_utf8(json).map_err(|_| ErrorKind::MalformedClaims)?;
+    pub(super) fn parse(json: &'j [u8]) -> Result<Self, Flaw> {
+        let text = std::str::from_utf8(json).map_err(|_| Flaw::NotUtf8)?;
         let mut raw = Members::default();
-        read_object(text, &mut raw).map_err(|_| ErrorKind::MalformedClaims)?;
-        Self::from_members(text, raw).map_err(|WrongType| ErrorKind::MalformedClaims)
+        read_object(text, &mut raw)?;
+        Self::from_members(text, raw).map_err(Flaw::WrongType)
     }
 
     fn from_members(text: &'j str, raw: Members<'j>) -> Result<Self, WrongType> {
@@ -102,44 +102,46 @@ impl<'j> Claims<'j> {
             raw.nonce.is_some() || raw.at_hash.is_some() || raw.c_hash.is_some();
         Ok(Self {
             text,
-            iss: string(raw.iss)?,
-            aud: audiences(raw.aud)?,
-            tid: string(raw.tid)?,
-            ver: string(raw.ver)?,
-            exp: number(raw.exp.as_ref())?,
-            nbf: number(raw.nbf.as_ref())?,
-            iat: number(raw.iat.as_ref())?,
-            sub: string(raw.sub)?,
-            oid: guid(raw.oid)?,
-            azp: guid(raw.azp)?,
-            appid: guid(raw.appid)?,
-            idtyp: string(raw.idtyp)?,
-            scp: string(raw.scp)?
+            iss: string("iss", raw.iss)?,
+            aud: strings_or_one("aud", raw.aud)?,
+            tid: string("tid", raw.tid)?,
+            ver: string("ver", raw.ver)?,
+            exp: number("exp", raw.exp.as_ref())?,
+            nbf: number("nbf", raw.nbf.as_ref())?,
+            iat: number("iat", raw.iat.as_ref())?,
+            sub: string("sub", raw.sub)?,
+            oid: guid("oid", raw.oid)?,
+            azp: guid("azp", raw.azp)?,
+            appid: guid("appid", raw.appid)?,
+            idtyp: string("idtyp", raw.idtyp)?,
+            scp: string("scp", raw.scp)?
                 .filter(|scopes| scopes.split_whitespace().any(|part| part != "/")),
-            roles: roles(raw.roles)?,
-            has_cnf: confirmation(raw.cnf.as_ref())?,
+            roles: roles("roles", raw.roles)?,
+            has_cnf: confirmation("cnf", raw.cnf.as_ref())?,
             has_id_token_mark,
-            actor_facets: informing.set("xms_act_fct", raw.xms_act_fct).map(Facets),
-            subject_facets: informing.set("xms_sub_fct", raw.xms_sub_fct).map(Facets),
-            tenant_facets: informing.set("xms_tnt_fct", raw.xms_tnt_fct).map(Facets),
+            actor_facets: informing
+                .note(set("xms_act_fct", raw.xms_act_fct))
+                .map(Facets),
+            subject_facets: informing
+                .note(set("xms_sub_fct", raw.xms_sub_fct))
+                .map(Facets),
+            tenant_facets: informing
+                .note(set("xms_tnt_fct", raw.xms_tnt_fct))
+                .map(Facets),
             relationships: informing
-                .set("xms_idrel", raw.xms_idrel)
+                .note(set("xms_idrel", raw.xms_idrel))
                 .map(IdentityRelationships),
-            blueprint: informing.read("xms_par_app_azp", raw.xms_par_app_azp, |value| {
-                guid(Some(value))
-            }),
-            azpacr: informing.read("azpacr", raw.azpacr, |value| string(Some(value))),
-            appidacr: informing.read("appidacr", raw.appidacr, |value| string(Some(value))),
-            acct: informing.read("acct", raw.acct, |value| match value {
-                Value::Number(Number::Integer(number)) => Ok(Some(number)),
-                _ => Err(WrongType),
-            }),
-            idp: informing.read("idp", raw.idp, |value| string(Some(value))),
-            uti: informing.read("uti", raw.uti, |value| string(Some(value))),
-            acrs: informing.list("acrs", raw.acrs),
-            xms_cc: informing.list("xms_cc", raw.xms_cc),
-            groups: informing.list("groups", raw.groups),
-            has_groups_overage: informing.overage(raw.claim_names, raw.hasgroups),
+            blueprint: informing.note(guid("xms_par_app_azp", raw.xms_par_app_azp)),
+            azpacr: informing.note(string("azpacr", raw.azpacr)),
+            appidacr: informing.note(string("appidacr", raw.appidacr)),
+            acct: informing.note(integer("acct", raw.acct)),
+            idp: informing.note(string("idp", raw.idp)),
+            uti: informing.note(string("uti", raw.uti)),
+            acrs: informing.note(strings_or_one("acrs", raw.acrs)),
+            xms_cc: informing.note(strings_or_one("xms_cc", raw.xms_cc)),
+            groups: informing.note(strings_or_one("groups", raw.groups)),
+            has_groups_overage: informing.note(names_groups("_claim_names", raw.claim_names))
+                | informing.note(truth("hasgroups", raw.hasgroups)),
             malformed: informing.malformed,
         })
     }
@@ -175,132 +177,165 @@ impl fmt::Debug for Claims<'_> {
     }
 }
 
-/// A claim is there but not in the type it must have.
-struct WrongType;
+/// A claim that is there in another type than it must have.
+#[cold]
+fn wrong(name: &'static str, found: &'static str, expected: &'static str) -> WrongType {
+    WrongType {
+        name,
+        found,
+        expected,
+    }
+}
 
-fn string<'j>(value: Option<Value<'j>>) -> Result<Option<Cow<'j, str>>, WrongType> {
+fn string<'j>(
+    name: &'static str,
+    value: Option<Value<'j>>,
+) -> Result<Option<Cow<'j, str>>, WrongType> {
     match value {
         None => Ok(None),
         Some(Value::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(WrongType),
+        Some(other) => Err(wrong(name, other.kind().as_str(), "a string")),
     }
 }
 
-fn number(value: Option<&Value<'_>>) -> Result<Option<Number>, WrongType> {
+fn number(name: &'static str, value: Option<&Value<'_>>) -> Result<Option<Number>, WrongType> {
     match value {
         None => Ok(None),
         Some(Value::Number(number)) => Ok(Some(*number)),
-        Some(_) => Err(WrongType),
+        Some(other) => Err(wrong(name, other.kind().as_str(), "a number")),
     }
 }
 
-fn guid<T: FromStr>(value: Option<Value<'_>>) -> Result<Option<T>, WrongType> {
-    match string(value)? {
+fn integer(name: &'static str, value: Option<Value<'_>>) -> Result<Option<i64>, WrongType> {
+    match value {
         None => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|_| WrongType),
+        Some(Value::Number(Number::Integer(number))) => Ok(Some(number)),
+        Some(Value::Number(_)) => Err(wrong(name, "a fraction", "an integer")),
+        Some(other) => Err(wrong(name, other.kind().as_str(), "an integer")),
     }
 }
 
-fn strings<'j>(items: Vec<Item<'j>>) -> Result<Vec<Cow<'j, str>>, WrongType> {
-    items
-        .into_iter()
-        .map(|item| match item {
-            Item::Text(text) => Ok(text),
-            Item::Integer(_) | Item::Other => Err(WrongType),
-        })
-        .collect()
+fn guid<T: FromStr>(name: &'static str, value: Option<Value<'_>>) -> Result<Option<T>, WrongType> {
+    const EXPECTED: &str = "a GUID in a string";
+    match value {
+        None => Ok(None),
+        Some(Value::Text(text)) => match text.parse() {
+            Ok(guid) => Ok(Some(guid)),
+            Err(_) => Err(wrong(name, "a string that is no GUID", EXPECTED)),
+        },
+        Some(other) => Err(wrong(name, other.kind().as_str(), EXPECTED)),
+    }
+}
+
+fn strings<'j>(
+    name: &'static str,
+    items: Vec<Item<'j>>,
+    expected: &'static str,
+) -> Result<Vec<Cow<'j, str>>, WrongType> {
+    let text = |item| match item {
+        Item::Text(text) => Some(text),
+        Item::Integer(_) | Item::Other => None,
+    };
+    let texts: Option<Vec<_>> = items.into_iter().map(text).collect();
+    texts.ok_or_else(|| wrong(name, "a list with something other than strings", expected))
 }
 
 /// RFC 7519, section 4.1.3: one string, or a list of them.
-fn audiences<'j>(value: Option<Value<'j>>) -> Result<Vec<Cow<'j, str>>, WrongType> {
+fn strings_or_one<'j>(
+    name: &'static str,
+    value: Option<Value<'j>>,
+) -> Result<Vec<Cow<'j, str>>, WrongType> {
+    const EXPECTED: &str = "a string or a list of strings";
     match value {
         None => Ok(Vec::new()),
         Some(Value::Text(audience)) => Ok(vec![audience]),
-        Some(Value::List(items)) => strings(items),
-        Some(_) => Err(WrongType),
+        Some(Value::List(items)) => strings(name, items, EXPECTED),
+        Some(other) => Err(wrong(name, other.kind().as_str(), EXPECTED)),
     }
 }
 
-fn roles<'j>(value: Option<Value<'j>>) -> Result<Vec<Cow<'j, str>>, WrongType> {
+fn roles<'j>(name: &'static str, value: Option<Value<'j>>) -> Result<Vec<Cow<'j, str>>, WrongType> {
+    const EXPECTED: &str = "a list of strings";
     match value {
         None => Ok(Vec::new()),
         Some(Value::List(items)) => {
-            let mut roles = strings(items)?;
+            let mut roles = strings(name, items, EXPECTED)?;
             roles.retain(|role| role.chars().any(|char| !char.is_whitespace()));
             Ok(roles)
         }
-        Some(_) => Err(WrongType),
+        Some(other) => Err(wrong(name, other.kind().as_str(), EXPECTED)),
     }
 }
 
-fn confirmation(value: Option<&Value<'_>>) -> Result<bool, WrongType> {
+fn confirmation(name: &'static str, value: Option<&Value<'_>>) -> Result<bool, WrongType> {
     match value {
         None => Ok(false),
         Some(Value::Object(_)) => Ok(true),
-        Some(_) => Err(WrongType),
+        Some(other) => Err(wrong(name, other.kind().as_str(), "an object")),
     }
 }
 
-/// Reads claims that only inform, and keeps the names of those that are not in their form.
+/// Groups that did not fit are announced in `_claim_names` or by a true `hasgroups`:
+/// [groups overage](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference#groups-overage-claim).
+fn names_groups(name: &'static str, value: Option<Value<'_>>) -> Result<bool, WrongType> {
+    match value {
+        None => Ok(false),
+        Some(Value::Object(names)) => Ok(names.iter().any(|name| name == "groups")),
+        Some(other) => Err(wrong(name, other.kind().as_str(), "an object")),
+    }
+}
+
+fn truth(name: &'static str, value: Option<Value<'_>>) -> Result<bool, WrongType> {
+    const EXPECTED: &str = "true or false";
+    match value {
+        None => Ok(false),
+        Some(Value::Bool(said)) => Ok(said),
+        Some(Value::Text(text)) => text
+            .parse()
+            .map_err(|_| wrong(name, "a string of something else", EXPECTED)),
+        Some(other) => Err(wrong(name, other.kind().as_str(), EXPECTED)),
+    }
+}
+
+/// Integers in a text, in a list of texts and integers, or alone.
+fn set(name: &'static str, value: Option<Value<'_>>) -> Result<Option<FacetSet>, WrongType> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let set = match &value {
+        Value::Text(text) => FacetSet::read([Ok(text.as_ref())]),
+        Value::Number(Number::Integer(number)) => FacetSet::read([Err(*number)]),
+        Value::List(items) => items
+            .iter()
+            .map(|item| match item {
+                Item::Text(text) => Some(Ok(text.as_ref())),
+                Item::Integer(number) => Some(Err(*number)),
+                Item::Other => None,
+            })
+            .collect::<Option<Vec<_>>>()
+            .and_then(FacetSet::read),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    };
+    let found = match &value {
+        Value::Text(_) => "a string of something else",
+        Value::List(_) => "a list of something else",
+        other => other.kind().as_str(),
+    };
+    const EXPECTED: &str = "integers with spaces between them in a string";
+    set.map(Some).ok_or_else(|| wrong(name, found, EXPECTED))
+}
+
+/// Keeps what is wrong with claims that only inform; each then counts as absent.
 #[derive(Default)]
 struct Informing {
-    malformed: Vec<&'static str>,
+    malformed: Vec<WrongType>,
 }
 
 impl Informing {
-    fn read<'j, T>(
-        &mut self,
-        name: &'static str,
-        value: Option<Value<'j>>,
-        read: impl FnOnce(Value<'j>) -> Result<Option<T>, WrongType>,
-    ) -> Option<T> {
-        value.and_then(|value| {
-            read(value).unwrap_or_else(|WrongType| {
-                self.malformed.push(name);
-                None
-            })
-        })
-    }
-
-    /// A list of strings; one string is a list of one.
-    fn list<'j>(&mut self, name: &'static str, value: Option<Value<'j>>) -> Vec<Cow<'j, str>> {
-        self.read(name, value, |value| audiences(Some(value)).map(Some))
-            .unwrap_or_default()
-    }
-
-    /// Groups that did not fit are announced in `_claim_names` or by a true `hasgroups`:
-    /// [groups overage](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference#groups-overage-claim).
-    fn overage(&mut self, claim_names: Option<Value<'_>>, hasgroups: Option<Value<'_>>) -> bool {
-        let named = self.read("_claim_names", claim_names, |value| match value {
-            Value::Object(names) => Ok(Some(names.iter().any(|name| name == "groups"))),
-            _ => Err(WrongType),
-        });
-        let said = self.read("hasgroups", hasgroups, |value| match value {
-            Value::Bool(said) => Ok(Some(said)),
-            Value::Text(text) => text.parse().map(Some).map_err(|_| WrongType),
-            _ => Err(WrongType),
-        });
-        named == Some(true) || said == Some(true)
-    }
-
-    /// Integers in a text, in a list of texts and integers, or alone.
-    fn set(&mut self, name: &'static str, value: Option<Value<'_>>) -> Option<FacetSet> {
-        self.read(name, value, |value| {
-            let set = match &value {
-                Value::Text(text) => FacetSet::read([Ok(text.as_ref())]),
-                Value::Number(Number::Integer(number)) => FacetSet::read([Err(*number)]),
-                Value::List(items) => items
-                    .iter()
-                    .map(|item| match item {
-                        Item::Text(text) => Some(Ok(text.as_ref())),
-                        Item::Integer(number) => Some(Err(*number)),
-                        Item::Other => None,
-                    })
-                    .collect::<Option<Vec<_>>>()
-                    .and_then(FacetSet::read),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
-            };
-            set.map(Some).ok_or(WrongType)
+    fn note<T: Default>(&mut self, read: Result<T, WrongType>) -> T {
+        read.unwrap_or_else(|wrong| {
+            self.malformed.push(wrong);
+            T::default()
         })
     }
 }
@@ -314,13 +349,13 @@ mod tests {
         Claims::parse(json.as_bytes()).expect(json)
     }
 
+    fn names(claims: &Claims<'_>) -> Vec<&'static str> {
+        claims.malformed.iter().map(|wrong| wrong.name).collect()
+    }
+
     #[track_caller]
     fn refused(json: &str) {
-        assert_eq!(
-            Claims::parse(json.as_bytes()).err(),
-            Some(ErrorKind::MalformedClaims),
-            "{json}"
-        );
+        assert!(Claims::parse(json.as_bytes()).is_err(), "{json}");
     }
 
     const GUID: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
@@ -452,7 +487,7 @@ mod tests {
             ("groups", "[1]"),
         ] {
             let json = format!("{{\"{name}\":{value}}}");
-            assert_eq!(parse(&json).malformed, [name], "{json}");
+            assert_eq!(names(&parse(&json)), [name], "{json}");
         }
         assert!(parse("{}").malformed.is_empty());
     }
@@ -496,7 +531,7 @@ mod tests {
             let json = format!("{{\"xms_act_fct\":{value}}}");
             let claims = parse(&json);
             assert!(claims.actor_facets.is_none(), "{json}");
-            assert_eq!(claims.malformed, ["xms_act_fct"], "{json}");
+            assert_eq!(names(&claims), ["xms_act_fct"], "{json}");
         }
     }
 

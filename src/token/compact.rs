@@ -6,7 +6,11 @@ use base64_simd::URL_SAFE_NO_PAD;
 use memchr::memchr;
 
 use super::header::Header;
-use crate::{algorithm::SignatureAlgorithm, error::ErrorKind};
+use crate::{
+    algorithm::SignatureAlgorithm,
+    diagnosis::{Brief, Diagnosis, Shape},
+    error::{Error, ErrorKind},
+};
 
 /// What a token must look like before anybody looks for its key.
 #[derive(Clone, Debug)]
@@ -36,20 +40,20 @@ pub(crate) struct UnverifiedToken<'t> {
 
 impl<'t> UnverifiedToken<'t> {
     /// Makes checks 2 and 3: size, shape, encoding and header.
-    pub(crate) fn parse(token: &'t str, rules: &TokenRules) -> Result<Self, ErrorKind> {
+    pub(crate) fn parse(token: &'t str, rules: &TokenRules) -> Result<Self, Error> {
         if token.len() > rules.max_len {
-            return Err(ErrorKind::TokenTooLarge);
+            return Err(too_large(token.len(), rules.max_len));
         }
         let [header, payload, signature] = split(token)?;
         // Everything before the last dot: RFC 7515, section 5.2, step 8.
         let signing_input = token
             .get(..header.len() + 1 + payload.len())
-            .ok_or(ErrorKind::MalformedToken)?;
+            .ok_or_else(|| malformed(Shape::Dots(2)))?;
         // Decoding makes shorter, so this is the one allocation for all three.
         let mut decoded = Vec::with_capacity(token.len());
-        let header = decode(header, &mut decoded)?;
-        let payload = decode(payload, &mut decoded)?;
-        let signature = decode(signature, &mut decoded)?;
+        let header = decode(0, header, &mut decoded)?;
+        let payload = decode(1, payload, &mut decoded)?;
+        let signature = decode(2, signature, &mut decoded)?;
         let header = Header::parse(part(&decoded, &header), &rules.algorithms)?;
         Ok(Self {
             signing_input,
@@ -85,21 +89,40 @@ impl fmt::Debug for UnverifiedToken<'_> {
 }
 
 /// Splits at the dots without allocating, however many there are.
-fn split(token: &str) -> Result<[&str; 3], ErrorKind> {
-    let (header, rest) = split_at_dot(token).ok_or(ErrorKind::MalformedToken)?;
-    let (payload, signature) = split_at_dot(rest).ok_or(ErrorKind::MalformedToken)?;
+fn split(token: &str) -> Result<[&str; 3], Error> {
+    let split = || {
+        let (header, rest) = split_at_dot(token)?;
+        let (payload, signature) = split_at_dot(rest)?;
+        Some([header, payload, signature])
+    };
+    let segments = split().ok_or_else(|| malformed(Shape::of(token)))?;
+    let [_, _, signature] = segments;
     if memchr(b'.', signature.as_bytes()).is_some() {
         // RFC 7516, section 9: five segments are a JWE, some of which may be empty. There may be
         // thousands, which nobody counts to the end.
         return Err(match signature.split('.').take(4).count() {
-            3 => ErrorKind::EncryptedToken,
-            _ => ErrorKind::MalformedToken,
+            3 => ErrorKind::EncryptedToken.into(),
+            _ => malformed(Shape::of(token)),
         });
     }
-    if [header, payload, signature].contains(&"") {
-        return Err(ErrorKind::MalformedToken);
+    match segments.iter().position(|segment| segment.is_empty()) {
+        Some(at) => Err(malformed(Shape::Empty(at))),
+        None => Ok(segments),
     }
-    Ok([header, payload, signature])
+}
+
+#[cold]
+fn too_large(bytes: usize, limit: usize) -> Error {
+    let size = Brief::Size { bytes, limit };
+    Error::new(ErrorKind::TokenTooLarge, Diagnosis::Brief(size))
+}
+
+#[cold]
+fn malformed(shape: Shape) -> Error {
+    Error::new(
+        ErrorKind::MalformedToken,
+        Diagnosis::Brief(Brief::Shape(shape)),
+    )
 }
 
 fn split_at_dot(text: &str) -> Option<(&str, &str)> {
@@ -109,11 +132,11 @@ fn split_at_dot(text: &str) -> Option<(&str, &str)> {
 
 /// Decodes a segment behind the ones before, and tells where it is. Padding, white space, the `+/`
 /// alphabet and non-zero trailing bits are all refused: the same bytes have one spelling.
-fn decode(segment: &str, decoded: &mut Vec<u8>) -> Result<Range<usize>, ErrorKind> {
+fn decode(at: usize, segment: &str, decoded: &mut Vec<u8>) -> Result<Range<usize>, Error> {
     let start = decoded.len();
     URL_SAFE_NO_PAD
         .decode_append(segment, decoded)
-        .map_err(|_| ErrorKind::MalformedToken)?;
+        .map_err(|_| malformed(Shape::Encoding(at)))?;
     Ok(start..decoded.len())
 }
 
@@ -134,7 +157,8 @@ mod tests {
             max_len: 16 * 1024,
             algorithms: vec![SignatureAlgorithm::Rs256],
         };
-        UnverifiedToken::parse(token, &rules).map(drop)
+        let token = UnverifiedToken::parse(token, &rules);
+        token.map(drop).map_err(|error| error.kind())
     }
 
     fn good() -> String {
@@ -196,7 +220,8 @@ mod tests {
                     [_, _, _, _, _] => Err(ErrorKind::EncryptedToken),
                     _ => Err(ErrorKind::MalformedToken),
                 };
-                assert_eq!(split(&token), expected, "{token}");
+                let found = split(&token).map_err(|error| error.kind());
+                assert_eq!(found, expected, "{token}");
             }
         }
     }
@@ -214,8 +239,9 @@ mod tests {
         };
         let good = good();
         assert!(UnverifiedToken::parse(&good, &rules(good.len())).is_ok());
-        let refused = UnverifiedToken::parse(&good, &rules(good.len() - 1)).map(drop);
-        assert_eq!(refused, Err(ErrorKind::TokenTooLarge));
+        let refused = UnverifiedToken::parse(&good, &rules(good.len() - 1));
+        let kind = refused.err().map(|error| error.kind());
+        assert_eq!(kind, Some(ErrorKind::TokenTooLarge));
     }
 
     #[test]

@@ -1,7 +1,15 @@
 //! May this header be followed? Makes check 3.
 
 use super::json::{Slots, Value, read_object};
-use crate::{algorithm::SignatureAlgorithm, error::ErrorKind};
+use crate::{
+    algorithm::SignatureAlgorithm,
+    diagnosis::{
+        KeyIdFault, algorithm_not_allowed, invalid_key_id, malformed_header, unsupported_header,
+        unsupported_type,
+    },
+    error::Error,
+    flaw::Flaw,
+};
 
 /// What a header says, as far as it is listened to.
 ///
@@ -14,29 +22,35 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    pub(crate) fn parse(json: &[u8], allowed: &[SignatureAlgorithm]) -> Result<Self, ErrorKind> {
-        let text = std::str::from_utf8(json).map_err(|_| ErrorKind::MalformedHeader)?;
+    pub(crate) fn parse(json: &[u8], allowed: &[SignatureAlgorithm]) -> Result<Self, Error> {
+        let text = std::str::from_utf8(json).map_err(|_| malformed_header(Flaw::NotUtf8))?;
         let mut members = Members::default();
-        read_object(text, &mut members).map_err(|_| ErrorKind::MalformedHeader)?;
+        read_object(text, &mut members).map_err(malformed_header)?;
         let algorithm = match &members.alg {
             Some(Value::Text(name)) => allowed.iter().find(|algorithm| algorithm.as_str() == name),
             _ => None,
         };
-        let algorithm = *algorithm.ok_or(ErrorKind::AlgorithmNotAllowed)?;
+        let algorithm = *algorithm.ok_or_else(|| algorithm_not_allowed(members.alg, allowed))?;
         let kid = match members.kid {
             Some(Value::Text(kid)) if !kid.is_empty() && kid.len() <= MAX_KID => kid.into(),
-            _ => return Err(ErrorKind::InvalidKeyId),
+            Some(Value::Text(kid)) => return Err(invalid_key_id(KeyIdFault::Length(kid.len()))),
+            Some(other) => return Err(invalid_key_id(KeyIdFault::Not(other.kind()))),
+            None => return Err(invalid_key_id(KeyIdFault::Absent)),
         };
         match members.typ {
             None => {}
             Some(Value::Text(typ)) if is_access_token_type(&typ) => {}
-            Some(_) => return Err(ErrorKind::UnsupportedTokenType),
+            Some(typ) => return Err(unsupported_type(&typ)),
         }
-        let asks_for_more = [&members.crit, &members.b64, &members.zip, &members.enc]
-            .into_iter()
-            .any(Option::is_some);
-        if asks_for_more || members.cty.is_some_and(|cty| is_nested_token(&cty)) {
-            return Err(ErrorKind::UnsupportedHeader);
+        let unsupported = [
+            ("crit", members.crit.is_some()),
+            ("b64", members.b64.is_some()),
+            ("zip", members.zip.is_some()),
+            ("enc", members.enc.is_some()),
+            ("cty", members.cty.is_some_and(|cty| is_nested_token(&cty))),
+        ];
+        if let Some((name, _)) = unsupported.into_iter().find(|(_, is_there)| *is_there) {
+            return Err(unsupported_header(name));
         }
         Ok(Self {
             algorithm,
@@ -106,10 +120,12 @@ pub(crate) const MAX_KID: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[track_caller]
     fn refusal(json: &str) -> Option<ErrorKind> {
-        Header::parse(json.as_bytes(), &[SignatureAlgorithm::Rs256]).err()
+        let read = Header::parse(json.as_bytes(), &[SignatureAlgorithm::Rs256]);
+        read.err().map(|error| error.kind())
     }
 
     /// A good header with one more member.
@@ -140,7 +156,8 @@ mod tests {
             assert_eq!(refusal(json), Some(ErrorKind::MalformedHeader), "{json}");
         }
         let not_utf8 = Header::parse(b"{\"\xff\":1}", &[SignatureAlgorithm::Rs256]);
-        assert_eq!(not_utf8.err(), Some(ErrorKind::MalformedHeader));
+        let kind = not_utf8.err().map(|error| error.kind());
+        assert_eq!(kind, Some(ErrorKind::MalformedHeader));
         let deep = with(&format!(
             "\"x\":{}{}",
             "[".repeat(10_000),

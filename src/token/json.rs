@@ -10,6 +10,10 @@ use std::borrow::Cow;
 
 pub(crate) use super::scan::MalformedJson;
 use super::{number::Number, scan::Scanner};
+use crate::{
+    flaw::{Flaw, JsonType},
+    shown::Shown,
+};
 
 /// The value of a member that somebody looks at.
 #[derive(Debug)]
@@ -21,6 +25,19 @@ pub(crate) enum Value<'j> {
     List(Vec<Item<'j>>),
     /// The member names of an object.
     Object(Vec<Cow<'j, str>>),
+}
+
+impl Value<'_> {
+    pub(crate) fn kind(&self) -> JsonType {
+        match self {
+            Self::Null => JsonType::Null,
+            Self::Bool(_) => JsonType::Boolean,
+            Self::Number(_) => JsonType::Number,
+            Self::Text(_) => JsonType::Text,
+            Self::List(_) => JsonType::List,
+            Self::Object(_) => JsonType::Object,
+        }
+    }
 }
 
 /// One element of a list.
@@ -41,32 +58,15 @@ pub(crate) trait Slots<'j> {
 }
 
 /// Reads a text that is one object into `slots`, which are empty before and of no use after an error.
-pub(crate) fn read_object<'j, S: Slots<'j>>(
-    text: &'j str,
-    slots: &mut S,
-) -> Result<(), MalformedJson> {
+pub(crate) fn read_object<'j, S: Slots<'j>>(text: &'j str, slots: &mut S) -> Result<(), Flaw> {
     let mut reader = Reader {
         scanner: Scanner::new(text),
         names: Vec::new(),
+        flaw: None,
     };
-    reader.object(|reader, name| {
-        if let Some(slot) = slots.slot(&name) {
-            let value = reader.value()?;
-            if slot.is_some() {
-                return Err(MalformedJson);
-            }
-            *slot = Some(value);
-        } else if S::is_refused(&name) {
-            return Err(MalformedJson);
-        } else {
-            reader.skip_member(name, 1)?;
-        }
-        Ok(())
-    })?;
-    match reader.scanner.peek() {
-        None => Ok(()),
-        Some(_) => Err(MalformedJson),
-    }
+    reader
+        .only_object(slots)
+        .map_err(|MalformedJson| reader.flaw.take().unwrap_or(Flaw::NotJson))
 }
 
 /// Whether `text` is one object as [`read_object`] would read it.
@@ -90,9 +90,51 @@ struct Reader<'j> {
     scanner: Scanner<'j>,
     /// The member names of the objects that are being read, innermost last.
     names: Vec<Cow<'j, str>>,
+    /// What was refused that JSON itself allows.
+    flaw: Option<Flaw>,
 }
 
 impl<'j> Reader<'j> {
+    /// The one object that the text must be.
+    fn only_object<S: Slots<'j>>(&mut self, slots: &mut S) -> Result<(), MalformedJson> {
+        self.object(|reader, name| {
+            if let Some(slot) = slots.slot(&name) {
+                let value = reader.value()?;
+                if slot.is_some() {
+                    return Err(reader.refuse(Flaw::Twice, &name));
+                }
+                *slot = Some(value);
+            } else if S::is_refused(&name) {
+                return Err(reader.refuse(Flaw::LetterCase, &name));
+            } else {
+                reader.skip_member(name, 1)?;
+            }
+            Ok(())
+        })?;
+        match self.scanner.peek() {
+            None => Ok(()),
+            Some(_) => Err(MalformedJson),
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, flaw: fn(Shown) -> Flaw, name: &str) -> MalformedJson {
+        self.flaw = Some(flaw(Shown::of(name)));
+        MalformedJson
+    }
+
+    #[cold]
+    fn too_deep(&mut self) -> MalformedJson {
+        self.flaw = Some(Flaw::TooDeep);
+        MalformedJson
+    }
+
+    #[cold]
+    fn no_object(&mut self) -> MalformedJson {
+        self.flaw = self.scanner.peek().and_then(JsonType::of).map(Flaw::Not);
+        MalformedJson
+    }
+
     /// The value of a member of the outermost object.
     // Called in one place, and costs a tenth more when it is called indeed.
     #[inline(always)]
@@ -139,7 +181,7 @@ impl<'j> Reader<'j> {
     fn skip(&mut self, depth: usize) -> Result<(), MalformedJson> {
         match self.scanner.peek() {
             Some(b'"') => self.scanner.skip_string(),
-            Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(MalformedJson),
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(self.too_deep()),
             Some(b'{') => self.object(|reader, name| reader.skip_member(name, depth + 1)),
             Some(b'[') => self.list(|reader| reader.skip(depth + 1)),
             Some(b't') => self.scanner.literal("true"),
@@ -165,7 +207,7 @@ impl<'j> Reader<'j> {
     ) -> Result<(), MalformedJson> {
         let start = self.names.len();
         if !self.scanner.takes(b'{') {
-            return Err(MalformedJson);
+            return Err(self.no_object());
         }
         if self.scanner.takes(b'}') {
             return Ok(());
@@ -215,9 +257,15 @@ impl<'j> Reader<'j> {
     fn forget_names(&mut self, start: usize) -> Result<(), MalformedJson> {
         let of_object = self.names.get_mut(start..).unwrap_or_default();
         of_object.sort_unstable();
-        let twice = of_object.windows(2).any(|pair| pair.first() == pair.last());
+        let pair = of_object
+            .windows(2)
+            .find(|pair| pair.first() == pair.last());
+        if let Some([name, ..]) = pair {
+            self.flaw = Some(Flaw::Twice(Shown::of(name)));
+            return Err(MalformedJson);
+        }
         self.names.truncate(start);
-        if twice { Err(MalformedJson) } else { Ok(()) }
+        Ok(())
     }
 }
 

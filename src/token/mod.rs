@@ -27,8 +27,7 @@ pub(crate) use self::{
     claims::{Claims, Verified},
     compact::{TokenRules, UnverifiedToken},
     header::MAX_KID,
-    json::is_json_object,
-    members::is_another_case_of,
+    json::{Value, is_json_object},
     number::Number,
     signature::{BadSignature, VerificationKey, VerifiedToken},
 };

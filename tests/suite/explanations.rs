@@ -113,7 +113,7 @@ fn a_header_is_explained_member_by_member() {
         (
             user().header_text("{".repeat(1_000)),
             ErrorKind::MalformedHeader,
-            "so long that it was not looked through for the reason",
+            "not JSON that can be read",
             "Entra",
         ),
         (
