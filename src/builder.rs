@@ -1,19 +1,24 @@
 //! The configuration of a validator, and everything that can be wrong with it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use crate::{
     algorithm::SignatureAlgorithm,
     authority::Authority,
     cache::TokenCache,
+    checks::{Grant, Policy},
     config_error::ConfigError,
+    gate::Gate,
     ids::{AppId, TenantId},
     issuers::Issuers,
     keys::{FetchRules, Fetcher, HttpClient, KeySettings, KeySource},
-    policy::Policy,
     tenants::{TenantPolicy, Tenants},
     token::TokenRules,
-    validator::{Shared, Validator},
+    validator::Validator,
 };
 
 /// The settings of a [`Validator`]. Begin with [`Validator::builder`].
@@ -36,8 +41,36 @@ pub struct ValidatorBuilder {
     token_cache: Option<usize>,
 }
 
+impl Validator {
+    /// Begins the configuration of a validator: whose tokens are accepted, and for which
+    /// audiences. Both have to be said; there is no default for either.
+    ///
+    /// An audience is what stands in `aud`: the API's client id in version 2.0 tokens, in version
+    /// 1.0 usually its App ID URI (`api://…`). It is compared exactly.
+    ///
+    /// ```
+    /// use tower_entra::{Tenants, Validator};
+    ///
+    /// # fn main() -> Result<(), tower_entra::ConfigError> {
+    /// let validator = Validator::builder(
+    ///     Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40"),
+    ///     ["3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"],
+    /// )
+    /// .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder<I>(tenants: Tenants, audiences: I) -> ValidatorBuilder
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        ValidatorBuilder::new(tenants, audiences.into_iter().map(Into::into).collect())
+    }
+}
+
 impl ValidatorBuilder {
-    pub(crate) fn new(tenants: Tenants, audiences: Vec<String>) -> Self {
+    fn new(tenants: Tenants, audiences: Vec<String>) -> Self {
         Self {
             tenants,
             audiences,
@@ -192,24 +225,34 @@ impl ValidatorBuilder {
         let known_agents = self.checked_agents()?;
         let issuers = Issuers::of(&self.authority, &tenants)?;
         let keys = self.keys(&tenants, &issuers)?;
+        let skew = self.clock_skew.as_secs();
         let policy = Policy {
             issuers,
             tenants,
             audiences,
-            skew: self.clock_skew.as_secs(),
+            skew,
             known_agents,
             accepts_keys_of_other_clouds: self.accepts_keys_of_other_clouds,
         };
-        let shared = Shared {
+        let gate = Arc::new(Gate {
             rules: TokenRules {
                 max_len: self.max_token_size,
                 algorithms: self.algorithms,
             },
             policy,
             keys,
-            cache: self.token_cache.map(TokenCache::new),
-        };
-        Ok(Validator::from_shared(shared))
+            cache: self
+                .token_cache
+                .map(|capacity| TokenCache::new(capacity, skew)),
+        });
+        if gate.cache.is_some() {
+            let chore: Weak<Gate> = Arc::downgrade(&gate);
+            gate.keys.each_minute(chore);
+        }
+        Ok(Validator {
+            gate,
+            grant: Grant::Required,
+        })
     }
 
     fn check_numbers(&self) -> Result<(), ConfigError> {

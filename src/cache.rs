@@ -22,6 +22,8 @@ pub(crate) struct TokenCache {
     generation: AtomicU64,
     /// When the cache was last swept, in seconds since 1970.
     swept: AtomicU64,
+    /// How much longer than its `exp` a token is accepted, in seconds.
+    skew: u64,
 }
 
 #[derive(Clone)]
@@ -50,11 +52,12 @@ impl TokenDigest {
 }
 
 impl TokenCache {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, skew: u64) -> Self {
         Self {
             entries: Cache::new(capacity),
             generation: AtomicU64::new(0),
             swept: AtomicU64::new(0),
+            skew,
         }
     }
 
@@ -90,12 +93,13 @@ impl TokenCache {
                 .is_ok()
     }
 
-    /// Forgets all tokens but those that are of use, judged by their callers and by the keys that
-    /// have verified them.
-    pub(crate) fn sweep(&self, now: u64, is_of_use: impl Fn(&AgentPrincipal, u64) -> bool) {
+    /// Forgets the tokens that have expired, and those that the keys in force have not verified.
+    pub(crate) fn sweep(&self, now: u64, in_force: Option<u64>) {
         self.swept.store(now, Ordering::Relaxed);
-        self.entries
-            .retain(|_, entry| is_of_use(&entry.caller, entry.generation));
+        self.entries.retain(|_, entry| {
+            in_force.is_some_and(|in_force| entry.generation >= in_force)
+                && now.saturating_sub(self.skew) < entry.caller.dates().expires
+        });
     }
 
     /// Forgets a token whose time is over.
@@ -127,12 +131,12 @@ mod tests {
 
     #[test]
     fn a_request_sweeps_only_if_nobody_has_for_two_minutes() {
-        let cache = TokenCache::new(10);
+        let cache = TokenCache::new(10, 60);
         assert!(cache.is_to_be_swept(1_000));
         for now in [1_000, 1_001, 1_119, 999, 0] {
             assert!(!cache.is_to_be_swept(now), "{now}");
         }
-        cache.sweep(1_100, |_, _| true);
+        cache.sweep(1_100, None);
         assert!(!cache.is_to_be_swept(1_219));
         assert!(cache.is_to_be_swept(1_220));
         assert!(!cache.is_to_be_swept(1_220));

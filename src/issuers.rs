@@ -200,6 +200,7 @@ impl fmt::Display for KeyIssuer {
 /// What the key set says about the key that verified a signature.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signer<'k> {
+    pub(crate) kid: &'k str,
     /// The key's own `issuer`.
     pub(crate) issuer: Option<&'k KeyIssuer>,
     /// The key's own `cloud_instance_name`.

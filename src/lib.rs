@@ -136,11 +136,13 @@ mod requirement;
 
 mod error;
 
+mod gate;
+
+mod checks;
+
 mod config_error;
 
 mod shown;
-
-mod flaw;
 
 mod algorithm;
 
@@ -148,11 +150,7 @@ mod facets;
 
 mod values;
 
-mod diagnosis;
-
 mod middleware;
-
-mod policy;
 
 mod token;
 

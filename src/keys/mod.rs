@@ -33,7 +33,7 @@ mod client;
 pub(crate) use self::client::ReqwestClient;
 pub(crate) use self::{
     chores::Chore,
-    fetch::{FetchError, FetchRules, Fetcher},
+    fetch::{FetchRules, Fetcher},
     set::PublishedKey,
     source::{KeyReport, KeySource, MissingKey, Snapshot},
     ticket::Ticket,

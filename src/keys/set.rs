@@ -39,10 +39,6 @@ pub(crate) struct PublishedKey {
 }
 
 impl PublishedKey {
-    pub(crate) fn kid(&self) -> &str {
-        &self.kid
-    }
-
     pub(crate) fn key(&self) -> &VerificationKey {
         &self.key
     }
@@ -115,6 +111,7 @@ impl KeySet {
 
     pub(crate) fn signer<'k>(&'k self, key: &'k PublishedKey) -> Signer<'k> {
         Signer {
+            kid: &key.kid,
             issuer: key.issuer.as_ref(),
             cloud: key.cloud.as_deref(),
             discovery_cloud: self.discovery_cloud.as_deref(),

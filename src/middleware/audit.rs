@@ -8,7 +8,7 @@ use std::sync::{
 use tracing::{Level, field};
 
 use crate::{
-    diagnosis::ASK_FOR_FACETS,
+    error::ASK_FOR_FACETS,
     error::Error,
     principal::{AgentPrincipal, AgentStatus, AuditFields},
 };

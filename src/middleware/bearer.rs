@@ -2,49 +2,49 @@
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
-use crate::error::ErrorKind;
+use crate::error::{AuthorizationFault, CredentialsFault, Presented};
 
-/// What the `Authorization` headers of a request come to.
+/// What the `Authorization` headers of a request hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Credentials<'h> {
     Bearer(&'h str),
-    /// Nothing that this crate would look at.
-    None,
-    /// `DPoP` or `PoP`: a token of a scheme that is not accepted, and no anonymous caller.
-    ProofOfPossession,
+    /// No credentials that this crate reads.
+    None(Presented),
 }
 
-impl<'h> Credentials<'h> {
-    /// Refuses two headers, whatever is in them, and a `Bearer` header without exactly one token
-    /// of the characters of [RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
-    ///
-    /// The scheme is read in any letter case, and one or more spaces may follow it. Tokens in the
-    /// query or in a form are not looked for.
-    pub(super) fn of(headers: &'h HeaderMap) -> Result<Self, ErrorKind> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let value = match (values.next(), values.next()) {
-            (None, _) => return Ok(Self::None),
-            (Some(value), None) => value.as_bytes(),
-            (Some(_), Some(_)) => return Err(ErrorKind::MultipleCredentials),
+/// Check 1: one `Authorization` header with one bearer token, or none.
+///
+/// Refuses two headers, whatever is in them; a `Bearer` header without exactly one token of the
+/// characters of [RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1); and a
+/// proof of possession, which is no anonymous request either.
+///
+/// The scheme is read in any letter case, and one or more spaces may follow it. Tokens in the query
+/// or in a form are not looked for.
+pub(super) fn check_credentials(headers: &HeaderMap) -> Result<Credentials<'_>, CredentialsFault> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Ok(Credentials::None(Presented::Nothing)),
+        (Some(value), None) => value.as_bytes(),
+        (Some(_), Some(_)) => return Err(CredentialsFault::Several(2 + values.count())),
+    };
+    let end = value
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t'))
+        .unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(end);
+    if scheme.eq_ignore_ascii_case(b"Bearer") {
+        return match token(rest) {
+            Some(token) => Ok(Credentials::Bearer(token)),
+            None => Err(CredentialsFault::Malformed(not_one_token(rest))),
         };
-        let end = value
-            .iter()
-            .position(|byte| matches!(byte, b' ' | b'\t'))
-            .unwrap_or(value.len());
-        let (scheme, rest) = value.split_at(end);
-        // An empty value names no scheme, like no header at all.
-        if !value.is_empty() && !is_scheme(scheme) {
-            return Err(ErrorKind::MalformedAuthorization);
-        }
-        if scheme.eq_ignore_ascii_case(b"Bearer") {
-            token(rest)
-                .map(Self::Bearer)
-                .ok_or(ErrorKind::MalformedAuthorization)
-        } else if scheme.eq_ignore_ascii_case(b"DPoP") || scheme.eq_ignore_ascii_case(b"PoP") {
-            Ok(Self::ProofOfPossession)
-        } else {
-            Ok(Self::None)
-        }
+    }
+    // An empty value names no scheme, like no header at all.
+    if !value.is_empty() && !is_scheme(scheme) {
+        return Err(CredentialsFault::Malformed(no_scheme(value)));
+    }
+    match other_than_bearer(scheme) {
+        presented @ Presented::ProofOfPossession(_) => Err(CredentialsFault::Missing(presented)),
+        presented => Ok(Credentials::None(presented)),
     }
 }
 
@@ -57,6 +57,27 @@ fn is_scheme(scheme: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
+fn other_than_bearer(scheme: &[u8]) -> Presented {
+    let known = |names: &[&'static str]| {
+        let mut names = names.iter();
+        names
+            .find(|name| scheme.eq_ignore_ascii_case(name.as_bytes()))
+            .copied()
+    };
+    if scheme.is_empty() {
+        Presented::Empty
+    } else if let Some(name) = known(&["DPoP", "PoP"]) {
+        Presented::ProofOfPossession(name)
+    } else if let Some(name) = known(&["Basic", "Digest", "Negotiate", "NTLM", "SharedKey"]) {
+        Presented::Scheme(name)
+    } else if scheme.starts_with(b"eyJ") && scheme.iter().filter(|byte| **byte == b'.').count() >= 2
+    {
+        Presented::TokenWithoutScheme
+    } else {
+        Presented::OtherScheme
+    }
+}
+
 /// One token after one or more spaces, and nothing else.
 fn token(rest: &[u8]) -> Option<&str> {
     let start = rest.iter().position(|byte| *byte != b' ')?;
@@ -65,6 +86,38 @@ fn token(rest: &[u8]) -> Option<&str> {
         .bytes()
         .fold(true, |fits, byte| fits & is_token_character(byte))
         .then_some(token)
+}
+
+#[cold]
+fn no_scheme(value: &[u8]) -> AuthorizationFault {
+    if matches!(value.first(), Some(b' ' | b'\t')) {
+        AuthorizationFault::LeadingSpace
+    } else if value.contains(&b'\t') {
+        AuthorizationFault::Tab
+    } else {
+        AuthorizationFault::Scheme
+    }
+}
+
+/// What follows the word `Bearer` instead of one token.
+#[cold]
+fn not_one_token(rest: &[u8]) -> AuthorizationFault {
+    if rest.contains(&b'\t') {
+        return AuthorizationFault::Tab;
+    }
+    let mut words = rest
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
+    match (words.next(), words.next()) {
+        (None, _) => AuthorizationFault::NoToken,
+        (Some(word), Some(_)) if word.eq_ignore_ascii_case(b"Bearer") => {
+            AuthorizationFault::BearerTwice
+        }
+        (Some(_), Some(_)) => AuthorizationFault::SeveralWords,
+        (Some([b'"' | b'\'', ..]), None) => AuthorizationFault::Quoted,
+        (Some(_), None) if rest.last() == Some(&b' ') => AuthorizationFault::SeveralWords,
+        (Some(_), None) => AuthorizationFault::Character,
+    }
 }
 
 /// `=` is padding, and RFC 6750 has it only at the end; elsewhere it makes a malformed token, which
@@ -99,11 +152,9 @@ mod tests {
     #[track_caller]
     fn refused(value: &[u8]) {
         let headers = headers(&[value]);
-        assert_eq!(
-            Credentials::of(&headers),
-            Err(ErrorKind::MalformedAuthorization),
-            "{value:?}"
-        );
+        let refused = check_credentials(&headers);
+        let is_malformed = matches!(refused, Err(CredentialsFault::Malformed(_)));
+        assert!(is_malformed, "{value:?}: {refused:?}");
     }
 
     #[test]
@@ -115,7 +166,7 @@ mod tests {
         ] {
             let headers = headers(&[value.as_bytes()]);
             assert_eq!(
-                Credentials::of(&headers),
+                check_credentials(&headers),
                 Ok(Credentials::Bearer("a.b-c_d~e+f/g="))
             );
         }
@@ -131,29 +182,39 @@ mod tests {
 
     #[test]
     fn nothing_and_other_schemes_are_no_token() {
-        assert_eq!(Credentials::of(&HeaderMap::new()), Ok(Credentials::None));
-        for value in [
-            &b"Basic abc"[..],
-            b"Basic",
-            b"",
-            b"BearerX abc",
-            b"X-Bearer abc",
+        assert_eq!(
+            check_credentials(&HeaderMap::new()),
+            Ok(Credentials::None(Presented::Nothing))
+        );
+        for (value, presented) in [
+            (&b"Basic abc"[..], Presented::Scheme("Basic")),
+            (b"basic", Presented::Scheme("Basic")),
+            (b"", Presented::Empty),
+            (b"BearerX abc", Presented::OtherScheme),
+            (b"X-Bearer abc", Presented::OtherScheme),
+            (b"eyJ0.eyJ0.AQ", Presented::TokenWithoutScheme),
         ] {
             assert_eq!(
-                Credentials::of(&headers(&[value])),
-                Ok(Credentials::None),
+                check_credentials(&headers(&[value])),
+                Ok(Credentials::None(presented)),
                 "{value:?}"
             );
         }
     }
 
     #[test]
-    fn proofs_of_possession_are_told_apart() {
-        for value in ["DPoP abc", "dpop abc", "PoP abc", "POP"] {
+    fn a_proof_of_possession_is_refused() {
+        for (value, scheme) in [
+            ("DPoP abc", "DPoP"),
+            ("dpop abc", "DPoP"),
+            ("PoP abc", "PoP"),
+            ("POP", "PoP"),
+        ] {
             let headers = headers(&[value.as_bytes()]);
+            let presented = Presented::ProofOfPossession(scheme);
             assert_eq!(
-                Credentials::of(&headers),
-                Ok(Credentials::ProofOfPossession),
+                check_credentials(&headers),
+                Err(CredentialsFault::Missing(presented)),
                 "{value}"
             );
         }
@@ -168,8 +229,8 @@ mod tests {
             [b"", b""],
         ] {
             assert_eq!(
-                Credentials::of(&headers(&values)),
-                Err(ErrorKind::MultipleCredentials)
+                check_credentials(&headers(&values)),
+                Err(CredentialsFault::Several(2))
             );
         }
     }

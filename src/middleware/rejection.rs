@@ -11,7 +11,6 @@ use http::{
 use super::audit::Audit;
 use crate::{
     config_error::ConfigError,
-    diagnosis::denied,
     error::{Error, ErrorKind},
     metrics,
     principal::AgentPrincipal,
@@ -101,7 +100,7 @@ impl<B> Responder<B> {
         let Some(challenge) = self.challenge.denial(denial.demand()) else {
             return;
         };
-        let error = denied(denial);
+        let error = Error::from(denial);
         self.audit.refused(&error, caller);
         // Without a token nothing was admitted that could be denied; it was counted as anonymous.
         if error.kind() == ErrorKind::Denied {

@@ -5,18 +5,22 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{Extensions, Request, Response, header::AUTHORIZATION};
 use tower::Service;
 
-use super::{RefusalBody, ResponseFuture, bearer::Credentials, rejection::Responder};
+use super::{
+    RefusalBody, ResponseFuture,
+    bearer::{Credentials, check_credentials},
+    rejection::Responder,
+};
 use crate::{
-    diagnosis::refused_credentials,
-    error::{Error, ErrorKind},
+    error::{CredentialsFault, Error, Refusal},
+    gate::Decision,
     keys::Ticket,
     metrics,
     principal::AgentPrincipal,
     requirement::Denial,
-    validator::{Decision, Validator},
+    validator::Validator,
 };
 
 /// The [`Service`] of an [`EntraAuthLayer`](crate::EntraAuthLayer).
@@ -39,10 +43,10 @@ enum Verdict {
 }
 
 impl Verdict {
-    /// Check 1 is made here, and so its refusals are counted here.
-    fn without_a_token(kind: ErrorKind, headers: &HeaderMap) -> Self {
-        metrics::refused(kind.as_str());
-        Self::Refuse(refused_credentials(kind, headers))
+    /// Check 1 is made by the service, so its refusals are counted there.
+    fn without_a_token(fault: CredentialsFault) -> Self {
+        metrics::refused(fault.kind().as_str());
+        Self::Refuse(Refusal::Credentials(fault).into())
     }
 }
 
@@ -62,16 +66,16 @@ impl<S, B> EntraAuth<S, B> {
     }
 
     fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
-        let token = match Credentials::of(request.headers()) {
+        let token = match check_credentials(request.headers()) {
             Ok(Credentials::Bearer(token)) => token,
-            Ok(Credentials::None) if self.is_optional => {
+            Ok(Credentials::None(_)) if self.is_optional => {
                 metrics::anonymous();
                 return Verdict::Admit(None);
             }
-            Ok(Credentials::None | Credentials::ProofOfPossession) => {
-                return Verdict::without_a_token(ErrorKind::MissingToken, request.headers());
+            Ok(Credentials::None(presented)) => {
+                return Verdict::without_a_token(CredentialsFault::Missing(presented));
             }
-            Err(kind) => return Verdict::without_a_token(kind, request.headers()),
+            Err(fault) => return Verdict::without_a_token(fault),
         };
         match self.validator.decide(token) {
             Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),

@@ -5,7 +5,6 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration, time::SystemTime};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    diagnosis::hint_about_form,
     facets::{Facet, Facets, IdentityRelationships},
     findings::{Dates, Findings},
     ids::{AppId, ObjectId, TenantId},
@@ -136,21 +135,6 @@ impl AgentPrincipal {
             dates,
             malformed: claims.malformed.iter().map(|wrong| wrong.name).collect(),
         });
-        if !claims.malformed.is_empty() {
-            // Whoever gets tokens with such claims decides how often, so the audit log has their names
-            // alone.
-            let found = || {
-                let found: Vec<_> = claims.malformed.iter().map(ToString::to_string).collect();
-                found.join("; ")
-            };
-            tracing::debug!(
-                target: "tower_entra",
-                claims = ?inner.malformed,
-                found = found(),
-                hint = hint_about_form(&claims.malformed),
-                "claims that are not in their form count as absent",
-            );
-        }
         Self { inner }
     }
 

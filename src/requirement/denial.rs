@@ -9,7 +9,11 @@ use super::{
     DenialReason, is_scope_token,
     rule::{Mend, Rule, StepUp},
 };
-use crate::{error::ErrorKind, ids::TenantId, principal::AgentPrincipal};
+use crate::{
+    error::{DeniedText, Error, ErrorKind, Refusal},
+    ids::TenantId,
+    principal::AgentPrincipal,
+};
 
 /// A refusal by the application's own policy: the caller is known, and may not do this.
 ///
@@ -230,6 +234,23 @@ impl Denial {
 
     pub(crate) fn demand(&self) -> &Demand {
         &self.demand
+    }
+}
+
+/// What an outer layer finds in the extensions of the response.
+impl From<&Denial> for Error {
+    fn from(denial: &Denial) -> Self {
+        let kind = denial.error_kind();
+        let text = denial.to_string();
+        if text == kind.description() {
+            return kind.into();
+        }
+        let denied = DeniedText {
+            kind,
+            text: text.into(),
+            hint: denial.hint(),
+        };
+        Refusal::Denied(denied.into()).into()
     }
 }
 

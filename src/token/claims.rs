@@ -12,8 +12,8 @@ use super::{
     number::Number,
 };
 use crate::{
+    error::{Flaw, Refusal, WrongType},
     facets::{Facet, FacetSet, Facets, IdentityRelationships},
-    flaw::{Flaw, WrongType},
     ids::{AppId, ObjectId},
 };
 
@@ -30,17 +30,36 @@ impl<T> Deref for Verified<T> {
 }
 
 impl VerifiedToken {
-    pub(crate) fn claims(&self) -> Result<Verified<Claims<'_>>, Flaw> {
-        Claims::parse(self.payload()).map(Verified)
+    /// Check 6: no member twice, right types.
+    pub(crate) fn check_claims(&self) -> Result<Verified<Claims<'_>>, Refusal> {
+        check_claims(self.payload())
+            .map(Verified)
+            .map_err(malformed)
     }
 }
 
 impl UnverifiedToken<'_> {
-    /// The claims as somebody wrote them: good for deciding whether a fetch is worth it, and for
+    /// The claims as the sender wrote them: good for deciding whether a fetch is worth it, and for
     /// nothing else.
-    pub(crate) fn unverified_claims(&self) -> Result<Claims<'_>, Flaw> {
-        Claims::parse(self.payload())
+    pub(crate) fn unverified_claims(&self) -> Option<Claims<'_>> {
+        check_claims(self.segments.payload()).ok()
     }
+}
+
+/// Check 6: no member twice, right types.
+///
+/// `exp`, `scp` or `oid` of another type than the claim's own is refused and never converted: the
+/// next reader of the same token may convert it to something else.
+pub(super) fn check_claims(json: &[u8]) -> Result<Claims<'_>, Flaw> {
+    let text = std::str::from_utf8(json).map_err(|_| Flaw::NotUtf8)?;
+    let mut members = Members::default();
+    read_object(text, &mut members)?;
+    Claims::of(text, members).map_err(Flaw::WrongType)
+}
+
+#[cold]
+fn malformed(flaw: Flaw) -> Refusal {
+    Refusal::Claims(flaw.into())
 }
 
 /// The claims of a token, each in the only type it may have.
@@ -89,14 +108,7 @@ pub(crate) struct Claims<'j> {
 }
 
 impl<'j> Claims<'j> {
-    pub(super) fn parse(json: &'j [u8]) -> Result<Self, Flaw> {
-        let text = std::str::from_utf8(json).map_err(|_| Flaw::NotUtf8)?;
-        let mut raw = Members::default();
-        read_object(text, &mut raw)?;
-        Self::from_members(text, raw).map_err(Flaw::WrongType)
-    }
-
-    fn from_members(text: &'j str, raw: Members<'j>) -> Result<Self, WrongType> {
+    fn of(text: &'j str, raw: Members<'j>) -> Result<Self, WrongType> {
         let mut informing = Informing::default();
         let has_id_token_mark =
             raw.nonce.is_some() || raw.at_hash.is_some() || raw.c_hash.is_some();
@@ -194,7 +206,7 @@ fn string<'j>(
     match value {
         None => Ok(None),
         Some(Value::Text(text)) => Ok(Some(text)),
-        Some(other) => Err(wrong(name, other.kind().as_str(), "a string")),
+        Some(other) => Err(wrong(name, other.json_type().as_str(), "a string")),
     }
 }
 
@@ -202,7 +214,7 @@ fn number(name: &'static str, value: Option<&Value<'_>>) -> Result<Option<Number
     match value {
         None => Ok(None),
         Some(Value::Number(number)) => Ok(Some(*number)),
-        Some(other) => Err(wrong(name, other.kind().as_str(), "a number")),
+        Some(other) => Err(wrong(name, other.json_type().as_str(), "a number")),
     }
 }
 
@@ -211,7 +223,7 @@ fn integer(name: &'static str, value: Option<Value<'_>>) -> Result<Option<i64>, 
         None => Ok(None),
         Some(Value::Number(Number::Integer(number))) => Ok(Some(number)),
         Some(Value::Number(_)) => Err(wrong(name, "a fraction", "an integer")),
-        Some(other) => Err(wrong(name, other.kind().as_str(), "an integer")),
+        Some(other) => Err(wrong(name, other.json_type().as_str(), "an integer")),
     }
 }
 
@@ -223,7 +235,7 @@ fn guid<T: FromStr>(name: &'static str, value: Option<Value<'_>>) -> Result<Opti
             Ok(guid) => Ok(Some(guid)),
             Err(_) => Err(wrong(name, "a string that is no GUID", EXPECTED)),
         },
-        Some(other) => Err(wrong(name, other.kind().as_str(), EXPECTED)),
+        Some(other) => Err(wrong(name, other.json_type().as_str(), EXPECTED)),
     }
 }
 
@@ -250,7 +262,7 @@ fn strings_or_one<'j>(
         None => Ok(Vec::new()),
         Some(Value::Text(audience)) => Ok(vec![audience]),
         Some(Value::List(items)) => strings(name, items, EXPECTED),
-        Some(other) => Err(wrong(name, other.kind().as_str(), EXPECTED)),
+        Some(other) => Err(wrong(name, other.json_type().as_str(), EXPECTED)),
     }
 }
 
@@ -263,7 +275,7 @@ fn roles<'j>(name: &'static str, value: Option<Value<'j>>) -> Result<Vec<Cow<'j,
             roles.retain(|role| role.chars().any(|char| !char.is_whitespace()));
             Ok(roles)
         }
-        Some(other) => Err(wrong(name, other.kind().as_str(), EXPECTED)),
+        Some(other) => Err(wrong(name, other.json_type().as_str(), EXPECTED)),
     }
 }
 
@@ -271,7 +283,7 @@ fn confirmation(name: &'static str, value: Option<&Value<'_>>) -> Result<bool, W
     match value {
         None => Ok(false),
         Some(Value::Object(_)) => Ok(true),
-        Some(other) => Err(wrong(name, other.kind().as_str(), "an object")),
+        Some(other) => Err(wrong(name, other.json_type().as_str(), "an object")),
     }
 }
 
@@ -281,7 +293,7 @@ fn names_groups(name: &'static str, value: Option<Value<'_>>) -> Result<bool, Wr
     match value {
         None => Ok(false),
         Some(Value::Object(names)) => Ok(names.iter().any(|name| name == "groups")),
-        Some(other) => Err(wrong(name, other.kind().as_str(), "an object")),
+        Some(other) => Err(wrong(name, other.json_type().as_str(), "an object")),
     }
 }
 
@@ -293,7 +305,7 @@ fn truth(name: &'static str, value: Option<Value<'_>>) -> Result<bool, WrongType
         Some(Value::Text(text)) => text
             .parse()
             .map_err(|_| wrong(name, "a string of something else", EXPECTED)),
-        Some(other) => Err(wrong(name, other.kind().as_str(), EXPECTED)),
+        Some(other) => Err(wrong(name, other.json_type().as_str(), EXPECTED)),
     }
 }
 
@@ -319,7 +331,7 @@ fn set(name: &'static str, value: Option<Value<'_>>) -> Result<Option<FacetSet>,
     let found = match &value {
         Value::Text(_) => "a string of something else",
         Value::List(_) => "a list of something else",
-        other => other.kind().as_str(),
+        other => other.json_type().as_str(),
     };
     const EXPECTED: &str = "integers with spaces between them in a string";
     set.map(Some).ok_or_else(|| wrong(name, found, EXPECTED))
@@ -346,7 +358,7 @@ mod tests {
 
     #[track_caller]
     fn parse(json: &str) -> Claims<'_> {
-        Claims::parse(json.as_bytes()).expect(json)
+        check_claims(json.as_bytes()).expect(json)
     }
 
     fn names(claims: &Claims<'_>) -> Vec<&'static str> {
@@ -355,7 +367,7 @@ mod tests {
 
     #[track_caller]
     fn refused(json: &str) {
-        assert!(Claims::parse(json.as_bytes()).is_err(), "{json}");
+        assert!(check_claims(json.as_bytes()).is_err(), "{json}");
     }
 
     const GUID: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
@@ -373,8 +385,8 @@ mod tests {
         ] {
             refused(json);
         }
-        assert!(Claims::parse(b"{\"x\":\"\xff\"}").is_err());
-        assert!(Claims::parse(b"\xef\xbb\xbf{}").is_err());
+        assert!(check_claims(b"{\"x\":\"\xff\"}").is_err());
+        assert!(check_claims(b"\xef\xbb\xbf{}").is_err());
     }
 
     #[test]

@@ -3,17 +3,16 @@
 use super::json::{Slots, Value, read_object};
 use crate::{
     algorithm::SignatureAlgorithm,
-    diagnosis::{
-        KeyIdFault, algorithm_not_allowed, invalid_key_id, malformed_header, unsupported_header,
-        unsupported_type,
+    error::{
+        AllowedAlgorithms, Flaw, FoundAlgorithm, HeaderFault, KeyIdFault, Refusal, ShownOrType,
     },
-    error::Error,
-    flaw::Flaw,
+    shown::Shown,
 };
 
-/// What a header says, as far as it is listened to.
+/// The header parameters that are used.
 ///
-/// Key material and URLs (`jwk`, `jku`, `x5c`, `x5u`, `x5t`) are not listened to.
+/// Key material and URLs (`jwk`, `jku`, `x5c`, `x5u`, `x5t`) are not: a token that brings its own key
+/// could be signed by anyone.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(super) algorithm: SignatureAlgorithm,
@@ -21,43 +20,78 @@ pub(crate) struct Header {
     pub(super) has_nonce: bool,
 }
 
-impl Header {
-    pub(crate) fn parse(json: &[u8], allowed: &[SignatureAlgorithm]) -> Result<Self, Error> {
-        let text = std::str::from_utf8(json).map_err(|_| malformed_header(Flaw::NotUtf8))?;
-        let mut members = Members::default();
-        read_object(text, &mut members).map_err(malformed_header)?;
-        let algorithm = match &members.alg {
-            Some(Value::Text(name)) => allowed.iter().find(|algorithm| algorithm.as_str() == name),
-            _ => None,
-        };
-        let algorithm = *algorithm.ok_or_else(|| algorithm_not_allowed(members.alg, allowed))?;
-        let kid = match members.kid {
-            Some(Value::Text(kid)) if !kid.is_empty() && kid.len() <= MAX_KID => kid.into(),
-            Some(Value::Text(kid)) => return Err(invalid_key_id(KeyIdFault::Length(kid.len()))),
-            Some(other) => return Err(invalid_key_id(KeyIdFault::Not(other.kind()))),
-            None => return Err(invalid_key_id(KeyIdFault::Absent)),
-        };
-        match members.typ {
-            None => {}
-            Some(Value::Text(typ)) if is_access_token_type(&typ) => {}
-            Some(typ) => return Err(unsupported_type(&typ)),
-        }
-        let unsupported = [
-            ("crit", members.crit.is_some()),
-            ("b64", members.b64.is_some()),
-            ("zip", members.zip.is_some()),
-            ("enc", members.enc.is_some()),
-            ("cty", members.cty.is_some_and(|cty| is_nested_token(&cty))),
-        ];
-        if let Some((name, _)) = unsupported.into_iter().find(|(_, is_there)| *is_there) {
-            return Err(unsupported_header(name));
-        }
-        Ok(Self {
-            algorithm,
-            kid,
-            has_nonce: members.nonce.is_some(),
-        })
+/// Check 3: an allowed algorithm, a `kid`, the type of an access token, nothing critical.
+pub(super) fn check_header(json: &[u8], allowed: &[SignatureAlgorithm]) -> Result<Header, Refusal> {
+    let text = std::str::from_utf8(json).map_err(|_| malformed(Flaw::NotUtf8))?;
+    let mut members = Members::default();
+    read_object(text, &mut members).map_err(malformed)?;
+    let algorithm = match &members.alg {
+        Some(Value::Text(name)) => allowed.iter().find(|algorithm| algorithm.as_str() == name),
+        _ => None,
+    };
+    let algorithm = *algorithm.ok_or_else(|| algorithm_not_allowed(members.alg, allowed))?;
+    let kid = match members.kid {
+        Some(Value::Text(kid)) if !kid.is_empty() && kid.len() <= MAX_KID => kid.into(),
+        kid => return Err(invalid_key_id(kid)),
+    };
+    match members.typ {
+        None => {}
+        Some(Value::Text(typ)) if is_access_token_type(&typ) => {}
+        Some(typ) => return Err(unsupported_type(&typ)),
     }
+    let unsupported = [
+        ("crit", members.crit.is_some()),
+        ("b64", members.b64.is_some()),
+        ("zip", members.zip.is_some()),
+        ("enc", members.enc.is_some()),
+        ("cty", members.cty.is_some_and(|cty| is_nested_token(&cty))),
+    ];
+    if let Some((name, _)) = unsupported.into_iter().find(|(_, is_there)| *is_there) {
+        return Err(Refusal::Header(HeaderFault::Parameter(name)));
+    }
+    Ok(Header {
+        algorithm,
+        kid,
+        has_nonce: members.nonce.is_some(),
+    })
+}
+
+#[cold]
+fn malformed(flaw: Flaw) -> Refusal {
+    Refusal::Header(HeaderFault::Malformed(flaw.into()))
+}
+
+/// Allocates nothing for an algorithm with a registered name.
+#[cold]
+fn algorithm_not_allowed(alg: Option<Value<'_>>, allowed: &[SignatureAlgorithm]) -> Refusal {
+    let found = match alg {
+        None => FoundAlgorithm::Absent,
+        Some(Value::Text(name)) => FoundAlgorithm::of(&name),
+        Some(other) => FoundAlgorithm::Other(ShownOrType::Type(other.json_type()).into()),
+    };
+    Refusal::Header(HeaderFault::Algorithm {
+        found,
+        allowed: AllowedAlgorithms::of(allowed),
+    })
+}
+
+#[cold]
+fn invalid_key_id(kid: Option<Value<'_>>) -> Refusal {
+    Refusal::Header(HeaderFault::KeyId(match kid {
+        None => KeyIdFault::Absent,
+        Some(Value::Text(kid)) if kid.is_empty() => KeyIdFault::Empty,
+        Some(Value::Text(kid)) => KeyIdFault::TooLong(kid.len()),
+        Some(other) => KeyIdFault::Not(other.json_type()),
+    }))
+}
+
+#[cold]
+fn unsupported_type(typ: &Value<'_>) -> Refusal {
+    let found = match typ {
+        Value::Text(typ) => ShownOrType::Shown(Shown::of(typ)),
+        other => ShownOrType::Type(other.json_type()),
+    };
+    Refusal::Header(HeaderFault::TokenType(found.into()))
 }
 
 /// Entra sends `JWT`; RFC 9068 asks for `at+jwt`; media types compare without regard to case.
@@ -124,7 +158,7 @@ mod tests {
 
     #[track_caller]
     fn refusal(json: &str) -> Option<ErrorKind> {
-        let read = Header::parse(json.as_bytes(), &[SignatureAlgorithm::Rs256]);
+        let read = check_header(json.as_bytes(), &[SignatureAlgorithm::Rs256]);
         read.err().map(|error| error.kind())
     }
 
@@ -155,7 +189,7 @@ mod tests {
         ] {
             assert_eq!(refusal(json), Some(ErrorKind::MalformedHeader), "{json}");
         }
-        let not_utf8 = Header::parse(b"{\"\xff\":1}", &[SignatureAlgorithm::Rs256]);
+        let not_utf8 = check_header(b"{\"\xff\":1}", &[SignatureAlgorithm::Rs256]);
         let kind = not_utf8.err().map(|error| error.kind());
         assert_eq!(kind, Some(ErrorKind::MalformedHeader));
         let deep = with(&format!(

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 pub(crate) use super::scan::MalformedJson;
 use super::{number::Number, scan::Scanner};
 use crate::{
-    flaw::{Flaw, JsonType},
+    error::{Flaw, JsonType},
     shown::Shown,
 };
 
@@ -28,7 +28,7 @@ pub(crate) enum Value<'j> {
 }
 
 impl Value<'_> {
-    pub(crate) fn kind(&self) -> JsonType {
+    pub(crate) fn json_type(&self) -> JsonType {
         match self {
             Self::Null => JsonType::Null,
             Self::Bool(_) => JsonType::Boolean,

@@ -1,7 +1,7 @@
 //! The proof: from the characters of a token to claims that a key has vouched for.
 //!
 //! Nothing in here does I/O, waits, or reads a clock. A token is an [`UnverifiedToken`] until
-//! [`VerificationKey::verify`] has turned it into a [`VerifiedToken`], which nothing else can
+//! [`VerificationKey::check_signature`] has turned it into a [`VerifiedToken`], which nothing else can
 //! build; claims parsed from one are [`Verified`].
 
 mod compact;
@@ -27,7 +27,7 @@ pub(crate) use self::{
     claims::{Claims, Verified},
     compact::{TokenRules, UnverifiedToken},
     header::MAX_KID,
-    json::{Value, is_json_object},
+    json::is_json_object,
     number::Number,
-    signature::{BadSignature, VerificationKey, VerifiedToken},
+    signature::{VerificationKey, VerifiedToken},
 };

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
 };
 
 use super::{UnverifiedToken, compact::part};
-use crate::{algorithm::SignatureAlgorithm, error::ErrorKind};
+use crate::algorithm::SignatureAlgorithm;
 
 /// A public key that verifies with one algorithm, decided when it was read.
 pub(crate) struct VerificationKey {
@@ -45,44 +45,28 @@ impl VerificationKey {
         self.algorithm
     }
 
-    /// Verifies the token's signature over its header and payload as they were sent.
-    pub(crate) fn verify<'t>(
+    /// Check 5: the key and its algorithm verify the signature over header and payload as they were
+    /// sent. Otherwise returns the token.
+    ///
+    /// The key decides the algorithm, not the header: a public RSA key must never serve as a shared
+    /// secret. [RFC 8725, section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1).
+    pub(crate) fn check_signature<'t>(
         &self,
         token: UnverifiedToken<'t>,
-    ) -> Result<VerifiedToken, BadSignature<'t>> {
+    ) -> Result<VerifiedToken, UnverifiedToken<'t>> {
+        let segments = &token.segments;
         let is_right_algorithm = token.header.algorithm == self.algorithm;
         let verify = || {
             self.key
-                .verify_sig(token.signing_input.as_bytes(), token.signature())
+                .verify_sig(segments.signing_input.as_bytes(), segments.signature())
         };
         if is_right_algorithm && verify().is_ok() {
             Ok(VerifiedToken {
-                payload: token.payload,
-                decoded: token.decoded,
+                payload: token.segments.payload,
+                decoded: token.segments.decoded,
             })
         } else {
-            Err(BadSignature(token))
-        }
-    }
-}
-
-impl UnverifiedToken<'_> {
-    /// The algorithm that the token says it was signed with, one of the allow-list.
-    pub(crate) fn algorithm(&self) -> SignatureAlgorithm {
-        self.header.algorithm
-    }
-}
-
-/// A token that its key does not vouch for, handed back.
-#[derive(Debug)]
-pub(crate) struct BadSignature<'t>(pub(crate) UnverifiedToken<'t>);
-
-impl BadSignature<'_> {
-    pub(crate) fn kind(&self) -> ErrorKind {
-        if self.0.is_for_graph() {
-            ErrorKind::GraphToken
-        } else {
-            ErrorKind::InvalidSignature
+            Err(token)
         }
     }
 }
@@ -96,7 +80,7 @@ impl fmt::Debug for VerificationKey {
 }
 
 /// The payload of a token whose signature has been verified. Only
-/// [`VerificationKey::verify`] makes one.
+/// [`VerificationKey::check_signature`] makes one.
 pub(crate) struct VerifiedToken {
     payload: Range<usize>,
     decoded: Vec<u8>,

@@ -299,7 +299,7 @@ fn what_is_wrong_with_the_headers_is_told() {
     for (authorization, reason, hint) in [
         (&[][..], "there is no Authorization header", "Bearer"),
         (&["Basic YTpi"], "header is Basic", "scheme Bearer"),
-        (&["YTpi YTpi"], "header is another", "scheme Bearer"),
+        (&["YTpi YTpi"], "is not Bearer", "scheme Bearer"),
         (&["DPoP abc"], "header is DPoP", "plain bearer token"),
         (&["pop abc"], "header is PoP", "plain bearer token"),
         (
@@ -307,15 +307,15 @@ fn what_is_wrong_with_the_headers_is_told() {
             "there are 3",
             "one Authorization header",
         ),
-        (&["Bearer"], "nothing follows", "the token alone"),
+        (&["Bearer"], "nothing follows", "one token"),
         (
             &["Bearer,a"],
-            "something else than the word Bearer",
+            "does not begin with the word Bearer",
             "the word Bearer",
         ),
         (
             &["\"Bearer\" a"],
-            "something else than the word Bearer",
+            "does not begin with the word Bearer",
             "the word Bearer",
         ),
         (
@@ -323,27 +323,27 @@ fn what_is_wrong_with_the_headers_is_told() {
             "a token without the word Bearer",
             "word Bearer and a space",
         ),
-        (&[" Bearer a"], "white space", "the token alone"),
-        (&["Bearer\ta"], "a tab", "the token alone"),
+        (&[" Bearer a"], "white space", "one token"),
+        (&["Bearer\ta"], "a tab", "one token"),
         (
             &["Bearer Bearer a"],
-            "stands there twice",
-            "the token alone",
+            "appears twice",
+            "one token",
         ),
-        (&["Bearer a b"], "more than one token", "the token alone"),
-        (&["Bearer a "], "more than one token", "the token alone"),
+        (&["Bearer a b"], "more than one token", "one token"),
+        (&["Bearer a "], "more than one token", "one token"),
         (&["Bearer \"a\""], "in quotes", "without quotes"),
         (
             &["Bearer {}"],
             "a character that no token has",
-            "the token alone",
+            "one token",
         ),
         (&["Bearer null"], "the word null", "variable"),
         (&["Bearer undefined"], "the word undefined", "variable"),
         (
             &[&format!("Bearer {token},")],
             "a character",
-            "the token alone",
+            "one token",
         ),
     ] {
         let event = event(&layer(), request(authorization));

@@ -119,7 +119,7 @@ fn a_header_is_explained_member_by_member() {
         (
             user().header_text(r#"{"alg":"RS256","kid":"k","kid":"k"}"#),
             ErrorKind::MalformedHeader,
-            "the member \"kid\" stands there twice",
+            "the member \"kid\" appears twice",
             "Entra",
         ),
         (
@@ -285,7 +285,7 @@ fn an_unknown_key_of_another_cloud_is_told_by_the_issuer_that_the_token_claims()
             &error,
             ErrorKind::UnknownKey,
             &["kid \"theirs\"", &claims],
-            &["Nobody has vouched for this token: ", hint],
+            &["No key vouches for this token: ", hint],
         );
         assert!(!error.hint().contains("Authority::"), "{}", error.hint());
     }
@@ -320,7 +320,7 @@ fn an_unknown_key_of_a_token_that_would_be_refused_anyway_says_why() {
         (
             user().claim("ver", "3").claim("iss", "https://idp.example"),
             "unverified, the token claims to be from \"https://idp.example\"",
-            "not of the form",
+            "do not have the form",
         ),
         (
             user().audience("api://AzureADTokenExchange"),
@@ -332,7 +332,7 @@ fn an_unknown_key_of_a_token_that_would_be_refused_anyway_says_why() {
         explains(&error, ErrorKind::UnknownKey, &[reason], &[hint]);
         let hint = error.hint();
         assert!(
-            hint.starts_with("Nobody has vouched for this token: "),
+            hint.starts_with("No key vouches for this token: "),
             "{hint}"
         );
         assert!(!hint.contains("app_id"), "{hint}");
@@ -445,7 +445,7 @@ fn an_unknown_key_during_an_outage_says_what_the_outage_is() {
                 &format!("kid \"{unknown}\" names none of the known keys (1, "),
                 "failed: the answer was no discovery document",
             ],
-            &["known keys are admitted"],
+            &["known keys are still admitted"],
         );
     });
 }
@@ -468,17 +468,17 @@ fn malformed_claims_are_named_with_what_they_are() {
         ),
         (
             user().payload(r#"{"aud":"a","aud":"b"}"#),
-            "the member \"aud\" stands there twice",
+            "the member \"aud\" appears twice",
             "claims-mapping",
         ),
         (
             user().payload(r#"{"x":{"tid":1,"tid":2}}"#),
-            "the member \"tid\" stands there twice",
+            "the member \"tid\" appears twice",
             "claims-mapping",
         ),
         (
             user().claim("TID", GUID),
-            "the member \"TID\" differs from a claim that decides in letter case alone",
+            "the member \"TID\" differs from a claim that decides only in letter case",
             "claims-mapping",
         ),
         (
@@ -652,7 +652,7 @@ fn a_version_1_token_without_a_version_1_issuer_names_the_manifest() {
         &error_by(&validator, &unvouched),
         ErrorKind::UnknownKey,
         &["unverified, the token claims to be from"],
-        &["Nobody has vouched for this token: it claims version 1.0"],
+        &["No key vouches for this token: it claims version 1.0"],
     );
 }
 
@@ -914,7 +914,7 @@ fn an_exchange_token_is_called_a_leak_whatever_else_is_wrong_with_it() {
         explains(&refused(token), kind, &[], &["leaked credential"]);
     }
     let forged = refused(leaked().signed_by_stranger());
-    let hint = &["Nobody has vouched for this token", "if it is genuine"];
+    let hint = &["No key vouches for this token", "if it is genuine"];
     explains(&forged, ErrorKind::InvalidSignature, &["unverified"], hint);
 }
 
@@ -950,7 +950,7 @@ fn dates_are_told_in_seconds_beside_the_allowed_skew() {
         &[
             "clock",
             "NTP",
-            "only if that cannot be mended",
+            "only if that cannot be corrected",
             "clock_skew (at most 300 s)",
         ],
     );

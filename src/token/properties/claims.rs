@@ -4,14 +4,18 @@ use super::{Tree, is_so, lower_case};
 use crate::{
     facets::{Facet, Facets},
     principal::properties::expected_set,
-    token::{claims::Claims, members::DECIDING, number::Number},
+    token::{
+        claims::{Claims, check_claims},
+        members::DECIDING,
+        number::Number,
+    },
 };
 
 /// Claims are admitted exactly if none that decides is in the wrong type or another letter case, and
 /// each is read as it stands; one that only informs and is not in its form counts as absent and is
 /// named.
 pub(crate) fn claims(json: &[u8]) {
-    let read = Claims::parse(json);
+    let read = check_claims(json);
     if let Err(flaw) = &read {
         is_so(flaw, json);
     }

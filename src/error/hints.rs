@@ -1,7 +1,7 @@
-//! What to change, in fixed sentences. Nothing from a request, a token or a configuration stands in
-//! them, so they are safe wherever a text may stand, a challenge included.
+//! What to change: one fixed, imperative sentence each. They hold nothing of a request, a token or a
+//! configuration, so they are safe in every place, a challenge included.
 
-use crate::error::ErrorKind;
+use super::{ErrorKind, WrongType};
 
 macro_rules! hints {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -16,17 +16,17 @@ hints! {
     SEND_A_TOKEN = "Send the access token in the header Authorization, after the word Bearer and a \
         space.";
     OTHER_SCHEME = "Send an access token with the scheme Bearer: this API reads no other credentials.";
-    NO_WORD = "Put the word Bearer and a space before the token: it stands alone in the header \
-        Authorization.";
+    NO_WORD = "Put the word Bearer and a space before the token: the header Authorization has \
+        nothing but the token.";
     PROOF_OF_POSSESSION = "Ask for a plain bearer token: this API checks no proofs of possession, so \
         the client must not turn on DPoP or PoP for it.";
     ONE_HEADER = "Send one Authorization header: often the client sets one and a gateway or an HTTP \
         library adds another.";
-    ONE_TOKEN = "Send the word Bearer, one space, and the token alone, without quotes, commas or a \
-        second word.";
+    ONE_TOKEN = "Send the word Bearer, one space and one token, without quotes, commas or a second \
+        word.";
     TOO_LARGE = "Make the token smaller, for example by limiting its groups claim to groups assigned \
         to the application, or raise max_token_size.";
-    UNSET_VARIABLE = "Mend the client: it sent the text of a variable that held no token.";
+    UNSET_VARIABLE = "Correct the client: it sent the text of a variable that held no token.";
     NOT_A_JWT = "Send the access token as it came from the token endpoint: three parts of base64url \
         with dots between them, neither cut short nor encoded again, and no secret or API key.";
     ENCRYPTED = "Turn token encryption off in the API's registration (tokenEncryptionKeyId): this API \
@@ -34,60 +34,60 @@ hints! {
     BAD_HEADER = "Send the token as it came from the token endpoint: Entra writes no such header.";
     ALGORITHM = "Send a token of Entra, which signs with RS256; list another algorithm with algorithms \
         only if the configured authority is known to sign with it.";
-    FORGED = "Find out who sends this: it is forged, or not a token of Entra, which signs with RS256 and \
-        never with a shared secret or not at all.";
+    FORGED = "Find out who sends this: it is forged, or not a token of Entra, which always signs, and \
+        never with a shared secret.";
     KEY_ID = "Send a token of Entra, which names its signing key by kid in the header of every token.";
-    TOKEN_TYPE = "Send the access token: another kind of token stands in its place.";
+    TOKEN_TYPE = "Send the access token: this is another kind of token.";
     PROOF_AS_TOKEN = "Send a plain bearer access token: this is a proof of possession, which this API \
         does not check.";
     UNSUPPORTED = "Send a token of Entra, which uses none of crit, b64, zip, enc and nested tokens.";
     NO_KEYS_YET = "Check that this machine reaches the authority over HTTPS (DNS, proxy, firewall, \
-        certificate store) and that authority and tenant are right; nothing else needs to be done, keys \
-        are fetched again by themselves.";
-    KEYS_FAILING = "Check that this machine still reaches the authority: an unknown key could not be \
-        looked up, while tokens of known keys are admitted as before.";
-    KEYS_BUSY = "Try again: the key was not there within the wait; if this goes on, raise \
+        certificate store) and that authority and tenant are right; do \
+        nothing else, since keys are fetched again without a restart.";
+    KEYS_FAILING = "Check that this machine still reaches the authority: the unknown key could not be \
+        looked up; tokens of known keys are still admitted.";
+    KEYS_BUSY = "Try again: the key was not fetched within the wait; if this continues, raise \
         KeySettings::with_wait or with_max_waiters.";
     UNKNOWN_KEY = "Check that the token comes from the configured authority: other clouds and Entra \
         External ID (ciamlogin.com) have keys of their own, and an API with its own signing key or a \
         claims-mapping policy needs app_id (?appid=); otherwise the token is forged or its key withdrawn.";
     OWN_KEYS = "If the API has its own signing key or a claims-mapping policy, set app_id so that keys \
         are asked for with ?appid=; otherwise the token is forged or its key was withdrawn.";
-    CLAIMED_ISSUER = "Nobody has vouched for this token: it claims an issuer that this API does not \
-        accept, so let the client ask the configured authority, and find out who sends it if it goes on.";
-    CLAIMED_CLOUD = "Nobody has vouched for this token: it claims to be of another cloud, so let the \
+    CLAIMED_ISSUER = "No key vouches for this token: it claims an issuer that this API does not \
+        accept, so let the client ask the configured authority, and find out who sends it if it continues.";
+    CLAIMED_CLOUD = "No key vouches for this token: it claims to be of another cloud, so let the \
         client ask the configured authority, and check by the API's own registration, not by the token, \
         that the configured authority is right.";
-    CLAIMED_EXTERNAL_ID = "Nobody has vouched for this token: it claims to be of Entra External ID \
+    CLAIMED_EXTERNAL_ID = "No key vouches for this token: it claims to be of Entra External ID \
         (ciamlogin.com), so let the client ask the configured authority, and check by the API's own \
         registration, not by the token, that the configured authority is right.";
-    CLAIMED_WORKFORCE = "Nobody has vouched for this token: it claims not to be of Entra External ID, \
+    CLAIMED_WORKFORCE = "No key vouches for this token: it claims not to be of Entra External ID, \
         which this API serves, so let the client ask the tenant at ciamlogin.com.";
-    CLAIMED_B2C = "Nobody has vouched for this token: it claims to be of Azure AD B2C, which is not \
+    CLAIMED_B2C = "No key vouches for this token: it claims to be of Azure AD B2C, which is not \
         served, because its tokens name no tenant.";
-    CLAIMED_V1 = "Nobody has vouched for this token: it claims version 1.0, of which this API accepts \
-        none, so look whether api.requestedAccessTokenVersion of the API's own registration is 2.";
-    CLAIMED_TENANT = "Nobody has vouched for this token: it claims a tenant that this API does not \
+    CLAIMED_V1 = "No key vouches for this token: it claims version 1.0, of which this API accepts \
+        none, so check that api.requestedAccessTokenVersion of the API's own registration is 2.";
+    CLAIMED_TENANT = "No key vouches for this token: it claims a tenant that this API does not \
         accept, so let the client ask for a token in one that it does.";
-    CLAIMED_AUDIENCE = "Nobody has vouched for this token: it claims to be for another API, so let the \
+    CLAIMED_AUDIENCE = "No key vouches for this token: it claims to be for another API, so let the \
         client ask for a token with a scope of this one, such as api://<client id>/.default.";
-    CLAIMED_DATES = "Nobody has vouched for this token: by its own dates it is not valid now, so get a \
+    CLAIMED_DATES = "No key vouches for this token: by its own dates it is not valid now, so get a \
         new one, and check that clocks are synchronised (NTP).";
-    CLAIMED_FORM = "Nobody has vouched for this token: its claims are not of the form that Entra gives \
+    CLAIMED_FORM = "No key vouches for this token: its claims do not have the form that Entra gives \
         them, so it is forged or of another issuer; send the access token that the configured authority \
         issued.";
     BAD_SIGNATURE = "Send the token unchanged, as it came from the token endpoint: it was altered or \
-        cut, or somebody else signed it.";
-    GRAPH = "Ask for a token for this API (scope api://<client id>/.default): nobody but Microsoft Graph \
-        can verify and accept a token for Microsoft Graph.";
+        cut, or another party signed it.";
+    GRAPH = "Ask for a token for this API (scope api://<client id>/.default): only Microsoft Graph can \
+        verify and accept a token for Microsoft Graph.";
     MANAGEMENT = "Ask for a token for this API (scope api://<client id>/.default): one for Azure \
-        Resource Manager is good for nothing else.";
+        Resource Manager is valid nowhere else.";
     EXCHANGE = "Treat this as a leaked credential: a token for AzureADTokenExchange is how an agent or a \
-        workload signs in and belongs at the token endpoint alone; find out who sends it here, and revoke \
-        or rotate what it was got with.";
-    EXCHANGE_CLAIMED = "Nobody has vouched for this token: if it is genuine it is a leaked credential, \
-        since one for AzureADTokenExchange belongs at the token endpoint alone, so find out who sends it, \
-        and revoke or rotate what it was got with.";
+        workload signs in and belongs only at the token endpoint; find out who sends it here, and revoke \
+        or rotate the credential it was issued for.";
+    EXCHANGE_CLAIMED = "No key vouches for this token: if it is genuine it is a leaked credential, \
+        since one for AzureADTokenExchange belongs only at the token endpoint, so find out who sends it, \
+        and revoke or rotate the credential it was issued for.";
     BAD_CLAIMS = "Look for a claims-mapping policy, or a custom claims provider, that writes this claim: \
         Entra itself does not.";
     SCP_AND_ROLES = "Send the token as Entra issues it: scp is one string with spaces, roles a list of \
@@ -106,13 +106,13 @@ hints! {
         Entra issue version 1.0, whatever endpoint the client calls), or name the version 1.0 issuer with \
         Authority::with_v1_issuer.";
     NO_ISSUER = "Send an access token of Entra, which always has iss.";
-    TEMPLATE_ISSUER = "Send a token of Entra: iss holds the placeholder that stands in the discovery \
-        document of common and organizations, where a token has its tenant's GUID.";
+    TEMPLATE_ISSUER = "Send a token of Entra: iss holds the placeholder of the discovery document of common \
+        and organizations, where a token has its tenant's GUID.";
     EXTERNAL_ID_TOKEN = "Let the client ask the authority that is configured here; only if the API itself \
         is registered in Entra External ID, set Authority::custom with https://<tenant id>.ciamlogin.com, \
-        where issuer and keys are others.";
-    WORKFORCE_TOKEN = "Let the client ask the External ID tenant at ciamlogin.com, where issuer and keys \
-        are others; set the authority to another cloud only if the API itself is registered there.";
+        which has another issuer and other keys.";
+    WORKFORCE_TOKEN = "Let the client ask the External ID tenant at ciamlogin.com, which has another issuer \
+        and other keys; set the authority to another cloud only if the API itself is registered there.";
     V1_1_ISSUER = "Set api.requestedAccessTokenVersion of the API's registration to 2: an issuer that ends \
         in v1.1 is not accepted.";
     OTHER_CLOUD = "Let the client ask the authority that is configured here; set another \
@@ -126,7 +126,7 @@ hints! {
         the other.";
     TENANT_AND_ISSUER = "Send the token as Entra issues it: the tenant in iss is not the one in tid.";
     ISSUER_ALIAS = "Send a token of Entra: an alias of the authority's host may be configured somewhere \
-        else, but never stands in iss.";
+        else, but never appears in iss.";
     FOREIGN_ISSUER = "Send a token of the authority that is configured; configure another authority only \
         if it is known to be the one of the API's own registration.";
     OTHER_TENANT = "Let the client ask for the token in one of the API's own tenants, by its GUID and not \
@@ -157,13 +157,13 @@ hints! {
     OTHER_AUDIENCE = "Ask for a token with a scope of this API, such as api://<client id>/.default, or add \
         the token's audience to this API's audiences if both are the same registration.";
     DATES = "Send an access token of Entra, which has exp, and nbf and iat before it, in seconds since 1970.";
-    EXPIRED = "Get a new token: clients must ask for one before the old one expires instead of keeping it.";
+    EXPIRED = "Get a new token: clients must ask for one before the old one expires.";
     EXPIRED_BY_A_LITTLE = "Get a new token before the old one expires, and check that the clocks of this \
         machine and of the client are synchronised (NTP).";
     CLOCK = "Check that the clock of this machine is right (NTP): it is behind that of Entra; only if that \
-        cannot be mended raise clock_skew (at most 300 s), by which every token also outlives its end by \
-        more.";
-    CLOCK_BEFORE_1970 = "Set the clock of this machine: while it stands before 1970 every token has expired.";
+        cannot be corrected raise clock_skew (at most 300 s), by which every token is also accepted \
+        longer after its end.";
+    CLOCK_BEFORE_1970 = "Set the clock of this machine: while it is before 1970 every token has expired.";
     ID_TOKEN = "Send the access token instead of the ID token: ask for a scope of this API, such as \
         api://<client id>/.default, and use access_token of the answer.";
     CONTRADICTION = "Look for a claims-mapping policy, or a custom claims provider, that overwrites who is \
@@ -178,15 +178,25 @@ hints! {
         new token; managed identities cache tokens for up to 24 h.";
     DENIED = "Compare the caller with what the route asks for: the token was good, and the application's own \
         policy refused its bearer.";
-    /// For a caller of whom nothing is known, though it was admitted.
+    /// For an admitted caller of whom is unknown whether it is an agent.
     ASK_FOR_FACETS = "To tell agents from others, ask for xms_act_fct, xms_sub_fct, xms_par_app_azp, xms_idrel \
         and idtyp (with its additional property include_user_token) under optionalClaims.accessToken of the \
         API's registration.";
-    /// For claims that only inform and are not in their form.
+    /// For malformed claims that only inform.
     INFORMING_FORM = "The facets xms_act_fct, xms_sub_fct and xms_tnt_fct, and xms_idrel, are integers with \
         spaces between them in one string; look for a claims-mapping policy that writes these claims.";
     OTHER_FORM = "Look for a claims-mapping policy, or a custom claims provider, that writes these claims: \
         Entra itself gives them another form.";
+}
+
+/// What to look for if these claims that only inform are malformed.
+pub(crate) fn hint_about_form(malformed: &[WrongType]) -> &'static str {
+    let facets = ["xms_act_fct", "xms_sub_fct", "xms_tnt_fct", "xms_idrel"];
+    if malformed.iter().any(|wrong| facets.contains(&wrong.name)) {
+        INFORMING_FORM
+    } else {
+        OTHER_FORM
+    }
 }
 
 /// What to change when nothing but the kind is known.

@@ -1,0 +1,140 @@
+//! Why there is no key for a token: check 4.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{DatesFault, ProvenanceFault, Refusal, date::Date, hints};
+use crate::shown::Shown;
+
+/// A token whose `kid` names no key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct UnknownKey {
+    pub(crate) kid: Shown,
+    /// How many keys there are.
+    pub(crate) keys: usize,
+    /// How many seconds ago they were fetched.
+    pub(crate) age: u64,
+    pub(crate) url: Arc<str>,
+    pub(crate) claims: Unverified,
+}
+
+/// What checks 7, 9 and 10 say of claims that no key has vouched for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unverified {
+    /// A flood of invented keys is refused without reading claims.
+    NotRead,
+    Pass,
+    Fail(Refusal),
+}
+
+/// A request for which there is no key set, or none that could have the key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoKeys {
+    pub(crate) retry_after: Duration,
+    /// The `kid` that was looked up, if the keys may be used at all.
+    pub(crate) kid: Option<Shown>,
+    /// How many keys there are, and how many seconds ago they were fetched.
+    pub(crate) keys: Option<(usize, u64)>,
+    /// Why the last fetch failed.
+    pub(crate) problem: Option<Arc<str>>,
+    pub(crate) url: Arc<str>,
+}
+
+impl UnknownKey {
+    pub(super) fn hint(&self) -> &'static str {
+        match &self.claims {
+            Unverified::NotRead => hints::UNKNOWN_KEY,
+            Unverified::Pass => hints::OWN_KEYS,
+            Unverified::Fail(refusal) => hint_about_claims(refusal),
+        }
+    }
+}
+
+impl NoKeys {
+    pub(super) fn hint(&self) -> &'static str {
+        match (&self.kid, &self.problem) {
+            (None, _) => hints::NO_KEYS_YET,
+            (Some(_), Some(_)) => hints::KEYS_FAILING,
+            (Some(_), None) => hints::KEYS_BUSY,
+        }
+    }
+}
+
+/// What to change about a token for which no key vouches and whose claims are refused. Never advises
+/// to believe them.
+fn hint_about_claims(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Provenance(wrong) if wrong.is_exchange_token => hints::EXCHANGE_CLAIMED,
+        Refusal::Provenance(wrong) => match &wrong.fault {
+            ProvenanceFault::Issuer(wrong) => wrong.advice.hint_if_unverified(),
+            ProvenanceFault::Tenant(_) => hints::CLAIMED_TENANT,
+            fault if fault.is_of_b2c() => hints::CLAIMED_B2C,
+            _ => hints::CLAIMED_FORM,
+        },
+        Refusal::Audience(wrong) if wrong.hint == hints::EXCHANGE => hints::EXCHANGE_CLAIMED,
+        Refusal::Audience(_) => hints::CLAIMED_AUDIENCE,
+        _ => hints::CLAIMED_DATES,
+    }
+}
+
+impl fmt::Display for UnknownKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kid,
+            keys,
+            age,
+            url,
+            claims,
+        } = self;
+        write!(
+            f,
+            "kid {kid} names none of the published keys ({keys}, fetched {age} s ago from {url})"
+        )?;
+        match claims {
+            Unverified::NotRead | Unverified::Pass => Ok(()),
+            Unverified::Fail(refusal) => {
+                f.write_str("; unverified, the token ")?;
+                write_claim(f, refusal)
+            }
+        }
+    }
+}
+
+/// The claim that was refused, as one that nothing vouches for.
+fn write_claim(f: &mut fmt::Formatter<'_>, refusal: &Refusal) -> fmt::Result {
+    match refusal {
+        Refusal::Provenance(wrong) => match (&wrong.fault, wrong.fault.issuer()) {
+            (ProvenanceFault::Tenant(foreign), _) => {
+                write!(f, "claims to be of the tenant \"{}\"", foreign.tenant)
+            }
+            (_, Some(issuer)) => write!(f, "claims to be from {issuer}"),
+            (_, None) => f.write_str("claims no issuer that Entra has"),
+        },
+        Refusal::Audience(wrong) if wrong.audience.is_empty() => f.write_str("claims no audience"),
+        Refusal::Audience(wrong) => write!(f, "claims to be for {}", wrong.audience),
+        Refusal::Dates(DatesFault::Expired(distance)) => {
+            write!(f, "claims to have expired at {}", Date(distance.date))
+        }
+        _ => f.write_str("claims dates that do not hold now"),
+    }
+}
+
+impl fmt::Display for NoKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.kid, &self.keys) {
+            (Some(kid), Some((keys, age))) => {
+                write!(
+                    f,
+                    "kid {kid} names none of the known keys ({keys}, fetched {age} s ago)"
+                )?;
+            }
+            (None, Some((_, age))) => {
+                write!(f, "the last good ones, fetched {age} s ago, are too old")?;
+            }
+            (_, None) => f.write_str("none were ever fetched")?,
+        }
+        match &self.problem {
+            Some(problem) => write!(f, "; the last fetch from {} failed: {problem}", self.url),
+            None => write!(f, "; they come from {}", self.url),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The closed list of refusals. Kind, words and hint follow from it, so they cannot disagree.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    BadSignature, Contradiction, CredentialsFault, DatesFault, ErrorKind, Flaw, HeaderFault,
+    IdTokenMark, NoGrant, NoKeys, ShapeFault, UnknownKey, WrongAudience, WrongProvenance,
+    WrongSigner, hints,
+};
+
+/// What a check refuses, and why. The number of the check stands behind each.
+///
+/// What an unauthenticated client can provoke without effort (checks 1 to 3, but for a header that
+/// holds a text to be shown) allocates nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Credentials(CredentialsFault),    // 1
+    Shape(ShapeFault),                // 2
+    Encrypted,                        // 2
+    Header(HeaderFault),              // 3
+    NoKeys(Arc<NoKeys>),              // 4
+    UnknownKey(Arc<UnknownKey>),      // 4
+    Signature(Arc<BadSignature>),     // 5
+    Claims(Arc<Flaw>),                // 6
+    Provenance(Arc<WrongProvenance>), // 7
+    Signer(Arc<WrongSigner>),         // 8
+    Audience(Arc<WrongAudience>),     // 9
+    Dates(DatesFault),                // 10
+    IdToken(IdTokenMark),             // 11
+    Contradiction(Contradiction),     // 11
+    SenderConstrained,                // 12
+    NothingGranted(NoGrant),          // 13
+    /// By a requirement or a handler, after every check.
+    Denied(Arc<DeniedText>),
+    /// A kind of which nothing else is known.
+    OfKind(ErrorKind),
+}
+
+/// What a denial says. The text is the operator's own.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DeniedText {
+    pub(crate) kind: ErrorKind,
+    pub(crate) text: Box<str>,
+    /// None where the kind's own serves.
+    pub(crate) hint: Option<&'static str>,
+}
+
+impl Refusal {
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Credentials(fault) => fault.kind(),
+            Self::Shape(fault) => fault.kind(),
+            Self::Encrypted => ErrorKind::EncryptedToken,
+            Self::Header(fault) => fault.kind(),
+            Self::NoKeys(_) => ErrorKind::KeysUnavailable,
+            Self::UnknownKey(_) => ErrorKind::UnknownKey,
+            Self::Signature(bad) => bad.kind(),
+            Self::Claims(_) => ErrorKind::MalformedClaims,
+            Self::Provenance(wrong) => wrong.fault.kind(),
+            Self::Signer(_) => ErrorKind::KeyNotForIssuer,
+            Self::Audience(_) => ErrorKind::AudienceMismatch,
+            Self::Dates(fault) => fault.kind(),
+            Self::IdToken(_) => ErrorKind::IdToken,
+            Self::Contradiction(_) => ErrorKind::ContradictoryClaims,
+            Self::SenderConstrained => ErrorKind::SenderConstrained,
+            Self::NothingGranted(_) => ErrorKind::NothingGranted,
+            Self::Denied(denied) => denied.kind,
+            Self::OfKind(kind) => *kind,
+        }
+    }
+
+    /// What to change.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Credentials(fault) => fault.hint(),
+            Self::Shape(fault) => fault.hint(),
+            Self::Header(fault) => fault.hint(),
+            Self::NoKeys(no_keys) => no_keys.hint(),
+            Self::UnknownKey(unknown) => unknown.hint(),
+            Self::Signature(bad) => bad.hint(),
+            Self::Claims(flaw) => flaw.hint_about_claims(),
+            Self::Provenance(wrong) => wrong.hint(),
+            Self::Signer(wrong) => wrong.hint(),
+            Self::Audience(wrong) => wrong.hint,
+            Self::Dates(fault) => fault.hint(),
+            Self::NothingGranted(grant) => grant.hint(),
+            Self::Denied(denied) => denied.hint.unwrap_or_else(|| hints::of_kind(denied.kind)),
+            Self::Encrypted
+            | Self::IdToken(_)
+            | Self::Contradiction(_)
+            | Self::SenderConstrained
+            | Self::OfKind(_) => hints::of_kind(self.kind()),
+        }
+    }
+
+    /// What was found and what is accepted, where there is more to say than the kind says.
+    fn facts(&self) -> Option<&dyn fmt::Display> {
+        Some(match self {
+            Self::Credentials(fault) => fault,
+            Self::Shape(fault) => fault,
+            Self::Header(fault) => fault,
+            Self::NoKeys(no_keys) => no_keys,
+            Self::UnknownKey(unknown) => unknown,
+            Self::Signature(bad) => bad,
+            Self::Claims(flaw) => flaw,
+            Self::Provenance(wrong) => &wrong.fault,
+            Self::Signer(wrong) => wrong,
+            Self::Audience(wrong) => wrong,
+            Self::Dates(fault) => fault,
+            Self::IdToken(mark) => mark,
+            Self::Contradiction(contradiction) => contradiction,
+            Self::NothingGranted(grant) => grant,
+            Self::Denied(denied) => &denied.text,
+            Self::Encrypted | Self::SenderConstrained | Self::OfKind(_) => return None,
+        })
+    }
+}
+
+/// One line: what the kind stands for, then the facts.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)?;
+        match self.facts() {
+            Some(facts) => write!(f, ": {facts}"),
+            None => Ok(()),
+        }
+    }
+}
