@@ -206,7 +206,7 @@ impl Gate {
         };
         match self.policy.judge_unverified(&claims, unix_now()) {
             Ok(()) => Unverified::Pass,
-            Err(refusal) => Unverified::Fail(refusal),
+            Err(refusal) => refusal.into(),
         }
     }
 

@@ -25,7 +25,7 @@ pub(crate) enum WellKnownApi {
 }
 
 impl WellKnownApi {
-    /// The first of them, in the order above, that one of the audiences stands for.
+    /// The first of them, in the order above, that one of the audiences names.
     pub(crate) fn of(audiences: &[Cow<'_, str>]) -> Option<Self> {
         let is_one_of = |known: &[&str]| {
             audiences.iter().any(|audience| {

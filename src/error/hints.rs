@@ -1,7 +1,7 @@
 //! What to change: one fixed, imperative sentence each. They hold nothing of a request, a token or a
 //! configuration, so they are safe in every place, a challenge included.
 
-use super::{ErrorKind, WrongType};
+use super::ErrorKind;
 
 macro_rules! hints {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -187,16 +187,6 @@ hints! {
         spaces between them in one string; look for a claims-mapping policy that writes these claims.";
     OTHER_FORM = "Look for a claims-mapping policy, or a custom claims provider, that writes these claims: \
         Entra itself gives them another form.";
-}
-
-/// What to look for if these claims that only inform are malformed.
-pub(crate) fn hint_about_form(malformed: &[WrongType]) -> &'static str {
-    let facets = ["xms_act_fct", "xms_sub_fct", "xms_tnt_fct", "xms_idrel"];
-    if malformed.iter().any(|wrong| facets.contains(&wrong.name)) {
-        INFORMING_FORM
-    } else {
-        OTHER_FORM
-    }
 }
 
 /// What to change when nothing but the kind is known.

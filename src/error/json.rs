@@ -54,6 +54,16 @@ impl Flaw {
     }
 }
 
+/// What to look for if these claims that only inform are malformed.
+pub(crate) fn hint_about_form(malformed: &[WrongType]) -> &'static str {
+    let facets = ["xms_act_fct", "xms_sub_fct", "xms_tnt_fct", "xms_idrel"];
+    if malformed.iter().any(|wrong| facets.contains(&wrong.name)) {
+        hints::INFORMING_FORM
+    } else {
+        hints::OTHER_FORM
+    }
+}
+
 impl JsonType {
     /// The type of a value that begins with this byte.
     pub(crate) fn of(first: u8) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{DatesFault, ProvenanceFault, Refusal, date::Date, hints};
+use super::{DatesFault, ProvenanceFault, WrongAudience, WrongProvenance, date::Date, hints};
 use crate::shown::Shown;
 
 /// A token whose `kid` names no key.
@@ -23,7 +23,9 @@ pub(crate) enum Unverified {
     /// A flood of invented keys is refused without reading claims.
     NotRead,
     Pass,
-    Fail(Refusal),
+    Provenance(Arc<WrongProvenance>),
+    Audience(Arc<WrongAudience>),
+    Dates(DatesFault),
 }
 
 /// A request for which there is no key set, or none that could have the key.
@@ -40,11 +42,21 @@ pub(crate) struct NoKeys {
 }
 
 impl UnknownKey {
+    /// Where the claims are refused as well, never advises to believe them.
     pub(super) fn hint(&self) -> &'static str {
         match &self.claims {
             Unverified::NotRead => hints::UNKNOWN_KEY,
             Unverified::Pass => hints::OWN_KEYS,
-            Unverified::Fail(refusal) => hint_about_claims(refusal),
+            Unverified::Provenance(wrong) if wrong.is_exchange_token => hints::EXCHANGE_CLAIMED,
+            Unverified::Provenance(wrong) => match &wrong.fault {
+                ProvenanceFault::Issuer(wrong) => wrong.advice.hint_if_unverified(),
+                ProvenanceFault::Tenant(_) => hints::CLAIMED_TENANT,
+                fault if fault.is_of_b2c() => hints::CLAIMED_B2C,
+                _ => hints::CLAIMED_FORM,
+            },
+            Unverified::Audience(wrong) if wrong.hint == hints::EXCHANGE => hints::EXCHANGE_CLAIMED,
+            Unverified::Audience(_) => hints::CLAIMED_AUDIENCE,
+            Unverified::Dates(_) => hints::CLAIMED_DATES,
         }
     }
 }
@@ -56,23 +68,6 @@ impl NoKeys {
             (Some(_), Some(_)) => hints::KEYS_FAILING,
             (Some(_), None) => hints::KEYS_BUSY,
         }
-    }
-}
-
-/// What to change about a token for which no key vouches and whose claims are refused. Never advises
-/// to believe them.
-fn hint_about_claims(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Provenance(wrong) if wrong.is_exchange_token => hints::EXCHANGE_CLAIMED,
-        Refusal::Provenance(wrong) => match &wrong.fault {
-            ProvenanceFault::Issuer(wrong) => wrong.advice.hint_if_unverified(),
-            ProvenanceFault::Tenant(_) => hints::CLAIMED_TENANT,
-            fault if fault.is_of_b2c() => hints::CLAIMED_B2C,
-            _ => hints::CLAIMED_FORM,
-        },
-        Refusal::Audience(wrong) if wrong.hint == hints::EXCHANGE => hints::EXCHANGE_CLAIMED,
-        Refusal::Audience(_) => hints::CLAIMED_AUDIENCE,
-        _ => hints::CLAIMED_DATES,
     }
 }
 
@@ -91,30 +86,30 @@ impl fmt::Display for UnknownKey {
         )?;
         match claims {
             Unverified::NotRead | Unverified::Pass => Ok(()),
-            Unverified::Fail(refusal) => {
-                f.write_str("; unverified, the token ")?;
-                write_claim(f, refusal)
-            }
+            refused => write!(f, "; unverified, the token {refused}"),
         }
     }
 }
 
-/// The claim that was refused, as one that nothing vouches for.
-fn write_claim(f: &mut fmt::Formatter<'_>, refusal: &Refusal) -> fmt::Result {
-    match refusal {
-        Refusal::Provenance(wrong) => match (&wrong.fault, wrong.fault.issuer()) {
-            (ProvenanceFault::Tenant(foreign), _) => {
-                write!(f, "claims to be of the tenant \"{}\"", foreign.tenant)
+/// Shows the refused claim as one that no key vouches for.
+impl fmt::Display for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRead | Self::Pass => Ok(()),
+            Self::Provenance(wrong) => match (&wrong.fault, wrong.fault.issuer()) {
+                (ProvenanceFault::Tenant(foreign), _) => {
+                    write!(f, "claims to be of the tenant \"{}\"", foreign.tenant)
+                }
+                (_, Some(issuer)) => write!(f, "claims to be from {issuer}"),
+                (_, None) => f.write_str("claims no issuer that Entra has"),
+            },
+            Self::Audience(wrong) if wrong.audience.is_empty() => f.write_str("claims no audience"),
+            Self::Audience(wrong) => write!(f, "claims to be for {}", wrong.audience),
+            Self::Dates(DatesFault::Expired(distance)) => {
+                write!(f, "claims to have expired at {}", Date(distance.date))
             }
-            (_, Some(issuer)) => write!(f, "claims to be from {issuer}"),
-            (_, None) => f.write_str("claims no issuer that Entra has"),
-        },
-        Refusal::Audience(wrong) if wrong.audience.is_empty() => f.write_str("claims no audience"),
-        Refusal::Audience(wrong) => write!(f, "claims to be for {}", wrong.audience),
-        Refusal::Dates(DatesFault::Expired(distance)) => {
-            write!(f, "claims to have expired at {}", Date(distance.date))
+            Self::Dates(_) => f.write_str("claims dates that do not hold now"),
         }
-        _ => f.write_str("claims dates that do not hold now"),
     }
 }
 

@@ -43,7 +43,7 @@ pub enum ErrorKind {
     /// The signature does not verify with the key that the header names.
     InvalidSignature,
     /// The signature does not verify and the header has a `nonce`: a token for Microsoft Graph,
-    /// which nobody but Graph can verify.
+    /// which only Graph can verify.
     GraphToken,
     /// The claims are not a JSON object, have a member twice in one object, or are more than 32 deep;
     /// or a claim that decides has the wrong type or is written in other letters (`TID`).
@@ -124,7 +124,7 @@ impl ErrorKind {
     /// One sentence fragment for people; also what the client reads as `error_description`.
     ///
     /// Characters are those that RFC 6750 allows there. An unknown key and a bad signature read
-    /// alike, so that nobody can probe which keys are in force.
+    /// alike, so that no client can probe which keys are in force.
     pub(crate) fn description(self) -> &'static str {
         match self {
             Self::MissingToken => "no bearer token was presented",

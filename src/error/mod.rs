@@ -46,9 +46,9 @@ pub(crate) use self::{
     credentials::{AuthorizationFault, CredentialsFault, Presented},
     dates::{DateClaim, DatesFault, Distance},
     header::{AllowedAlgorithms, FoundAlgorithm, HeaderFault, KeyIdFault, ShownOrType},
-    hints::{ASK_FOR_FACETS, hint_about_form},
+    hints::ASK_FOR_FACETS,
     issuer_hint::IssuerAdvice,
-    json::{Flaw, JsonType, WrongType},
+    json::{Flaw, JsonType, WrongType, hint_about_form},
     key::{NoKeys, UnknownKey, Unverified},
     nature::{Contradiction, IdTokenMark, NoGrant},
     provenance::{AllowedTenants, ForeignTenant, ProvenanceFault, WrongIssuer, WrongProvenance},
@@ -61,8 +61,8 @@ pub(crate) use self::{
 /// Why a request was refused.
 ///
 /// The error is opaque and cheap to clone. [`kind`](Self::kind) tells cases apart in code and in a
-/// metric's label. [`Display`](fmt::Display) is one line for the operator's log: what the kind stands
-/// for, then what was found and what would be accepted:
+/// metric's label. [`Display`](std::fmt::Display) is one line for the operator's log: the text of the
+/// kind, then what was found and what would be accepted:
 ///
 /// ```text
 /// the token audience is not accepted: the token is for "api://x" (version 1.0); this API accepts "a", "b"

@@ -4,11 +4,11 @@ use std::{fmt, sync::Arc};
 
 use super::{
     BadSignature, Contradiction, CredentialsFault, DatesFault, ErrorKind, Flaw, HeaderFault,
-    IdTokenMark, NoGrant, NoKeys, ShapeFault, UnknownKey, WrongAudience, WrongProvenance,
-    WrongSigner, hints,
+    IdTokenMark, NoGrant, NoKeys, ShapeFault, UnknownKey, Unverified, WrongAudience,
+    WrongProvenance, WrongSigner, hints,
 };
 
-/// What a check refuses, and why. The number of the check stands behind each.
+/// What a check refuses, and why. Each variant has the number of its check behind it.
 ///
 /// What an unauthenticated client can provoke without effort (checks 1 to 3, but for a header that
 /// holds a text to be shown) allocates nothing.
@@ -116,7 +116,19 @@ impl Refusal {
     }
 }
 
-/// One line: what the kind stands for, then the facts.
+/// What checks 7, 9 and 10 refuse of claims that no key has vouched for.
+impl From<Refusal> for Unverified {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Provenance(wrong) => Self::Provenance(wrong),
+            Refusal::Audience(wrong) => Self::Audience(wrong),
+            Refusal::Dates(fault) => Self::Dates(fault),
+            _ => Self::NotRead,
+        }
+    }
+}
+
+/// One line: the text of the kind, then the facts.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind().fmt(f)?;

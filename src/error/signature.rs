@@ -17,7 +17,7 @@ pub(crate) struct BadSignature {
     /// Whether the header has the `nonce` of a token that only Microsoft Graph can verify.
     pub(crate) is_for_graph: bool,
     pub(crate) claimed_audience: Option<Few>,
-    /// The API of Microsoft's that the claimed audience stands for.
+    /// The API of Microsoft's that the claimed audience names.
     pub(crate) claimed_api: Option<WellKnownApi>,
 }
 

@@ -325,26 +325,14 @@ fn what_is_wrong_with_the_headers_is_told() {
         ),
         (&[" Bearer a"], "white space", "one token"),
         (&["Bearer\ta"], "a tab", "one token"),
-        (
-            &["Bearer Bearer a"],
-            "appears twice",
-            "one token",
-        ),
+        (&["Bearer Bearer a"], "appears twice", "one token"),
         (&["Bearer a b"], "more than one token", "one token"),
         (&["Bearer a "], "more than one token", "one token"),
         (&["Bearer \"a\""], "in quotes", "without quotes"),
-        (
-            &["Bearer {}"],
-            "a character that no token has",
-            "one token",
-        ),
+        (&["Bearer {}"], "a character that no token has", "one token"),
         (&["Bearer null"], "the word null", "variable"),
         (&["Bearer undefined"], "the word undefined", "variable"),
-        (
-            &[&format!("Bearer {token},")],
-            "a character",
-            "one token",
-        ),
+        (&[&format!("Bearer {token},")], "a character", "one token"),
     ] {
         let event = event(&layer(), request(authorization));
         assert_eq!(event["message"], "request refused");
