@@ -57,10 +57,10 @@ impl Authority {
     ///
     /// For Entra External ID, whose host name is the tenant's GUID, write
     /// `custom("https://{tid}.ciamlogin.com")` with the GUID in its place, or just so: with
-    /// [`Tenants::single`](crate::Tenants::single), `{tid}` stands for that tenant.
+    /// [`Tenants::single`](crate::Tenants::single), `{tid}` is replaced by that tenant.
     ///
     /// Version 1.0 tokens are refused unless [`with_v1_issuer`](Self::with_v1_issuer) names their
-    /// issuer. A URL that is not fit is reported by
+    /// issuer. A URL that does not fit is reported by
     /// [`ValidatorBuilder::build`](crate::ValidatorBuilder::build).
     #[must_use]
     pub fn custom(url: impl Into<String>) -> Self {
@@ -85,7 +85,7 @@ impl Authority {
         }
     }
 
-    /// Sets the issuer of version 1.0 tokens, with `{tid}` where the tenant's GUID stands.
+    /// Sets the issuer of version 1.0 tokens, with `{tid}` in place of the tenant's GUID.
     ///
     /// The default is the cloud's own for the presets, and none otherwise: version 1.0 tokens are
     /// then refused.
@@ -107,8 +107,8 @@ impl Authority {
 
     /// Scheme, host and port. With `{tid}` in the host, `tenant` takes its place.
     ///
-    /// Refused: what is more or less than an origin; plain `http`, unless the authority is one of
-    /// this machine; and `{tid}` without a tenant.
+    /// Refuses a URL that is more or less than an origin, plain `http` to another machine, and `{tid}`
+    /// without a tenant.
     pub(crate) fn origin(&self, tenant: Option<&TenantId>) -> Result<Origin, ConfigError> {
         let url = match tenant {
             _ if !self.url.contains(PLACEHOLDER) => self.url.clone(),
@@ -125,7 +125,7 @@ impl Authority {
         }
     }
 
-    /// The issuer of version 1.0 tokens, with `{tid}` where the tenant's GUID stands.
+    /// The issuer of version 1.0 tokens, with `{tid}` in place of the tenant's GUID.
     pub(crate) fn v1_issuer(&self) -> Option<&str> {
         self.v1_issuer.as_deref()
     }
@@ -141,7 +141,7 @@ impl Default for Authority {
     }
 }
 
-/// Where the tenant's GUID stands, in an authority's host and in an issuer.
+/// Takes the place of the tenant's GUID, in an authority's host and in an issuer.
 pub(crate) const PLACEHOLDER: &str = "{tid}";
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ odd_set! {
 /// are bits and take no allocation.
 #[derive(Clone, Default, Hash, PartialEq, Eq)]
 pub(crate) struct FacetSet {
-    /// Bit `n` stands for `2n + 1`.
+    /// Bit `n` is the integer `2n + 1`.
     small: u128,
     /// The others, sorted, without repeats.
     large: Vec<u32>,
@@ -142,7 +142,7 @@ impl FacetSet {
         let mut is_blank = true;
         for part in parts {
             match part {
-                // What has been put in before another form showed itself is put in again.
+                // A text of another form is read again from its start. Repeats do no harm in a set.
                 Ok(text) if set.insert_short(text) => is_blank = false,
                 Ok(text) => {
                     for part in text.split_whitespace() {
@@ -161,8 +161,8 @@ impl FacetSet {
         (!is_blank).then_some(set)
     }
 
-    /// Reads the form that Entra writes, short integers with one space between them, and tells
-    /// whether the text has it.
+    /// Reads the form that Entra writes: short integers with one space between them. Returns whether
+    /// the text has that form.
     fn insert_short(&mut self, text: &str) -> bool {
         let mut parts = text.as_bytes().split(|byte| *byte == b' ');
         parts.all(|part| match short_integer(part) {

@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_token_that_nobody_asks_for_leaves() {
+    fn an_unused_token_leaves_the_cache_when_it_expires() {
         remembering(async |issuer, validator| {
             let now = unix_now();
             for seconds in [100, 200, 200] {
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_came_for_a_key_that_was_there_does_not_wait_when_it_is_gone() {
+    fn a_ticket_for_a_withdrawn_key_does_not_wait() {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
             let second = Duration::from_secs(1);
@@ -351,8 +351,8 @@ mod tests {
             let keys = &validator.gate.keys;
             validator.ready().await;
 
-            // While a fetch is under way that will not bring the key, it is still there, and whoever
-            // comes then takes no place among those who wait.
+            // The key is still there while the fetch runs that will not bring it. A request for it
+            // takes no place among those that wait.
             let old = issuer.current_kid();
             issuer.rotate();
             issuer.withdraw(&old);

@@ -10,7 +10,7 @@ use crate::{
     tenants::TenantPolicy,
 };
 
-/// What an [`Authority`] comes to for the tenants of one validator.
+/// The issuers and endpoints of an [`Authority`] for the tenants of one validator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Issuers {
     pub(crate) v1: Option<IssuerTemplate>,
@@ -54,7 +54,7 @@ impl Issuers {
         self.origin.as_str()
     }
 
-    /// Where the discovery document lies.
+    /// The URL of the discovery document.
     pub(crate) fn discovery_url(&self) -> &str {
         &self.discovery
     }
@@ -72,13 +72,13 @@ impl Issuers {
         }
     }
 
-    /// Whether keys are only ever spoken of over loopback.
+    /// Whether the authority is on this machine.
     #[cfg(feature = "http-client")]
     pub(crate) fn is_loopback(&self) -> bool {
         self.origin.is_loopback_address()
     }
 
-    /// Whether a certificate is needed to speak to the authority.
+    /// Whether the authority is reached over TLS.
     #[cfg(feature = "http-client")]
     pub(crate) fn is_https(&self) -> bool {
         self.origin.is_https()
@@ -125,7 +125,7 @@ impl IssuerTemplate {
             .is_some_and(|rest| rest == self.suffix)
     }
 
-    /// Whether `issuer` is this template, whatever stands in the place of the tenant.
+    /// Whether `issuer` is this template with anything in the place of the tenant.
     pub(crate) fn has_form_of(&self, issuer: &str) -> bool {
         issuer
             .strip_prefix(self.prefix.as_str())
@@ -137,7 +137,7 @@ impl IssuerTemplate {
     }
 }
 
-/// The `issuer` of a signing key, in which `{tenantid}` in any letter case stands for the tenant.
+/// The `issuer` of a signing key. `{tenantid}` in any letter case takes the place of the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyIssuer {
     /// The text between the placeholders; one part is an issuer without any.
@@ -211,7 +211,7 @@ pub(crate) struct Signer<'k> {
     pub(crate) discovery_names_one_tenant: bool,
 }
 
-/// What stands for the tenant in a key's issuer, in lower case.
+/// Takes the place of the tenant in a key's issuer, in lower case.
 const TENANT: &str = "{tenantid}";
 const MAX_URL: usize = 2_048;
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A text from outside that may be shown: one line of printable ASCII, at most 128 characters of it,
-/// and none of a text that looks like a credential.
+/// A text from outside that may be shown: one line of printable ASCII, at most 128 characters. A text
+/// that looks like a credential is withheld.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
     /// Escaped and cut.
@@ -40,7 +40,7 @@ impl Shown {
         Self::Text(shown.into())
     }
 
-    /// The text without quotes, or what stands for it.
+    /// The text without quotes, or a note that it is withheld.
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Text(text) => text,

@@ -10,18 +10,24 @@ use crate::{
     principal::AgentPrincipal,
 };
 
-/// Checks Entra access tokens and tells who is calling.
+/// Checks Entra access tokens and finds out who is calling.
 ///
-/// A validator works without tower and without HTTP. Cloning it is cheap; all clones share one
-/// source of keys and one background task that fetches them. The task starts with the first
-/// [`ready`](Self::ready), [`validate`](Self::validate) or request through a layer, on the
-/// [tokio](https://docs.rs/tokio) runtime of that call, which must have its timer enabled, and ends
-/// with the last clone. If its runtime ends before, the next call starts it again; a runtime that is
-/// kept but no longer driven stops the fetching, so call it where the application lives. On a runtime
-/// without a timer no request waits and nothing is fetched, but finding that out panics inside and is
-/// caught, for each request anew: a program that aborts on panics aborts. The same holds of a request
-/// that waits for a key when the runtime ends in which it began to wait: it is told to try again. The
-/// default HTTP client needs a runtime with I/O, too; on one without, each fetch fails.
+/// A validator works without tower and without HTTP. Cloning it is cheap: all clones share one source
+/// of keys and one background task that fetches them.
+///
+/// # The runtime
+///
+/// The task starts with the first [`ready`](Self::ready), [`validate`](Self::validate) or request
+/// through a layer, on the [tokio](https://docs.rs/tokio) runtime of that call, and ends with the last
+/// clone. If its runtime ends earlier, the next call starts it again. A runtime that is kept but no
+/// longer driven stops the fetching, so make the first call on the application's own runtime.
+///
+/// The runtime needs a timer. Without one, nothing is fetched and no request waits. Detecting this
+/// raises a panic, which is caught on each request; a program built with `panic = "abort"` aborts. The
+/// same panic is raised and caught for a request that waits for a key while its runtime ends: the
+/// request fails with [`KeysUnavailable`](crate::ErrorKind::KeysUnavailable).
+///
+/// The default HTTP client needs a runtime with I/O as well. Without it each fetch fails.
 ///
 /// # What is checked
 ///
@@ -44,7 +50,7 @@ use crate::{
 /// No setting takes one of them away, with two exceptions that say so: the 13th may be left to the
 /// application by [`with_authorization_by_acl`](Self::with_authorization_by_acl), and the 8th does
 /// without the cloud after
-/// [`danger_accept_keys_of_other_clouds`](ValidatorBuilder::danger_accept_keys_of_other_clouds).
+/// [`danger_accept_keys_of_other_clouds`](crate::ValidatorBuilder::danger_accept_keys_of_other_clouds).
 #[derive(Clone)]
 pub struct Validator {
     pub(crate) gate: Arc<Gate>,
@@ -55,9 +61,9 @@ impl Validator {
     /// A validator that also admits tokens that grant nothing, for APIs that keep their own list
     /// of who may do what. It shares everything else with this one: keys, task and cool-down.
     ///
-    /// Any application in an allowed tenant can get such a token. Look at
-    /// ([`tenant_id`](AgentPrincipal::tenant_id), [`object_id`](AgentPrincipal::object_id)) before
-    /// doing anything for its bearer. Microsoft.Identity.Web calls this
+    /// Any application in an allowed tenant can get such a token. Look
+    /// ([`tenant_id`](AgentPrincipal::tenant_id), [`object_id`](AgentPrincipal::object_id)) up in that
+    /// list before doing anything for its bearer. Microsoft.Identity.Web calls this
     /// `AllowWebApiToBeAuthorizedByACL`.
     #[must_use]
     pub fn with_authorization_by_acl(&self) -> Self {
@@ -69,14 +75,13 @@ impl Validator {
 
     /// Checks a token, without the word `Bearer` before it.
     ///
-    /// Waits only if the token's key is unknown and the token is otherwise worth a fetch, or if there
-    /// are no keys yet or none that may still be used, and no longer than the configured wait (2 s by
-    /// default).
+    /// Waits at most the configured wait (2 s by default), and only for keys: if the token's key is
+    /// unknown and the token would pass checks 7, 9 and 10, or if there are no usable keys.
     ///
     /// # Errors
     ///
-    /// Fails with the [`ErrorKind`] of the first check that the token does not pass, or with
-    /// [`ErrorKind::KeysUnavailable`] if it cannot be checked for want of keys.
+    /// Fails with the [`ErrorKind`](crate::ErrorKind) of the first check that the token does not pass, or with
+    /// [`KeysUnavailable`](crate::ErrorKind::KeysUnavailable) if it cannot be checked for want of keys.
     pub async fn validate(&self, token: &str) -> Result<AgentPrincipal, Error> {
         match self.decide(token) {
             Decision::Made(verdict) => verdict,
@@ -84,18 +89,18 @@ impl Validator {
         }
     }
 
-    /// Waits until there is a usable key set, however long that takes; wrap it in a timeout to
-    /// fail fast at start-up.
+    /// Waits until there is a usable key set, without a limit. Wrap it in a timeout to fail fast at
+    /// start-up.
     ///
-    /// Must be called within a tokio runtime: without one nothing fetches, and this never ends.
+    /// Must be called within a tokio runtime. Without one nothing fetches, and this never ends.
     pub async fn ready(&self) {
         self.gate.keys.ready().await;
     }
 
     /// What is known about the keys: fresh, stale with the time left, or none.
     ///
-    /// Starts nothing. Where this alone decides whether requests come at all, have somebody call
-    /// [`ready`](Self::ready) first, or none ever will.
+    /// Starts nothing. Where requests come only after a readiness probe on this status, call
+    /// [`ready`](Self::ready) at start-up: otherwise nothing fetches, and the probe never succeeds.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
         self.gate.keys.status()

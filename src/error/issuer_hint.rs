@@ -1,4 +1,5 @@
-//! What a wrong issuer tells about the configuration, the client or the API's registration.
+//! What to change about a token with a wrong issuer: the client, the configuration or the API's
+//! registration.
 
 use super::hints;
 use crate::{issuers::Issuers, values::TokenVersion};

@@ -211,7 +211,7 @@ impl AgentPrincipal {
         )
     }
 
-    /// Whether an application acts as itself, so that nobody has delegated anything to it: `idtyp`
+    /// Whether an application acts as itself, without delegated permissions: `idtyp`
     /// is `app`, or there is no `idtyp` and no scope and the subject is the application itself.
     #[must_use]
     pub fn is_app_only(&self) -> bool {
@@ -228,8 +228,8 @@ impl AgentPrincipal {
 
     /// The blueprint that the agent was made from: `xms_par_app_azp`.
     ///
-    /// For the audit log. To authorize by it is to let in every agent that anybody will ever make
-    /// from that blueprint; Microsoft advises against it, and nothing in this crate does.
+    /// For the audit log. Authorizing by it admits every agent that will ever be made from that
+    /// blueprint; Microsoft advises against it, and nothing in this crate does.
     #[must_use]
     pub fn parent_agent_blueprint(&self) -> Option<AppId> {
         self.inner.blueprint
@@ -273,7 +273,7 @@ impl AgentPrincipal {
         self.inner.is_guest
     }
 
-    /// The scopes of a delegated token: `scp`. Empty when nobody delegated anything.
+    /// The scopes of a delegated token: `scp`. Empty in a token that is not delegated.
     ///
     /// Spaces and other white space of ASCII separate them; any other character is part of a scope:
     /// [RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
@@ -397,7 +397,7 @@ impl AgentPrincipal {
     ///
     /// # Errors
     ///
-    /// Fails if the claims do not fit `T`. The error tells where, not what the claims hold.
+    /// Fails if the claims do not fit `T`. The error names the column and repeats no claim.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
         serde_json::from_str(&self.inner.claims).map_err(|error| ClaimsError {
             column: error.column(),
@@ -440,7 +440,7 @@ pub struct Groups<'p> {
 }
 
 impl<'p> Groups<'p> {
-    /// The object ids that stand in the token; none when there are too many.
+    /// The object ids in the token; none when there are too many.
     pub fn ids(self) -> impl Iterator<Item = &'p str> {
         self.principal
             .inner
@@ -453,7 +453,7 @@ impl<'p> Groups<'p> {
     /// Entra leaves `groups` out and says so by `_claim_names` or `hasgroups`. The
     /// [audit log](crate::EntraAuthLayer#the-audit-log) then has `groups_overage`.
     ///
-    /// Whoever authorizes by group has two ways out. Ask Microsoft Graph for the groups of
+    /// An API that authorizes by group has two alternatives. Ask Microsoft Graph for the groups of
     /// [`object_id`](AgentPrincipal::object_id), by `memberOf` or `getMemberObjects`, or better
     /// `checkMemberGroups`, and not under the address that `_claim_names` leads to, which the token
     /// has chosen. Or let Entra decide: assign groups to app roles of the API, which are never cut

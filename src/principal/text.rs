@@ -1,6 +1,6 @@
 //! Texts of a claim set, shared rather than copied.
 
-/// A text of the claim set: where it stands in there, or a copy if it is written with escapes.
+/// A text of the claim set: its place in there, or a copy if it is written with escapes.
 #[derive(Clone)]
 pub(super) enum Text {
     Span { start: usize, len: usize },
@@ -11,7 +11,7 @@ impl Text {
     pub(super) fn of(claims: &str, value: &str) -> Self {
         let start = value.as_ptr().addr().wrapping_sub(claims.as_ptr().addr());
         let len = value.len();
-        // What lies within the claim set is the claim set's.
+        // A text with escapes was copied by the reader and lies outside of the claim set.
         match claims.get(start..start.saturating_add(len)) {
             Some(_) => Self::Span { start, len },
             None => Self::Copy(value.into()),

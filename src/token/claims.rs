@@ -1,6 +1,6 @@
 //! Reads the claims of a token into types. Makes check 6.
 //!
-//! A claim that decides is refused in the wrong type. One that only informs then counts as absent
+//! A claim that decides is refused in the wrong type. A claim that only informs counts as absent then,
 //! and is named in [`Claims::malformed`].
 
 use std::{borrow::Cow, fmt, ops::Deref, str::FromStr};
@@ -17,7 +17,7 @@ use crate::{
     ids::{AppId, ObjectId},
 };
 
-/// Claims that a key has vouched for.
+/// Claims whose signature has been verified.
 #[derive(Debug)]
 pub(crate) struct Verified<T>(T);
 
@@ -82,10 +82,10 @@ pub(crate) struct Claims<'j> {
     pub(crate) idtyp: Option<Cow<'j, str>>,
     /// `None` also for an empty, blank or `/` claim, which grant nothing.
     pub(crate) scp: Option<Cow<'j, str>>,
-    /// Without blank ones.
+    /// Blank roles are left out: they grant nothing.
     pub(crate) roles: Vec<Cow<'j, str>>,
     pub(crate) has_cnf: bool,
-    /// `nonce`, `at_hash` or `c_hash`: what only an ID token has.
+    /// `nonce`, `at_hash` or `c_hash`, which only ID tokens have.
     pub(crate) has_id_token_mark: bool,
 
     pub(crate) actor_facets: Option<Facets>,
@@ -103,7 +103,7 @@ pub(crate) struct Claims<'j> {
     pub(crate) groups: Vec<Cow<'j, str>>,
     pub(crate) has_groups_overage: bool,
 
-    /// Claims that only inform and were not in their form, and so count as absent.
+    /// Malformed claims that only inform, and so count as absent.
     pub(crate) malformed: Vec<WrongType>,
 }
 
@@ -189,7 +189,7 @@ impl fmt::Debug for Claims<'_> {
     }
 }
 
-/// A claim that is there in another type than it must have.
+/// A claim has another type than it must have.
 #[cold]
 fn wrong(name: &'static str, found: &'static str, expected: &'static str) -> WrongType {
     WrongType {
@@ -309,7 +309,7 @@ fn truth(name: &'static str, value: Option<Value<'_>>) -> Result<bool, WrongType
     }
 }
 
-/// Integers in a text, in a list of texts and integers, or alone.
+/// One integer, integers in a text, or a list of both.
 fn set(name: &'static str, value: Option<Value<'_>>) -> Result<Option<FacetSet>, WrongType> {
     let Some(value) = value else {
         return Ok(None);
@@ -337,7 +337,7 @@ fn set(name: &'static str, value: Option<Value<'_>>) -> Result<Option<FacetSet>,
     set.map(Some).ok_or_else(|| wrong(name, found, EXPECTED))
 }
 
-/// Keeps what is wrong with claims that only inform; each then counts as absent.
+/// Collects what is wrong with claims that only inform.
 #[derive(Default)]
 struct Informing {
     malformed: Vec<WrongType>,

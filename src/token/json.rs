@@ -1,9 +1,9 @@
 //! Reads one JSON object from outside: no member name twice in any object, at most 32 deep.
 //!
-//! A reader of our own, because serde_json refuses no repeated name, which is how two readers of one
-//! token come to see two different callers; because what a token may be must not depend on what
-//! other crates of a graph turn on in serde_json (`arbitrary_precision`, `unbounded_depth`,
-//! `float_roundtrip`); and because one that builds only what is looked at takes half the
+//! A reader of our own, for three reasons. serde_json refuses no repeated name, and of a name that
+//! appears twice two readers of one token may see two different callers. What a token may be must not
+//! depend on what other crates of a graph turn on in serde_json (`arbitrary_precision`,
+//! `unbounded_depth`, `float_roundtrip`). And a reader that builds only what is used takes half the
 //! instructions. The two agree on everything else, which `json_oracle.rs` tests.
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use crate::{
     shown::Shown,
 };
 
-/// The value of a member that somebody looks at.
+/// The value of a member that is used.
 #[derive(Debug)]
 pub(crate) enum Value<'j> {
     Null,
@@ -48,7 +48,7 @@ pub(crate) enum Item<'j> {
     Other,
 }
 
-/// Members of an object that are looked at; all others are only checked.
+/// Members of an object that are used; all others are only checked.
 pub(crate) trait Slots<'j> {
     /// Where the value of the member `name` goes.
     fn slot(&mut self, name: &str) -> Option<&mut Option<Value<'j>>>;
@@ -136,7 +136,7 @@ impl<'j> Reader<'j> {
     }
 
     /// The value of a member of the outermost object.
-    // Called in one place, and costs a tenth more when it is called indeed.
+    // Called in one place. As a call it would cost a tenth more instructions.
     #[inline(always)]
     fn value(&mut self) -> Result<Value<'j>, MalformedJson> {
         match self.scanner.peek() {
@@ -177,7 +177,7 @@ impl<'j> Reader<'j> {
         }
     }
 
-    /// Any value that stands in so many objects and lists. Only checks it.
+    /// Any value inside `depth` objects and lists. Only checks it.
     fn skip(&mut self, depth: usize) -> Result<(), MalformedJson> {
         match self.scanner.peek() {
             Some(b'"') => self.scanner.skip_string(),
@@ -269,16 +269,17 @@ impl<'j> Reader<'j> {
     }
 }
 
-/// How deep objects and lists may stand in one another, the outermost object counted.
+/// How deep objects and lists may be nested, the outermost object counted. Deeper text is refused
+/// before the stack is at risk.
 const MAX_DEPTH: usize = 32;
 
-/// Enough for the members of an Entra token that nobody looks at.
+/// Enough for the unused members of an Entra token.
 const TYPICAL_MEMBERS: usize = 16;
 
 /// The bytes of one element of a list of GUIDs, with quotation marks and comma.
 const GUID_ITEM: usize = 39;
 
-/// Enough for the roles and groups of nearly everybody.
+/// Enough for the roles and groups of most callers.
 const TYPICAL_ITEMS: usize = 64;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The names of the claims that are looked at.
+//! The names of the claims that are used.
 
 use std::iter;
 
@@ -19,9 +19,9 @@ macro_rules! members {
                 })
             }
 
-            /// Refuses a claim that decides in another letter case. Readers that fold case would
-            /// see it, and which of `tid` and `TID` they then believe is anybody's guess. In the right
-            /// case it has a slot, so that nearly no name has to be compared.
+            /// Refuses a claim that decides in another letter case. A reader that folds case would
+            /// see it, and may take `TID` for `tid`: two readers would then see two callers. In the
+            /// right case the claim has a slot, so that few names have to be compared.
             fn is_refused(name: &str) -> bool {
                 (3..=6).contains(&name.len())
                     && name.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
@@ -65,16 +65,16 @@ members! {
     groups: "groups",
     claim_names: "_claim_names",
     hasgroups: "hasgroups",
-    // In nearly every token, and never used. A place here costs less than one among the names that are
-    // kept to be compared.
+    // In nearly every token, and never used. A slot costs less than a name that is kept to be compared
+    // with the others.
     _aio: "aio",
     _rh: "rh",
     _xms_ftd: "xms_ftd",
 }
 
 /// Whether a reader that folds case may take this name for that of a claim that decides, which it is
-/// not. Beside those of ASCII there are letters that fold to one or two of ASCII, by Unicode or in
-/// Turkish; of letters in which no such name is written, such as `k`, there are more.
+/// not. Some letters outside ASCII fold to one or two of ASCII, by Unicode or in Turkish. Other letters
+/// fold too (the Kelvin sign to `k`), but to none that these names contain.
 pub(crate) fn is_another_case_of(name: &str, deciding: &str) -> bool {
     let folded = name.chars().flat_map(|letter| {
         let (first, second) = match letter {

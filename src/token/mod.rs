@@ -1,4 +1,4 @@
-//! The proof: from the characters of a token to claims that a key has vouched for.
+//! The proof: from the characters of a token to claims with a verified signature.
 //!
 //! Nothing in here does I/O, waits, or reads a clock. A token is an [`UnverifiedToken`] until
 //! [`VerificationKey::check_signature`] has turned it into a [`VerifiedToken`], which nothing else can

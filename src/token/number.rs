@@ -26,14 +26,14 @@ impl Number {
 
 /// The same number, its digits after the nineteenth taken for zeros.
 ///
-/// More decide nothing but which of two neighbouring doubles is the nearer, and the standard library
-/// takes a hundred times as long to find that out: a token has room for hundreds of such numbers.
+/// Further digits only decide between two neighbouring doubles, for which the standard library takes a
+/// hundred times as long. One 16 KiB header of such numbers cost as much as 339 good tokens.
 fn cut_off(text: &str) -> Cow<'_, str> {
     if text.len() <= DIGITS {
         return Cow::Borrowed(text);
     }
     let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    // Beyond this it decides alone.
+    // An exponent beyond 32 bits makes the number zero or infinite, whatever its digits.
     let Ok(exponent) = exponent.parse::<i32>() else {
         return Cow::Borrowed(text);
     };
@@ -44,7 +44,7 @@ fn cut_off(text: &str) -> Cow<'_, str> {
             b'.' => after_the_point = true,
             b'0'..=b'9' if taken < DIGITS => {
                 value = 10 * value + u64::from(byte - b'0');
-                // A zero in front is none of them.
+                // Leading zeros do not count.
                 taken += usize::from(value > 0);
                 exponent -= i64::from(after_the_point);
             }
@@ -56,7 +56,7 @@ fn cut_off(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{sign}{value}e{exponent}"))
 }
 
-/// As many fit into a `u64`, and decide a double at once.
+/// The most decimal digits that a `u64` holds.
 const DIGITS: usize = 19;
 
 #[cfg(test)]

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 
 use super::number::Number;
 
-/// The text is not JSON, or not such JSON as is asked for.
+/// The text is not JSON, or not the JSON that is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MalformedJson;
 
 /// Takes one piece after the other off a text.
 ///
-/// White space may stand between any two pieces. It is taken with the piece after it, or with the look
-/// at what comes, so that nobody looks for it where there is none.
+/// White space between two pieces is taken with the second one. It is looked for last, because Entra
+/// writes none.
 pub(super) struct Scanner<'j> {
     text: &'j str,
     /// How many bytes of the text have been taken.
@@ -24,7 +24,7 @@ impl<'j> Scanner<'j> {
         Self { text, at: 0 }
     }
 
-    /// The byte that begins the next piece, which tells what comes. None at the end.
+    /// The byte that begins the next piece. None at the end.
     pub(super) fn peek(&mut self) -> Option<u8> {
         match self.peek_byte() {
             Some(..=b' ') => self.peek_after_white_space(),
@@ -47,18 +47,17 @@ impl<'j> Scanner<'j> {
 
     /// Takes this character of structure, if it comes next.
     pub(super) fn takes(&mut self, structure: u8) -> bool {
-        // Entra writes no white space, so it is looked for last.
         self.takes_byte(structure) || (self.peek() == Some(structure) && self.takes_byte(structure))
     }
 
-    /// Takes `null`, `true` or `false`, which has been looked at.
+    /// Takes `null`, `true` or `false`, of which the first byte has been seen.
     pub(super) fn literal(&mut self, name: &str) -> Result<(), MalformedJson> {
         name.bytes().try_for_each(|byte| self.expect(byte))
     }
 
     /// Takes a string: RFC 8259, section 7. It is borrowed unless it is written with escapes.
-    // A claim set is mostly short strings. As a function that is called, this and `plain` would make
-    // reading one take a fifth more.
+    // A claim set is mostly short strings. As calls, this and `plain` would cost a fifth more
+    // instructions.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<Cow<'j, str>, MalformedJson> {
         self.begin_string()?;
@@ -82,7 +81,7 @@ impl<'j> Scanner<'j> {
         }
     }
 
-    /// Takes a string that nobody looks at.
+    /// Takes a string that is not used.
     pub(super) fn skip_string(&mut self) -> Result<(), MalformedJson> {
         self.begin_string()?;
         self.plain()?;
@@ -101,7 +100,7 @@ impl<'j> Scanner<'j> {
         }
     }
 
-    /// Takes a number, which has been looked at: RFC 8259, section 6.
+    /// Takes a number: RFC 8259, section 6.
     pub(super) fn number(&mut self) -> Result<Number, MalformedJson> {
         let start = self.at;
         let is_negative = self.takes_byte(b'-');
@@ -130,7 +129,7 @@ impl<'j> Scanner<'j> {
         }
     }
 
-    /// Takes one digit or more. None if they are so many that an `i64` may not hold them.
+    /// Takes one digit or more. None if they are too many for an `i64`.
     fn digits(&mut self) -> Result<Option<i64>, MalformedJson> {
         let start = self.at;
         let mut value = 0_i64;
@@ -145,7 +144,7 @@ impl<'j> Scanner<'j> {
         }
     }
 
-    /// Takes the characters of a string that stand for themselves. A backslash, the quotation mark
+    /// Takes the characters of a string before the next escape. A backslash, the quotation mark
     /// that ends the string, or an error comes next.
     #[inline(always)]
     fn plain(&mut self) -> Result<&'j str, MalformedJson> {

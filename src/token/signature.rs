@@ -1,4 +1,4 @@
-//! Does this key vouch for this token? Makes check 5.
+//! Does this key verify this token? Makes check 5.
 
 use std::{fmt, ops::Range};
 
@@ -19,7 +19,7 @@ pub(crate) struct VerificationKey {
 impl VerificationKey {
     /// An RSA key from its big-endian modulus and exponent, for RS256 or PS256.
     ///
-    /// The caller has checked sizes: the library puts that off until the first verification.
+    /// The caller has checked sizes: the library checks them only at the first verification.
     pub(crate) fn rsa(algorithm: SignatureAlgorithm, n: &[u8], e: &[u8]) -> Option<Self> {
         let parameters: &'static RsaParameters = match algorithm {
             SignatureAlgorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
