@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::fetch::FetchError;
+use super::error::FetchError;
 use crate::{issuers::Issuers, token::is_json_object};
 
 /// The members of a discovery document that matter:

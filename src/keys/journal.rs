@@ -5,9 +5,10 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    fetch::FetchError,
+    error::{FetchError, TARGET},
     schedule::Cause,
-    set::{KeySet, Skipped},
+    set::KeySet,
+    skipped::Skipped,
 };
 use crate::metrics;
 
@@ -217,5 +218,3 @@ impl Journal {
         }
     }
 }
-
-pub(super) const TARGET: &str = "tower_entra::keys";

@@ -8,56 +8,35 @@ use jsonwebtoken::jwk::{
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::set::PublishedKey;
+use super::skipped::Unusable;
 use crate::{
     algorithm::SignatureAlgorithm,
     issuers::KeyIssuer,
     token::{MAX_KID, VerificationKey, is_json_object},
 };
 
-/// Why a JWK does not serve. A closed list, for the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
-    /// No JWK that can be read: no object, or a member comes twice, is missing, or has the wrong
-    /// type.
-    Malformed,
-    /// `kid` is absent, empty or too long.
-    NoKeyId,
-    /// By `use` or `key_ops` it is for something else than verifying signatures.
-    OtherUse,
-    /// It is for an algorithm that is not listed, or of another kind.
-    OtherAlgorithm,
-    /// Its numbers are too short, too long or no key at all.
-    UnfitNumbers,
-    /// Its `kid` stands for other keys too.
-    Conflict,
+/// One key and what its publisher says about it.
+#[derive(Debug)]
+pub(crate) struct PublishedKey {
+    pub(super) kid: Box<str>,
+    pub(super) issuer: Option<KeyIssuer>,
+    pub(super) cloud: Option<String>,
+    /// The public numbers, by which two keys are told apart.
+    pub(super) material: [Vec<u8>; 2],
+    pub(super) key: VerificationKey,
 }
 
-impl Unusable {
-    pub(super) const ALL: [Self; 6] = [
-        Self::Malformed,
-        Self::NoKeyId,
-        Self::OtherUse,
-        Self::OtherAlgorithm,
-        Self::UnfitNumbers,
-        Self::Conflict,
-    ];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::NoKeyId => "no_key_id",
-            Self::OtherUse => "other_use",
-            Self::OtherAlgorithm => "other_algorithm",
-            Self::UnfitNumbers => "unfit_numbers",
-            Self::Conflict => "conflict",
-        }
+impl PublishedKey {
+    pub(crate) fn key(&self) -> &VerificationKey {
+        &self.key
     }
 
-    /// Whether something is wrong with the key. What is merely for another purpose stands in many
-    /// a good key set.
-    pub(super) fn is_fault(self) -> bool {
-        !matches!(self, Self::OtherUse | Self::OtherAlgorithm)
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.kid == other.kid
+            && self.issuer == other.issuer
+            && self.cloud == other.cloud
+            && self.material == other.material
+            && self.key.algorithm() == other.key.algorithm()
     }
 }
 

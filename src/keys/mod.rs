@@ -11,7 +11,11 @@ mod fetch;
 
 mod jwk;
 
+mod skipped;
+
 mod set;
+
+mod error;
 
 mod schedule;
 
@@ -33,9 +37,10 @@ mod client;
 pub(crate) use self::client::ReqwestClient;
 pub(crate) use self::{
     chores::Chore,
+    error::MissingKey,
     fetch::{FetchRules, Fetcher},
-    set::PublishedKey,
-    source::{KeyReport, KeySource, MissingKey, Snapshot},
+    jwk::PublishedKey,
+    source::{KeyReport, KeySource, Snapshot},
     ticket::Ticket,
 };
 pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};

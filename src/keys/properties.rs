@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 
 use super::{
     discovery::Discovery,
-    jwk::usable_key,
-    set::{KeySet, PublishedKey},
+    error::FetchError,
+    jwk::{PublishedKey, usable_key},
+    set::KeySet,
 };
 use crate::{
     Authority, Tenants, algorithm::SignatureAlgorithm, issuers::Issuers, token::properties,
@@ -196,7 +197,7 @@ fn server_of(url: &str) -> (String, String, u16) {
     (scheme.to_owned(), host.to_owned(), port)
 }
 
-fn parse(json: &[u8]) -> Result<KeySet, super::fetch::FetchError> {
+fn parse(json: &[u8]) -> Result<KeySet, FetchError> {
     KeySet::parse(json, &ALL, MAX_KEYS, None, true)
 }
 

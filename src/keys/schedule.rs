@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::KeySettings;
+use super::settings::KeySettings;
 
 /// Why a fetch is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,22 +1,16 @@
 //! The keys of one good fetch.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    fetch::FetchError,
-    jwk::{Unusable, usable_key},
+    error::FetchError,
+    jwk::{PublishedKey, usable_key},
+    skipped::{Skipped, Unusable},
 };
-use crate::{
-    algorithm::SignatureAlgorithm,
-    issuers::{KeyIssuer, Signer},
-    token::VerificationKey,
-};
+use crate::{algorithm::SignatureAlgorithm, issuers::Signer};
 
 /// The usable keys of one key document, with what the discovery document that led there said.
 #[derive(Debug)]
@@ -25,31 +19,6 @@ pub(crate) struct KeySet {
     discovery_cloud: Option<String>,
     discovery_names_one_tenant: bool,
     skipped: Skipped,
-}
-
-/// One key and what its publisher says about it.
-#[derive(Debug)]
-pub(crate) struct PublishedKey {
-    pub(super) kid: Box<str>,
-    pub(super) issuer: Option<KeyIssuer>,
-    pub(super) cloud: Option<String>,
-    /// The public numbers, by which two keys are told apart.
-    pub(super) material: [Vec<u8>; 2],
-    pub(super) key: VerificationKey,
-}
-
-impl PublishedKey {
-    pub(crate) fn key(&self) -> &VerificationKey {
-        &self.key
-    }
-
-    fn is_same_as(&self, other: &Self) -> bool {
-        self.kid == other.kid
-            && self.issuer == other.issuer
-            && self.cloud == other.cloud
-            && self.material == other.material
-            && self.key.algorithm() == other.key.algorithm()
-    }
 }
 
 impl KeySet {
@@ -156,48 +125,6 @@ impl KeySet {
             _ => false,
         });
         kids
-    }
-}
-
-/// How many keys of a document were left out, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Skipped([u16; Unusable::ALL.len()]);
-
-impl Skipped {
-    fn count(&mut self, why: Unusable) {
-        for (reason, count) in Unusable::ALL.into_iter().zip(&mut self.0) {
-            if reason == why {
-                *count = count.saturating_add(1);
-            }
-        }
-    }
-
-    pub(super) fn is_empty(self) -> bool {
-        self.by_reason().next().is_none()
-    }
-
-    /// Whether one of them is broken, and not merely for another purpose.
-    pub(super) fn has_faults(self) -> bool {
-        self.by_reason().any(|(why, _)| why.is_fault())
-    }
-
-    fn by_reason(self) -> impl Iterator<Item = (Unusable, u16)> {
-        let counts = Unusable::ALL.into_iter().zip(self.0);
-        counts.filter(|(_, count)| *count > 0)
-    }
-}
-
-/// `2 malformed, 1 conflict`, or `none`.
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return f.write_str("none");
-        }
-        for (at, (why, count)) in self.by_reason().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{count} {}", why.as_str())?;
-        }
-        Ok(())
     }
 }
 

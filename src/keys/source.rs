@@ -29,12 +29,13 @@ use tokio::{
 };
 
 use super::{
-    KeySettings,
     chores::{Chore, Chores},
-    fetch::{FetchError, FetchRules, Fetcher},
+    error::{FetchError, MissingKey},
+    fetch::{FetchRules, Fetcher},
     journal::{Journal, Refresh},
     schedule::{Action, Schedule, Verdict},
     set::KeySet,
+    settings::KeySettings,
     ticket::Ticket,
 };
 use crate::metrics;
@@ -51,13 +52,6 @@ pub(crate) struct Snapshot {
     /// Counts the key sets that differed from the one before.
     pub(crate) generation: u64,
     fetched: Instant,
-}
-
-/// Why there is no key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MissingKey {
-    Unknown,
-    Unavailable { retry_after: Duration },
 }
 
 /// What an operator needs to know when a key was missing.

@@ -16,10 +16,10 @@ use tokio::{
 };
 
 use super::{
-    MissingKey, Snapshot,
+    error::MissingKey,
     journal::Refresh,
     schedule::Verdict,
-    source::{Shared, Start, now, runtime_with_a_timer},
+    source::{Shared, Snapshot, Start, now, runtime_with_a_timer},
 };
 
 /// A place among the requests that wait for a key. Dropping it gives the place up and leaves the
