@@ -19,13 +19,17 @@ mod error;
 
 mod schedule;
 
-mod source;
-
 mod journal;
 
 mod chores;
 
+mod state;
+
+mod task;
+
 mod ticket;
+
+mod source;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
@@ -40,7 +44,8 @@ pub(crate) use self::{
     error::MissingKey,
     fetch::{FetchRules, Fetcher},
     jwk::PublishedKey,
-    source::{KeyReport, KeySource, Snapshot},
+    source::{KeyReport, KeySource},
+    state::Snapshot,
     ticket::Ticket,
 };
-pub use self::{fetch::HttpClient, settings::KeySettings, source::KeyStatus};
+pub use self::{fetch::HttpClient, settings::KeySettings, state::KeyStatus};

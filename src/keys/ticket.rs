@@ -19,7 +19,8 @@ use super::{
     error::MissingKey,
     journal::Refresh,
     schedule::Verdict,
-    source::{Shared, Snapshot, Start, now, runtime_with_a_timer},
+    state::{Shared, Snapshot, now},
+    task::{Start, runtime_with_a_timer},
 };
 
 /// A place among the requests that wait for a key. Dropping it gives the place up and leaves the
