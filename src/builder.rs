@@ -13,9 +13,10 @@ use crate::{
     checks::{Grant, Policy},
     config_error::ConfigError,
     gate::Gate,
+    http_client::HttpClient,
     ids::{AppId, TenantId},
     issuers::Issuers,
-    keys::{FetchRules, Fetcher, HttpClient, KeySettings, KeySource},
+    keys::{FetchRules, Fetcher, KeySettings, KeySource},
     tenants::{TenantPolicy, Tenants},
     token::TokenRules,
     validator::Validator,
@@ -348,7 +349,6 @@ impl ValidatorBuilder {
             algorithms: self.algorithms.clone(),
             max_body: self.key_settings.max_body,
             max_keys: self.key_settings.max_keys,
-            max_retry_after: self.key_settings.max_retry_after,
             names_one_tenant: tenants.one_tenant().is_some(),
         }
     }
@@ -366,7 +366,11 @@ fn default_client(
     settings: &KeySettings,
     issuers: &Issuers,
 ) -> Result<Arc<dyn HttpClient>, ConfigError> {
-    let client = crate::keys::ReqwestClient::new(settings, issuers)?;
+    let client = crate::http_client::ReqwestClient::new(
+        settings.connect_timeout,
+        settings.total_timeout,
+        issuers.origin(),
+    )?;
     Ok(Arc::new(client))
 }
 

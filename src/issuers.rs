@@ -72,16 +72,10 @@ impl Issuers {
         }
     }
 
-    /// Whether the authority is on this machine.
+    /// The origin of the authority's URL.
     #[cfg(feature = "http-client")]
-    pub(crate) fn is_loopback(&self) -> bool {
-        self.origin.is_loopback_address()
-    }
-
-    /// Whether the authority is reached over TLS.
-    #[cfg(feature = "http-client")]
-    pub(crate) fn is_https(&self) -> bool {
-        self.origin.is_https()
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Whether a discovery document with this `issuer` is the authority's for these tenants.
@@ -247,8 +241,12 @@ mod tests {
             (Authority::insecure_loopback("http://[::1]:80"), true, false),
         ] {
             let issuers = resolve(&authority);
-            assert_eq!(issuers.is_loopback(), loopback, "{authority:?}");
-            assert_eq!(issuers.is_https(), https, "{authority:?}");
+            assert_eq!(
+                issuers.origin().is_loopback_address(),
+                loopback,
+                "{authority:?}"
+            );
+            assert_eq!(issuers.origin().is_https(), https, "{authority:?}");
         }
     }
 

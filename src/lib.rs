@@ -128,6 +128,8 @@ mod issuers;
 
 mod findings;
 
+mod http_client;
+
 mod principal;
 
 mod ids;
@@ -183,8 +185,9 @@ pub use self::{
     config_error::ConfigError,
     error::{Error, ErrorKind},
     facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
+    http_client::HttpClient,
     ids::{AppId, InvalidGuid, ObjectId, TenantId},
-    keys::{HttpClient, KeySettings, KeyStatus},
+    keys::{KeySettings, KeyStatus},
     middleware::{
         EmptyBody, EntraAuth, EntraAuthLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody,
         Require, RequireFuture, RequireLayer, ResourceMetadataService, ResponseFuture,

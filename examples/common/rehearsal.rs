@@ -5,7 +5,7 @@
 
 use std::{error::Error, pin::Pin};
 
-use http::{Response, Uri};
+use http::{Request, Response};
 use serde_json::{Value, json};
 use tower_entra::{AgentPrincipal, HttpClient, Validator, testing::Issuer};
 
@@ -69,13 +69,13 @@ impl Documents {
 }
 
 impl HttpClient for Documents {
-    fn get(
+    fn send(
         &self,
-        uri: Uri,
+        request: Request<Vec<u8>>,
         _: usize,
     ) -> Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn Error + Send + Sync>>> + Send>>
     {
-        let document = match uri.path() {
+        let document = match request.uri().path() {
             "/keys" => &self.keys,
             _ => &self.discovery,
         };

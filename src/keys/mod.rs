@@ -34,11 +34,6 @@ mod source;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 
-#[cfg(feature = "http-client")]
-mod client;
-
-#[cfg(feature = "http-client")]
-pub(crate) use self::client::ReqwestClient;
 pub(crate) use self::{
     chores::Chore,
     error::MissingKey,
@@ -48,4 +43,4 @@ pub(crate) use self::{
     state::Snapshot,
     ticket::Ticket,
 };
-pub use self::{fetch::HttpClient, settings::KeySettings, state::KeyStatus};
+pub use self::{settings::KeySettings, state::KeyStatus};

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, pin::Pin};
 
-use http::{Response, Uri};
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
@@ -778,7 +778,10 @@ struct Cloud {
 }
 
 impl Cloud {
-    async fn answer(&self, uri: Uri) -> Result<Response<Vec<u8>>, Box<dyn StdError + Send + Sync>> {
+    async fn answer(
+        &self,
+        uri: &Uri,
+    ) -> Result<Response<Vec<u8>>, Box<dyn StdError + Send + Sync>> {
         let path = uri.to_string();
         let path = path.strip_prefix(&self.url).expect("a URL of the cloud");
         let there = format!("{}{path}", self.issuer.url()).parse()?;
@@ -798,15 +801,15 @@ impl Cloud {
 }
 
 impl HttpClient for Cloud {
-    fn get(
+    fn send(
         &self,
-        uri: Uri,
+        request: Request<Vec<u8>>,
         _: usize,
     ) -> Pin<
         Box<dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn StdError + Send + Sync>>> + Send>,
     > {
         let cloud = self.clone();
-        Box::pin(async move { cloud.answer(uri).await })
+        Box::pin(async move { cloud.answer(request.uri()).await })
     }
 }
 

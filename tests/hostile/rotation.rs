@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Response, Uri};
+use http::{Request, Response};
 use serde_json::json;
 use tokio::{task::JoinSet, time::Instant};
 use tower_entra::{
@@ -469,9 +469,9 @@ impl Cached {
 }
 
 impl HttpClient for Cached {
-    fn get(
+    fn send(
         &self,
-        uri: Uri,
+        request: Request<Vec<u8>>,
         _: usize,
     ) -> Pin<
         Box<
@@ -480,7 +480,7 @@ impl HttpClient for Cached {
         >,
     > {
         let base = format!("{}/{}", self.issuer.url(), self.issuer.tenant_id());
-        let body = if uri.path().ends_with("/openid-configuration") {
+        let body = if request.uri().path().ends_with("/openid-configuration") {
             self.asked.lock().unwrap().push(Instant::now());
             let keys = format!("{base}/discovery/v2.0/keys");
             json!({"issuer": format!("{base}/v2.0"), "jwks_uri": keys})

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Response, Uri};
+use http::{Request, Response};
 use serde_json::json;
 use tokio::time::{self, Instant};
 use tower_entra::{HttpClient, KeySettings, Validator, testing::Issuer};
@@ -100,8 +100,12 @@ impl Client {
 }
 
 impl HttpClient for Client {
-    fn get(&self, uri: Uri, _: usize) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-        let is_discovery = uri.path().ends_with("/openid-configuration");
+    fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        _: usize,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let is_discovery = request.uri().path().ends_with("/openid-configuration");
         let counter = if is_discovery {
             self.0.starts.lock().unwrap().push(Instant::now());
             &self.0.discovery_fetches

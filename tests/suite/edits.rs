@@ -162,7 +162,7 @@ mod documents {
 
     use std::{error::Error as StdError, pin::Pin};
 
-    use http::{Response, Uri};
+    use http::{Request, Response};
     use tower_entra::{HttpClient, testing::Issuer};
 
     pub(super) struct Client {
@@ -183,9 +183,9 @@ mod documents {
     }
 
     impl HttpClient for Client {
-        fn get(
+        fn send(
             &self,
-            uri: Uri,
+            request: Request<Vec<u8>>,
             _: usize,
         ) -> Pin<
             Box<
@@ -193,7 +193,7 @@ mod documents {
                     + Send,
             >,
         > {
-            let body = match uri.path().ends_with("/openid-configuration") {
+            let body = match request.uri().path().ends_with("/openid-configuration") {
                 true => self.discovery.clone().into_bytes(),
                 false => self.keys.clone(),
             };

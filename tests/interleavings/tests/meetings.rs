@@ -20,7 +20,7 @@ use std::{
     },
 };
 
-use http::{Response, StatusCode, Uri, header};
+use http::{Request, Response, StatusCode, header};
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use tower_entra::{Authority, ErrorKind, HttpClient, KeySettings, Tenants, Validator};
 
@@ -104,9 +104,9 @@ impl Client {
 }
 
 impl HttpClient for Client {
-    fn get(
+    fn send(
         &self,
-        uri: Uri,
+        request: Request<Vec<u8>>,
         _: usize,
     ) -> Pin<
         Box<dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn StdError + Send + Sync>>> + Send>,
@@ -116,7 +116,7 @@ impl HttpClient for Client {
             let others = inner.under_way.fetch_add(1, Ordering::SeqCst);
             assert_eq!(others, 0, "two fetches at a time");
             let under_way = UnderWay(Arc::clone(&inner));
-            let is_discovery = uri.path().ends_with("openid-configuration");
+            let is_discovery = request.uri().path().ends_with("openid-configuration");
             if is_discovery {
                 inner.fetches.fetch_add(1, Ordering::SeqCst);
             }
