@@ -274,7 +274,7 @@ impl ValidatorBuilder {
         if self.algorithms.is_empty() {
             return Err(ConfigError::new("algorithms", "the list is empty"));
         }
-        self.key_settings.check()
+        self.key_settings.check_ranges()
     }
 
     /// An audience is a GUID or a URI, and both are visible ASCII without quotes. What is not would
@@ -320,7 +320,7 @@ impl ValidatorBuilder {
     ) -> Result<Arc<KeySource>, ConfigError> {
         let rules = self.fetch_rules(tenants, issuers);
         match &self.shared_keys {
-            Some(keys) if keys.follows(&rules) => Ok(Arc::clone(keys)),
+            Some(keys) if keys.satisfies(&rules) => Ok(Arc::clone(keys)),
             Some(_) => Err(ConfigError::new(
                 "share_keys_with",
                 format!(

@@ -14,31 +14,31 @@ use http::{HeaderMap, Request, Response, header};
 #[cfg(feature = "http-client")]
 pub(crate) use self::reqwest::ReqwestClient;
 
-/// Sends HTTP requests to the authority: implement it to bring a client of your own.
+/// Sends HTTP requests to the authority. Implement it to bring an HTTP client of your own.
 ///
 /// The default is a `reqwest` client with rustls (feature `http-client`).
 ///
 /// # What an implementation must keep
 ///
-/// - **One request.** Send the method, URI, headers and body of the request as they are, once, without
-///   retries. Add only what the connection needs, such as `Host`, `Content-Length` and `User-Agent`;
-///   add no credentials and no cookies.
-/// - **No redirects.** Return an answer with a 3xx status like any other. A redirect that is followed
-///   leads to keys, or sends a credential, to a server that the authority did not name.
-/// - **Any status is an answer.** Return it with its headers and body, 4xx and 5xx included. Headers
-///   are returned as received: the caller reads `Retry-After` and `Content-Encoding`.
+/// - **One request.** Send the method, URI, headers and body of the request as they are, once,
+///   without retries. Add only what the connection needs, such as `Host`, `Content-Length` and
+///   `User-Agent`; add no credentials and no cookies.
+/// - **No redirects.** Return an answer with a 3xx status like any other. A redirect that is
+///   followed leads to keys, or sends a credential, to a server that the authority did not name.
+/// - **Any status is an answer.** Return it with its headers and body, 4xx and 5xx included.
+///   Headers are returned as received: the caller reads `Retry-After` and `Content-Encoding`.
 /// - **No decompression.** Neither ask for a content encoding nor undo one.
-/// - **A bounded body.** Stop reading once more than `max_body` bytes have arrived, and return those:
-///   a body longer than `max_body` is how the caller knows that it is too large. A body cut to exactly
-///   `max_body` bytes would pass for a whole one.
-/// - **A whole body, or none.** With the status 200, a body that breaks off is an error. With any other
-///   status, return the answer with an empty body if its body breaks off or does not arrive soon: an
-///   error, or a wait until the caller's time is up, would lose its `Retry-After`.
+/// - **A bounded body.** Stop reading once more than `max_body` bytes have arrived, and return
+///   those: a body longer than `max_body` is how the caller knows that it is too large. A body cut
+///   to exactly `max_body` bytes would pass for a whole one.
+/// - **A whole body, or none.** With the status 200, a body that breaks off is an error. With any
+///   other status, return the answer with an empty body if its body breaks off or does not arrive
+///   in time: an error, or a wait until the caller's limit, would lose its `Retry-After`.
 /// - **No logging of headers and bodies.** Both can hold credentials. An error that is returned
 ///   appears in the log, so its text must not hold them either.
-/// - **Cancellation.** The caller limits the time by dropping the future, at any point. That must end
-///   the request and must not affect any other request: hold no lock and lose no shared state. The
-///   server may have received the request all the same.
+/// - **Cancellation.** The caller limits the time by dropping the future, at any point. That must
+///   end the request and must not affect any other request: hold no lock and lose no shared state.
+///   The server may have received the request all the same.
 ///
 /// # Examples
 ///
@@ -58,7 +58,9 @@ pub(crate) use self::reqwest::ReqwestClient;
 ///         _: Request<Vec<u8>>,
 ///         _: usize,
 ///     ) -> Pin<
-///         Box<dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn Error + Send + Sync>>> + Send>,
+///         Box<
+///             dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn Error + Send + Sync>>> + Send,
+///         >,
 ///     > {
 ///         let mut answer = Response::new(Vec::new());
 ///         *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -78,8 +80,8 @@ pub trait HttpClient: Send + Sync + 'static {
     /// # Errors
     ///
     /// Fails if there is no answer: no connection, no TLS session with a trusted certificate, no
-    /// complete header, or none in the client's own time limits. Fails also if the status is 200 and
-    /// the body breaks off before its end.
+    /// complete header, or none in the client's own time limits. Fails also if the status is 200
+    /// and the body breaks off before its end.
     #[expect(
         clippy::type_complexity,
         reason = "an alias would hide what an implementor returns"

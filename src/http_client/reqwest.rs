@@ -123,8 +123,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A server that answers one request with `answer`, and keeps the connection open for as long as
-    /// the client does.
+    /// A server that answers one request with `answer`, and keeps the connection open for as long
+    /// as the client does.
     struct Server {
         url: String,
         received: Receiver<Vec<u8>>,
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_breaks_off_is_an_error_with_the_status_200_alone() {
+    async fn a_body_that_breaks_off_is_an_error_only_with_the_status_200() {
         let server = Server::start(answer("200 OK", 100, "{"), true);
         assert!(server.get(999).await.is_err());
 

@@ -1,13 +1,13 @@
-//! What else is done once a minute, because the task of the keys is there to do it.
+//! Work of other modules that the key task runs once a minute.
 
 use std::sync::{Mutex, PoisonError, Weak};
 
-/// Something that wants looking after, for as long as it is there.
+/// Work to run once a minute, while its owner exists.
 pub(crate) trait Chore: Send + Sync {
     fn attend(&self);
 }
 
-/// The chores of one task. Keeps none of them alive.
+/// The chores of one task. Holds weak references only, so that it keeps no owner alive.
 #[derive(Default)]
 pub(super) struct Chores {
     list: Mutex<Vec<Weak<dyn Chore>>>,
@@ -24,7 +24,7 @@ impl Chores {
         list.is_empty()
     }
 
-    /// Attends to each, and forgets those that are gone.
+    /// Runs each chore, and removes those whose owner is gone.
     pub(super) fn attend(&self) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         list.retain(|chore| {

@@ -1,11 +1,11 @@
-//! Is this discovery document the authority's, and where does it say the keys are?
+//! The discovery document: checks that it is the authority's, and reads where the keys are.
 
 use serde::Deserialize;
 
 use super::error::FetchError;
 use crate::{issuers::Issuers, token::is_json_object};
 
-/// The members of a discovery document that matter:
+/// The members of a discovery document that are used:
 /// [OpenID Connect Discovery 1.0, section 3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Discovery {
@@ -15,11 +15,11 @@ pub(crate) struct Discovery {
 }
 
 impl Discovery {
-    /// Refuses a document whose `issuer` is not what the authority promises, or whose `jwks_uri`
-    /// lies elsewhere than the authority.
+    /// Refuses a document whose `issuer` is not what the authority promises, or whose `jwks_uri` is
+    /// not of the authority's origin.
     pub(crate) fn parse(json: &[u8], issuers: &Issuers) -> Result<Self, FetchError> {
         let text = std::str::from_utf8(json).map_err(|_| FetchError::NotADiscoveryDocument)?;
-        // Derived readers take a list for an object.
+        // A derived `Deserialize` accepts an array in place of an object.
         if !is_json_object(text) {
             return Err(FetchError::NotADiscoveryDocument);
         }
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authoritys_own_document_is_taken() {
+    fn the_authoritys_own_document_is_accepted() {
         let json = format!(
             r#"{{"issuer":"{ISSUER}","jwks_uri":"{KEYS}?appid=1","cloud_instance_name":"c","x":[]}}"#
         );
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_elsewhere_are_refused() {
+    fn keys_of_another_origin_are_refused() {
         for keys in [
             "",
             "/keys",

@@ -1,4 +1,4 @@
-//! Why there is no key, and why a fetch was not good.
+//! Why there is no key, and why a fetch failed.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) enum MissingKey {
     Unavailable { retry_after: Duration },
 }
 
-/// Why a fetch was not good. Nothing that the endpoint sent is repeated.
+/// Why a fetch failed. Contains no text that the endpoint sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("the authority could not be reached")]
@@ -46,7 +46,7 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
-    /// The code of this reason: a closed list, for the log and the metrics.
+    /// The code of this reason, for the log and the metrics. A closed list.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",

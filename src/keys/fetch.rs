@@ -1,4 +1,4 @@
-//! Fetches a key set: discovery document first, then the keys it names.
+//! Fetches a key set: first the discovery document, then the keys that it names.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -15,7 +15,7 @@ use crate::{
     issuers::Issuers,
 };
 
-/// What a fetched document must be.
+/// What is fetched, and its limits.
 #[derive(Debug)]
 pub(crate) struct FetchRules {
     pub(crate) discovery_url: Arc<str>,
@@ -25,7 +25,7 @@ pub(crate) struct FetchRules {
     pub(crate) names_one_tenant: bool,
 }
 
-/// Knows how to get the key set of one authority.
+/// Fetches the key set of one authority.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
     pub(crate) client: Arc<dyn HttpClient>,

@@ -1,6 +1,6 @@
-//! What an operator is told of the keys: each event once, in the log and in the metrics.
+//! The log and the metrics of the keys: each event once.
 //!
-//! Only the task writes here, and so nothing a request does makes a line.
+//! Only the task writes here, so a request cannot cause a line.
 
 use std::time::{Duration, Instant};
 
@@ -12,38 +12,38 @@ use super::{
 };
 use crate::metrics;
 
-/// What has been told, so that it is not told again.
+/// What has been logged, so that it is not logged again.
 #[derive(Debug)]
 pub(super) struct Journal {
-    /// The discovery document's.
+    /// The URL of the discovery document.
     url: String,
-    /// Tells key sources apart in the metrics.
+    /// The label of this key source in the metrics.
     name: Option<&'static str>,
-    /// Whether there was a usable key set that nobody has yet said to be too old.
-    has_served: bool,
+    /// Whether a key set has been fetched since the last one was logged as too old.
+    is_in_use: bool,
     outage: Option<Outage>,
-    /// What the last good key set left out.
+    /// The keys that the last good key set left out.
     skipped: Skipped,
 }
 
-/// Fetches have failed since then.
+/// A series of failed fetches.
 #[derive(Debug)]
 struct Outage {
     began: Instant,
     failures: u32,
     last: FetchError,
-    /// The reasons that were warned of.
+    /// The reasons that have been logged as warnings.
     reasons: Vec<&'static str>,
 }
 
-/// Why a fetch is made, as an operator sees it. A closed list, for the log and the metrics.
+/// Why a fetch is made, for the log and the metrics. A closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refresh {
-    /// There have never been keys.
+    /// No keys have been fetched yet.
     Start,
-    /// It is time.
+    /// The refresh interval has passed.
     Scheduled,
-    /// The one before has failed.
+    /// The previous fetch failed.
     Retry,
     /// A request named a `kid` that no key has.
     UnknownKey,
@@ -68,13 +68,13 @@ impl Journal {
         Self {
             url: url.to_owned(),
             name,
-            has_served: false,
+            is_in_use: false,
             outage: None,
             skipped: Skipped::default(),
         }
     }
 
-    /// What a fetch is to be called that begins now.
+    /// Names a fetch that begins now.
     pub(super) fn refresh(&self, cause: Cause, has_keys: bool) -> Refresh {
         match cause {
             Cause::UnknownKey => Refresh::UnknownKey,
@@ -90,7 +90,7 @@ impl Journal {
         tracing::debug!(target: TARGET, cause = refresh.as_str(), "fetching keys");
     }
 
-    /// A fetch has brought `new`. The set before it is `old`, unless there was none.
+    /// A fetch succeeded with `new`, which replaces `old`.
     pub(super) fn fetched(
         &mut self,
         refresh: Refresh,
@@ -98,8 +98,8 @@ impl Journal {
         new: &KeySet,
         old: Option<&KeySet>,
     ) {
-        // What is to be known is known before anything is told: a subscriber may panic at that.
-        self.has_served = true;
+        // Update the state before logging: a subscriber may panic.
+        self.is_in_use = true;
         let outage = self.outage.take();
         metrics::refreshed(self.name, refresh.as_str());
         let cause = refresh.as_str();
@@ -122,7 +122,7 @@ impl Journal {
                 "the signing keys have changed",
             ),
         }
-        self.tell_skipped(new.skipped());
+        self.log_skipped(new.skipped());
         if let Some(outage) = outage {
             tracing::info!(
                 target: TARGET,
@@ -135,7 +135,7 @@ impl Journal {
         }
     }
 
-    /// A fetch was not good. The last good keys serve for so much longer, if there are any.
+    /// A fetch failed. The last good keys, if there are any, remain in use for `left`.
     pub(super) fn failed(
         &mut self,
         refresh: Refresh,
@@ -153,7 +153,8 @@ impl Journal {
         outage.failures = outage.failures.saturating_add(1);
         outage.last = error;
         let (cause, reason) = (refresh.as_str(), error.as_str());
-        // Once for each reason of an outage: the first one may hide another.
+        // One warning for each reason: an outage whose reason changes would otherwise hide the new
+        // one.
         if outage.reasons.contains(&reason) {
             tracing::debug!(target: TARGET, cause, reason, %error, "keys still cannot be fetched");
             return;
@@ -180,10 +181,10 @@ impl Journal {
         }
     }
 
-    /// The last good key set is so old, and serves for so much longer.
+    /// Reports the age of the last good key set, and the time for which it remains in use.
     pub(super) fn aged(&mut self, age: Duration, left: Duration) {
         metrics::key_set_aged(self.name, age, left);
-        if !left.is_zero() || !std::mem::take(&mut self.has_served) {
+        if !left.is_zero() || !std::mem::take(&mut self.is_in_use) {
             return;
         }
         let last = self.outage.as_ref().map(|outage| outage.last);
@@ -195,18 +196,18 @@ impl Journal {
         );
     }
 
-    /// Whether the end of the last good key set has yet to be told.
-    pub(super) fn awaits_the_end(&self) -> bool {
-        self.has_served
+    /// Whether the last good key set has not yet been logged as too old.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.is_in_use
     }
 
-    /// There has never been a key set.
-    pub(super) fn none_yet(&self) {
+    /// Reports that no key set has been fetched yet.
+    pub(super) fn without_keys(&self) {
         metrics::no_key_set(self.name);
     }
 
-    /// Keys that are left out, whenever they are not those of the last time.
-    fn tell_skipped(&mut self, skipped: Skipped) {
+    /// Logs the keys that are left out, if they differ from the previous fetch.
+    fn log_skipped(&mut self, skipped: Skipped) {
         if skipped == std::mem::replace(&mut self.skipped, skipped) || skipped.is_empty() {
             return;
         }

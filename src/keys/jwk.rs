@@ -1,4 +1,4 @@
-//! Is this JWK a key that may verify tokens here?
+//! One JWK: checks that it may verify tokens.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::{
@@ -15,18 +15,68 @@ use crate::{
     token::{MAX_KID, VerificationKey, is_json_object},
 };
 
-/// One key and what its publisher says about it.
+/// A usable key and its members of the key document.
 #[derive(Debug)]
 pub(crate) struct PublishedKey {
     pub(super) kid: Box<str>,
     pub(super) issuer: Option<KeyIssuer>,
     pub(super) cloud: Option<String>,
-    /// The public numbers, by which two keys are told apart.
+    /// The public numbers: `n` and `e`, or `x` and `y`. They tell two keys apart.
     pub(super) material: [Vec<u8>; 2],
     pub(super) key: VerificationKey,
 }
 
 impl PublishedKey {
+    /// Reads one JWK, with an algorithm of `allowed`.
+    pub(super) fn parse(json: &str, allowed: &[SignatureAlgorithm]) -> Result<Self, Unusable> {
+        if !is_json_object(json) {
+            return Err(Unusable::Malformed);
+        }
+        let mut members: Map<String, Value> =
+            serde_json::from_str(json).map_err(|_| Unusable::Malformed)?;
+        members.retain(|name, _| USED_MEMBERS.contains(&name.as_str()));
+        // `"issuer": null` must not count as absent: a key without `issuer` may verify for any
+        // issuer where the discovery document names one tenant.
+        if members.values().any(Value::is_null) {
+            return Err(Unusable::Malformed);
+        }
+        let issuer = string(members.remove("issuer"))?;
+        let cloud = string(members.remove("cloud_instance_name"))?;
+        let jwk = Jwk::deserialize(Value::Object(members)).map_err(|_| Unusable::Malformed)?;
+        let common = &jwk.common;
+        // A token with a longer `kid` is refused.
+        let kid = common
+            .key_id
+            .as_deref()
+            .filter(|kid| (1..=MAX_KID).contains(&kid.len()))
+            .ok_or(Unusable::NoKeyId)?;
+        let may_verify = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature))
+            && common
+                .key_operations
+                .as_ref()
+                .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+        if !may_verify {
+            return Err(Unusable::OtherUse);
+        }
+        let algorithm = algorithm(&jwk)
+            .filter(|algorithm| allowed.contains(algorithm))
+            .ok_or_else(|| why_no_algorithm(&jwk.algorithm))?;
+        let numbers = match &jwk.algorithm {
+            AlgorithmParameters::RSA(parameters) => rsa(parameters, algorithm),
+            AlgorithmParameters::EllipticCurve(parameters) => p256(parameters),
+            // Unreachable: `algorithm` is `None` for every other key type.
+            _ => return Err(Unusable::OtherAlgorithm),
+        };
+        let (material, key) = numbers.ok_or(Unusable::UnfitNumbers)?;
+        Ok(Self {
+            kid: kid.into(),
+            issuer: issuer.as_deref().map(KeyIssuer::parse),
+            cloud,
+            material,
+            key,
+        })
+    }
+
     pub(crate) fn key(&self) -> &VerificationKey {
         &self.key
     }
@@ -40,60 +90,8 @@ impl PublishedKey {
     }
 }
 
-/// Reads one JWK.
-pub(super) fn usable_key(
-    json: &str,
-    allowed: &[SignatureAlgorithm],
-) -> Result<PublishedKey, Unusable> {
-    if !is_json_object(json) {
-        return Err(Unusable::Malformed);
-    }
-    let mut members: Map<String, Value> =
-        serde_json::from_str(json).map_err(|_| Unusable::Malformed)?;
-    members.retain(|name, _| HEEDED.contains(&name.as_str()));
-    // Absent is absent: `"issuer": null` must not make a key one that anybody's tokens may name.
-    if members.values().any(Value::is_null) {
-        return Err(Unusable::Malformed);
-    }
-    let issuer = text(members.remove("issuer"))?;
-    let cloud = text(members.remove("cloud_instance_name"))?;
-    let jwk = Jwk::deserialize(Value::Object(members)).map_err(|_| Unusable::Malformed)?;
-    let common = &jwk.common;
-    // A longer one is named by no token that is looked at.
-    let kid = common
-        .key_id
-        .as_deref()
-        .filter(|kid| (1..=MAX_KID).contains(&kid.len()))
-        .ok_or(Unusable::NoKeyId)?;
-    let may_verify = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature))
-        && common
-            .key_operations
-            .as_ref()
-            .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
-    if !may_verify {
-        return Err(Unusable::OtherUse);
-    }
-    let algorithm = algorithm(&jwk)
-        .filter(|algorithm| allowed.contains(algorithm))
-        .ok_or_else(|| without_algorithm(&jwk.algorithm))?;
-    let numbers = match &jwk.algorithm {
-        AlgorithmParameters::RSA(parameters) => rsa(parameters, algorithm),
-        AlgorithmParameters::EllipticCurve(parameters) => p256(parameters),
-        // No other kind has an algorithm here.
-        _ => return Err(Unusable::OtherAlgorithm),
-    };
-    let (material, key) = numbers.ok_or(Unusable::UnfitNumbers)?;
-    Ok(PublishedKey {
-        kid: kid.into(),
-        issuer: issuer.as_deref().map(KeyIssuer::parse),
-        cloud,
-        material,
-        key,
-    })
-}
-
-/// A member that is a text, if it is there at all.
-fn text(member: Option<Value>) -> Result<Option<String>, Unusable> {
+/// A member that is a string or absent.
+fn string(member: Option<Value>) -> Result<Option<String>, Unusable> {
     match member {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -101,7 +99,7 @@ fn text(member: Option<Value>) -> Result<Option<String>, Unusable> {
     }
 }
 
-/// The one algorithm of a key. Entra's keys do not name any.
+/// The only algorithm of a key. Entra's keys have no `alg`.
 fn algorithm(jwk: &Jwk) -> Option<SignatureAlgorithm> {
     match (&jwk.algorithm, jwk.common.key_algorithm) {
         (AlgorithmParameters::RSA(_), None | Some(KeyAlgorithm::RS256)) => {
@@ -117,8 +115,9 @@ fn algorithm(jwk: &Jwk) -> Option<SignatureAlgorithm> {
     }
 }
 
-/// The JOSE types know a key that lacks its numbers only as one of another kind.
-fn without_algorithm(parameters: &AlgorithmParameters) -> Unusable {
+/// Why a key has no algorithm. The JOSE types read an RSA or P-256 key without its numbers as a key
+/// of another type.
+fn why_no_algorithm(parameters: &AlgorithmParameters) -> Unusable {
     if let AlgorithmParameters::Other(other) = parameters {
         let is = |name, text| other.fields.get(name).is_some_and(|value| value == text);
         if is("kty", "RSA") || (is("kty", "EC") && is("crv", "P-256")) {
@@ -128,8 +127,8 @@ fn without_algorithm(parameters: &AlgorithmParameters) -> Unusable {
     Unusable::OtherAlgorithm
 }
 
-/// The size of a modulus and the parity of both numbers are looked at here, because the crypto
-/// library does so only at the first verification, when the key is already in force.
+/// The size of the modulus and the parity of both numbers are checked here: the crypto library
+/// checks them only at the first verification, when the key set is already in use.
 fn rsa(
     parameters: &RSAKeyParameters,
     algorithm: SignatureAlgorithm,
@@ -151,13 +150,14 @@ fn rsa(
 
 fn p256(parameters: &EllipticCurveKeyParameters) -> Option<([Vec<u8>; 2], VerificationKey)> {
     let coordinate = |text: &str| decode(text).filter(|bytes| bytes.len() == 32);
-    // RFC 7518, section 6.2.1: both in full length. Uncompressed points begin with 4.
+    // RFC 7518, section 6.2.1.2: "The length of this octet string MUST be the full size of a
+    // coordinate". An uncompressed point begins with 4.
     let (x, y) = (coordinate(&parameters.x)?, coordinate(&parameters.y)?);
     let key = VerificationKey::p256(&[&[4], x.as_slice(), &y].concat())?;
     Some(([x, y], key))
 }
 
-/// A big-endian integer, leading zeros gone.
+/// A big-endian integer without leading zeros.
 fn integer(text: &str) -> Option<Vec<u8>> {
     let bytes = decode(text)?;
     let significant = bytes.iter().position(|byte| *byte != 0)?;
@@ -173,10 +173,10 @@ fn bits(number: &[u8]) -> usize {
     number.len().saturating_sub(1) * 8 + usize::try_from(leading).unwrap_or(8)
 }
 
-/// The members that are listened to: those of [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517) and
+/// The members that are used: those of [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517) and
 /// [RFC 7518](https://www.rfc-editor.org/rfc/rfc7518#section-6) for public keys, and two that Entra
-/// adds. Whatever else is there, `x5c` and `x5u` among it, does not decide whether a key serves.
-const HEEDED: [&str; 12] = [
+/// adds. Other members, `x5c` and `x5u` included, do not decide whether a key is usable.
+const USED_MEMBERS: [&str; 12] = [
     "kty",
     "kid",
     "use",
@@ -191,7 +191,7 @@ const HEEDED: [&str; 12] = [
     "cloud_instance_name",
 ];
 
-/// What the crypto library can verify with.
+/// The longest exponent that the crypto library accepts.
 const MAX_EXPONENT_BITS: usize = 33;
 
 #[cfg(test)]
@@ -245,7 +245,7 @@ mod tests {
         jwk.to_string()
     }
 
-    /// An odd number of so many bits, in base64url.
+    /// An odd number of `bits` bits, in base64url.
     fn number(bits: usize) -> String {
         encode(bytes(bits))
     }
@@ -263,23 +263,23 @@ mod tests {
 
     #[track_caller]
     fn algorithm_of(json: &str, allowed: &[SignatureAlgorithm]) -> Option<SignatureAlgorithm> {
-        let key = usable_key(json, allowed).ok()?;
+        let key = PublishedKey::parse(json, allowed).ok()?;
         Some(key.key.algorithm())
     }
 
     #[track_caller]
     fn assert_usable(json: &str) {
-        assert!(usable_key(json, ALL).is_ok(), "{json}");
+        assert!(PublishedKey::parse(json, ALL).is_ok(), "{json}");
     }
 
     #[track_caller]
     fn assert_skipped(json: &str) {
-        assert!(usable_key(json, ALL).is_err(), "{json}");
+        assert!(PublishedKey::parse(json, ALL).is_err(), "{json}");
     }
 
     #[test]
     fn a_key_of_entra_is_usable_and_is_for_rs256() {
-        let key = usable_key(&rsa(), RS256).expect("a usable key");
+        let key = PublishedKey::parse(&rsa(), RS256).expect("a usable key");
         assert_eq!(&*key.kid, "k");
         assert_eq!(key.key.algorithm(), SignatureAlgorithm::Rs256);
         assert_eq!(key.cloud.as_deref(), Some("microsoftonline.com"));
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_key_may_have_no_issuer_and_no_cloud() {
         let json = without(&without(&rsa(), "issuer"), "cloud_instance_name");
-        let key = usable_key(&json, RS256).expect("a usable key");
+        let key = PublishedKey::parse(&json, RS256).expect("a usable key");
         assert_eq!(key.issuer, None);
         assert_eq!(key.cloud, None);
     }
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_nobody_listens_to_do_not_decide_whether_a_key_serves() {
+    fn unused_members_do_not_decide_whether_a_key_is_usable() {
         for name in ["x5c", "x5t", "x5t#S256", "x5u", "d", "oth", "nbf", "new"] {
             for value in [
                 json!(null),
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_blank_issuer_is_not_the_same_as_none() {
-        let key = usable_key(&rsa_with("issuer", ""), RS256).expect("a usable key");
+        let key = PublishedKey::parse(&rsa_with("issuer", ""), RS256).expect("a usable key");
         assert!(key.issuer.is_some());
     }
 
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exponent_that_the_crypto_library_would_not_take_makes_a_key_useless() {
+    fn an_exponent_beyond_the_crypto_librarys_limit_makes_a_key_useless() {
         assert_skipped(&rsa_with("e", encode([2, 0, 0, 0, 1])));
         assert_skipped(&rsa_with("e", encode([0xff; 64])));
         assert_skipped(&rsa_with("e", number(2_048)));
@@ -404,7 +404,7 @@ mod tests {
             (N_OF_GREATEST, "AQAAAAE", SIGNATURE_OF_GREATEST),
         ] {
             let json = json!({"kty": "RSA", "kid": "k", "n": n, "e": e}).to_string();
-            let key = usable_key(&json, RS256).expect("a usable key");
+            let key = PublishedKey::parse(&json, RS256).expect("a usable key");
             let token = format!("eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.e30.{signature}");
             let rules = TokenRules {
                 max_len: 16 * 1024,
@@ -533,8 +533,8 @@ mod tests {
             (&[Ps256, Rs256], [true, true, true, false]),
             (&[], [false; 4]),
         ] {
-            let found =
-                [&plain, &rs256, &ps256, &p256].map(|json| usable_key(json, allowed).is_ok());
+            let found = [&plain, &rs256, &ps256, &p256]
+                .map(|json| PublishedKey::parse(json, allowed).is_ok());
             assert_eq!(found, usable, "{allowed:?}");
         }
     }
@@ -628,7 +628,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_nobody_asked_for_are_ignored() {
+    fn unknown_members_are_ignored() {
         for (name, value) in [
             ("x5u", json!("https://evil.example/certificate")),
             ("x5t#S256", json!("x")),
@@ -641,7 +641,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_does_not_serve_says_why() {
+    fn a_skipped_key_has_a_reason() {
         use Unusable::{Malformed, NoKeyId, OtherAlgorithm, OtherUse, UnfitNumbers};
 
         for (json, why) in [
@@ -665,14 +665,14 @@ mod tests {
             (rsa_with("n", number(1_024)), UnfitNumbers),
             (rsa_with("e", "AQ"), UnfitNumbers),
         ] {
-            assert_eq!(usable_key(&json, RS256).err(), Some(why), "{json}");
+            assert_eq!(PublishedKey::parse(&json, RS256).err(), Some(why), "{json}");
         }
-        let off_the_curve = usable_key(&p256_with("x", Y), ALL);
+        let off_the_curve = PublishedKey::parse(&p256_with("x", Y), ALL);
         assert_eq!(off_the_curve.err(), Some(UnfitNumbers));
     }
 
     #[test]
-    fn nesting_without_end_does_not_bring_the_reader_down() {
+    fn deep_nesting_does_not_overflow_the_reader() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         let json = rsa();
         assert_skipped(&format!("{},\"x\":{deep}}}", &json[..json.len() - 1]));
@@ -680,12 +680,12 @@ mod tests {
     }
 
     #[test]
-    fn of_a_private_key_only_the_public_half_is_looked_at() {
+    fn only_the_public_half_of_a_private_key_is_read() {
         let mut jwk: Value = serde_json::from_str(&rsa()).expect("JSON");
         for name in ["d", "p", "q", "dp", "dq", "qi"] {
             jwk[name] = json!("c2VjcmV0");
         }
-        let key = usable_key(&jwk.to_string(), RS256);
+        let key = PublishedKey::parse(&jwk.to_string(), RS256);
         assert!(!format!("{key:?}").contains("c2VjcmV0"));
     }
 

@@ -1,7 +1,7 @@
-//! The keys: where they come from, which of them are usable, and when they are fetched again.
+//! The keys: where they come from, which of them are usable, and when they are refreshed.
 //!
 //! One background task per [`KeySource`] does all fetching. It publishes immutable snapshots; a
-//! request loads one and stays with it.
+//! request loads one and keeps to it.
 
 mod settings;
 

@@ -1,22 +1,17 @@
-//! What holds of every document that the authority sends, whatever it is.
+//! Properties that hold for every document an authority may send.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{
-    discovery::Discovery,
-    error::FetchError,
-    jwk::{PublishedKey, usable_key},
-    set::KeySet,
-};
+use super::{discovery::Discovery, error::FetchError, jwk::PublishedKey, set::KeySet};
 use crate::{
     Authority, Tenants, algorithm::SignatureAlgorithm, issuers::Issuers, token::properties,
 };
 
-/// A key set that is admitted has no more keys than the limit, serves exactly the usable keys that no
-/// other contradicts, and is the same in any order, with repeats, and with members that nobody knows.
+/// An accepted key set has at most `MAX_KEYS` keys, has exactly the usable keys without a conflict,
+/// and is the same in any order, with repeats, and with unknown members.
 pub(crate) fn key_set(json: &[u8]) {
     let Ok(set) = parse(json) else { return };
     let text = std::str::from_utf8(json).expect("a set that was read is text");
@@ -27,7 +22,7 @@ pub(crate) fn key_set(json: &[u8]) {
     let mut by_kid: BTreeMap<_, Vec<PublishedKey>> = BTreeMap::new();
     for key in keys
         .iter()
-        .filter_map(|raw| usable_key(raw.get(), &ALL).ok())
+        .filter_map(|raw| PublishedKey::parse(raw.get(), &ALL).ok())
     {
         by_kid.entry(key.kid.clone()).or_default().push(key);
     }
@@ -61,14 +56,14 @@ pub(crate) fn key_set(json: &[u8]) {
     }
 }
 
-/// A key that is usable is one by the words of the contract, and stays the same key with a member
-/// more that nobody knows.
+/// A usable key meets each condition of the contract, and is the same key with one more, unknown
+/// member.
 fn key(json: &str) {
-    let Ok(key) = usable_key(json, &ALL) else {
+    let Ok(key) = PublishedKey::parse(json, &ALL) else {
         return;
     };
     let tree = properties::Tree::of_object(json).expect("a usable key is an object");
-    // Null is what serializers write for what is absent.
+    // `null` counts as absent.
     let get = |name| {
         tree.get(name)
             .filter(|value| **value != properties::Tree::Null)
@@ -112,16 +107,16 @@ fn key(json: &str) {
     }
 
     let more = json.replacen('{', r#"{"no such member":[{"kid":"x"}],"#, 1);
-    let other = usable_key(&more, &ALL).expect("a member that nobody knows changes nothing");
+    let other = PublishedKey::parse(&more, &ALL).expect("an unknown member changes nothing");
     assert_eq!(other.material, key.material);
     for allowed in ALL {
-        let is_usable = usable_key(json, &[allowed]).is_ok();
-        assert_eq!(is_usable, allowed == expected, "{allowed} alone");
+        let is_usable = PublishedKey::parse(json, &[allowed]).is_ok();
+        assert_eq!(is_usable, allowed == expected, "only {allowed}");
     }
 }
 
-/// A discovery document that is admitted is of the authority's issuer, and its keys lie on the
-/// authority's own server, whoever reads the URL.
+/// An accepted discovery document has the authority's issuer, and its keys are on the authority's
+/// server, by every reader of the URL.
 pub(crate) fn discovery(json: &[u8]) {
     for (authority, issuer, issuers) in &*AUTHORITIES {
         let Ok(document) = Discovery::parse(json, issuers) else {
@@ -142,7 +137,7 @@ pub(crate) fn discovery(json: &[u8]) {
     }
 }
 
-/// The authority, an issuer that it promises, and what it all comes to.
+/// The URL of the authority, an issuer that it promises, and its resolved issuers.
 static AUTHORITIES: LazyLock<Vec<(&str, &str, Issuers)>> = LazyLock::new(|| {
     let resolve = |authority: Authority, tenants: Tenants| {
         let tenants = tenants.resolve().expect("good tenants");
@@ -172,7 +167,7 @@ static AUTHORITIES: LazyLock<Vec<(&str, &str, Issuers)>> = LazyLock::new(|| {
 fn is_of_one_server(authority: &str, url: &str) {
     assert_eq!(server_of(url), server_of(authority), "{url}");
     assert!(!url.contains(['@', '\\', '#', ' ']), "{url}");
-    // What the client makes of it, which reads URLs as browsers do.
+    // The reading of the default client, which parses URLs as browsers do.
     #[cfg(feature = "http-client")]
     if let Ok(read) = reqwest::Url::parse(url) {
         let own = reqwest::Url::parse(authority).expect("an authority is a URL");
@@ -221,7 +216,7 @@ mod tests {
     use proptest::{collection::vec, option::weighted, prelude::*, sample::select};
     use serde_json::{Value, json};
 
-    /// Few ids, few numbers, and one odd member in some: repeats and conflicts are frequent.
+    /// Few ids, few numbers, and an unusual member in some: repeats and conflicts are frequent.
     fn jwk() -> impl Strategy<Value = Value> {
         let rsa = (0..2_u8, 0..6_u8).prop_map(|(seed, odd)| {
             let mut n = vec![seed; if odd == 0 { 128 } else { 256 }];
@@ -286,7 +281,7 @@ mod tests {
         ("kty", r#""oct""#),
     ];
 
-    /// An authority with its URL bent in one of the ways that fool readers of URLs.
+    /// An authority's URL, changed in one of the ways that confuse URL parsers.
     fn url() -> impl Strategy<Value = String> {
         let start = select(
             [
@@ -354,12 +349,12 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
-        fn a_key_set_serves_what_its_keys_say_in_any_order(keys in vec(jwk(), 0..8)) {
+        fn a_key_set_has_the_same_keys_in_any_order(keys in vec(jwk(), 0..8)) {
             super::key_set(json!({ "keys": keys }).to_string().as_bytes());
         }
 
         #[test]
-        fn a_key_set_beyond_the_limit_is_refused_whole(keys in vec(jwk(), 10..16)) {
+        fn a_key_set_beyond_the_limit_is_refused(keys in vec(jwk(), 10..16)) {
             let json = json!({ "keys": keys }).to_string();
             super::key_set(json.as_bytes());
             let is_read = super::parse(json.as_bytes()).is_ok();
@@ -367,12 +362,12 @@ mod tests {
         }
 
         #[test]
-        fn a_usable_key_is_one_by_the_words_of_the_contract(jwk in jwk()) {
+        fn a_usable_key_meets_the_contract(jwk in jwk()) {
             super::key(&jwk.to_string());
         }
 
         #[test]
-        fn keys_lie_on_the_authoritys_own_server_whoever_reads_the_url(
+        fn keys_are_on_the_authoritys_own_server_by_every_reader_of_the_url(
             issuer in issuer(),
             url in url(),
         ) {
@@ -381,7 +376,7 @@ mod tests {
         }
 
         #[test]
-        fn any_url_at_all_is_of_the_authority_or_refused(url in "[!-~]{0,30}", at in 0..3_usize) {
+        fn any_url_is_of_the_authority_or_refused(url in "[!-~]{0,30}", at in 0..3_usize) {
             let start = ["", "https://login.microsoftonline.com", "http://127.0.0.1:4000"][at];
             for (_, issuer, _) in &*super::AUTHORITIES {
                 let document = json!({"issuer": issuer, "jwks_uri": format!("{start}{url}")});

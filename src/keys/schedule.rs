@@ -1,7 +1,6 @@
-//! When are keys fetched, and what is a request told meanwhile?
+//! When keys are fetched, and whether a request waits for them.
 //!
-//! A pure state machine: state and time in, action and state out. [`source`](super::source)
-//! drives it.
+//! A pure state machine: state and time in, action and state out. The task drives it.
 
 use std::{
     collections::VecDeque,
@@ -13,7 +12,7 @@ use super::settings::KeySettings;
 /// Why a fetch is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// It is time, or a failed fetch is tried again.
+    /// The refresh interval has passed, or a failed fetch is retried.
     Scheduled,
     /// A request named a `kid` that no key has.
     UnknownKey,
@@ -21,53 +20,55 @@ pub(super) enum Cause {
     BadSignature,
 }
 
-/// What the driver does next.
+/// The next step of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Fetch(Cause),
-    /// Nothing until then, or until something is wanted.
+    /// Sleep until then, or until a fetch is requested.
     Sleep(Instant),
 }
 
-/// What a request that lacks a key is told.
+/// The result of looking up a key that the key set lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// A fetch that may bring the key is under way or about to start.
+pub(super) enum Lookup {
+    /// Wait: a fetch that may bring the key is under way or about to start.
     Wait,
     /// The authority has no such key.
     Absent,
-    /// Nobody knows whether it has. Worth another try after this time.
+    /// Unknown, because the last fetch failed or none may be made yet. Retry after this time.
     Unavailable(Duration),
 }
 
-/// The fetch of a number, counted from one. Numbers are in the order of their starts, and there
-/// is never more than one under way.
+/// The number of a fetch, counted from one in the order of the starts. At most one fetch is under
+/// way.
 type Number = u64;
 
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Schedule {
     settings: KeySettings,
-    /// How many fetches were started.
+    /// The number of fetches started so far.
     started: Number,
     under_way: Option<(Number, Instant)>,
-    /// The last fetch that ended, and whether it was good.
+    /// The last fetch that ended, and whether it succeeded.
     ended: Option<(Number, bool)>,
-    /// The last good one, and when it started.
+    /// The last good fetch, and its start.
     good: Option<(Number, Instant)>,
-    /// How many fetches have failed since the last good one.
+    /// The number of failed fetches since the last good one.
     failures: u32,
     /// When the next scheduled fetch is due.
     due: Instant,
-    /// What a `Retry-After` asked for.
+    /// The end of the pause that a `Retry-After` asked for.
     not_before: Option<Instant>,
-    /// Whether a request waits for a fetch that has not started.
+    /// Whether a request has asked for an unknown key since the last start.
     key_wanted: bool,
-    /// The last fetch for an unknown key: its number and its start, from which the cool-down counts.
+    /// The last fetch for an unknown key, and its start, from which the cool-down counts.
     for_unknown_key: Option<(Number, Instant)>,
+    /// Whether a bad signature has asked for a fetch since the last start.
     signature_wanted: bool,
+    /// The start of the last fetch for a bad signature.
     for_bad_signature: Option<Instant>,
-    /// `kid`s that a good fetch did not bring, and until when they are not asked for again.
+    /// The `kid`s that a good fetch lacked, and until when they count as absent.
     absent: VecDeque<(Box<str>, Instant)>,
 }
 
@@ -91,7 +92,7 @@ impl Schedule {
         }
     }
 
-    /// What to do now. A fetch counts as started when this says so, and its cool-down with it.
+    /// The next step. A returned fetch counts as started, and its cool-down begins.
     pub(super) fn next(&mut self, now: Instant) -> Action {
         let is_barred = self.is_barred(now);
         let cause = if self.key_wanted && !is_barred {
@@ -110,13 +111,14 @@ impl Schedule {
             Cause::BadSignature => self.for_bad_signature = Some(now),
             Cause::Scheduled => {}
         }
-        // Whichever caused it, the fetch answers every wish that came before it.
+        // Whatever its cause, the fetch serves every earlier request for one.
         self.key_wanted = false;
         self.signature_wanted = false;
         Action::Fetch(cause)
     }
 
-    /// The fetch under way was good. `chance` is drawn from 0 to 1 and spreads replicas out.
+    /// The fetch under way succeeded. `chance` is a random number from 0 to 1: the jitter keeps
+    /// replicas from fetching at the same time.
     pub(super) fn succeeded(&mut self, now: Instant, chance: f64) {
         let Some((number, start)) = self.under_way.take() else {
             return;
@@ -126,11 +128,11 @@ impl Schedule {
         self.failures = 0;
         self.not_before = None;
         let interval = self.settings.refresh_interval.mul_f64(0.9 + 0.2 * chance);
-        // However close the stale limit lies, the next fetch comes before it.
+        // The next fetch is due before the stale limit, even if that is shorter than the interval.
         self.due = now + interval.min(self.settings.stale_limit.mul_f64(0.8 + 0.1 * chance));
     }
 
-    /// The fetch under way was bad. `chance` is drawn from 0 to 1: full jitter.
+    /// The fetch under way failed. `chance` is a random number from 0 to 1: full jitter.
     pub(super) fn failed(&mut self, now: Instant, retry_after: Option<Duration>, chance: f64) {
         let Some((number, _)) = self.under_way.take() else {
             return;
@@ -150,8 +152,8 @@ impl Schedule {
         self.due = now + longest.mul_f64(chance).max(asked);
     }
 
-    /// The driver died. A fetch that was under way is tried again soon, and does not count as a
-    /// failure of the endpoint.
+    /// The driver ended. A fetch that was under way is retried soon and does not count as a failure
+    /// of the endpoint.
     pub(super) fn abandoned(&mut self, now: Instant, chance: f64) {
         let Some((number, _)) = self.under_way.take() else {
             return;
@@ -160,45 +162,46 @@ impl Schedule {
         self.due = now + self.settings.first_retry.mul_f64(chance);
     }
 
-    /// How many fetches were started so far: what a request remembers when it arrives.
+    /// The number of fetches started so far. A request notes it on arrival.
     pub(super) fn started(&self) -> Number {
         self.started
     }
 
-    /// Whether the last fetch that ended was bad, or the next one should have ended by now: then
-    /// nothing drives this any more.
+    /// Whether the last fetch failed, or the next one should have ended by now: then the driver no
+    /// longer runs.
     pub(super) fn is_failing(&self, now: Instant) -> bool {
         self.ended.is_some_and(|(_, good)| !good) || now > self.due + self.settings.total_timeout
     }
 
-    /// A request that came after the start of fetch `came` names a `kid` that is in no key.
-    pub(super) fn want_key(&mut self, now: Instant, kid: &str, came: Number) -> Verdict {
-        // A fetch that began after the request came has the last word.
+    /// A request names a `kid` that the key set lacks. `came` fetches had been started when it
+    /// arrived.
+    pub(super) fn want_key(&mut self, now: Instant, kid: &str, came: Number) -> Lookup {
+        // A good fetch that began after the request arrived decides.
         if let Some((_, start)) = self.good.filter(|(number, _)| *number > came) {
             self.remember_absent(kid, start, now);
-            return Verdict::Absent;
+            return Lookup::Absent;
         }
         if self
             .ended
             .is_some_and(|(number, good)| number > came && !good)
         {
-            return Verdict::Unavailable(self.until_next_try(now));
+            return Lookup::Unavailable(self.until_next_try(now));
         }
         if self.is_known_absent(now, kid) {
-            return Verdict::Absent;
+            return Lookup::Absent;
         }
         if self.under_way.is_some() || self.key_wanted {
-            return Verdict::Wait;
+            return Lookup::Wait;
         }
         if self.cooling_down(now).is_some() || self.is_barred(now) {
-            return Verdict::Unavailable(self.until_next_try(now));
+            return Lookup::Unavailable(self.until_next_try(now));
         }
         self.key_wanted = true;
-        Verdict::Wait
+        Lookup::Wait
     }
 
-    /// Whether a good fetch within the cool-down, or one that is remembered, did not bring this
-    /// `kid`. Every good fetch after the one whose cool-down is running began within it too.
+    /// Whether a good fetch lacked this `kid`, either within the running cool-down or as
+    /// remembered. Every good fetch with a later number began within that cool-down too.
     pub(super) fn is_known_absent(&self, now: Instant, kid: &str) -> bool {
         let was_looked_for = self
             .cooling_down(now)
@@ -206,16 +209,16 @@ impl Schedule {
         was_looked_for || self.is_remembered_absent(kid, now)
     }
 
-    /// A request needs any key set at all and can wait until `deadline`.
-    pub(super) fn want_any(&self, now: Instant, deadline: Instant) -> Verdict {
+    /// A request needs any key set and can wait until `deadline`.
+    pub(super) fn want_any(&self, now: Instant, deadline: Instant) -> Lookup {
         if self.under_way.is_some() || self.key_wanted || self.due <= deadline {
-            Verdict::Wait
+            Lookup::Wait
         } else {
-            Verdict::Unavailable(self.until_next_try(now))
+            Lookup::Unavailable(self.until_next_try(now))
         }
     }
 
-    /// A signature was bad under a known `kid`. Returns whether that is worth waking the driver.
+    /// A signature was bad under a known `kid`. Returns whether the driver must be woken.
     pub(super) fn want_replacement(&mut self, now: Instant) -> bool {
         let spent = self
             .for_bad_signature
@@ -227,7 +230,7 @@ impl Schedule {
         true
     }
 
-    /// How long until a fetch can bring something new.
+    /// The time until a fetch can bring new keys.
     pub(super) fn until_next_try(&self, now: Instant) -> Duration {
         if self.under_way.is_some() {
             return SHORTEST_RETRY;
@@ -240,14 +243,14 @@ impl Schedule {
         self.not_before.is_some_and(|not_before| now < not_before)
     }
 
-    /// The fetch whose cool-down is running.
+    /// The fetch whose cool-down is still running.
     fn cooling_down(&self, now: Instant) -> Option<Number> {
         self.for_unknown_key
             .filter(|(_, start)| now < *start + self.settings.cool_down)
             .map(|(number, _)| number)
     }
 
-    /// Remembers a `kid` for one cool-down from the start of the fetch that did not bring it.
+    /// Remembers a `kid` for one cool-down from the start of the fetch that lacked it.
     fn remember_absent(&mut self, kid: &str, start: Instant, now: Instant) {
         self.absent
             .retain(|(absent, until)| now < *until && absent.as_ref() != kid);
@@ -267,10 +270,10 @@ impl Schedule {
     }
 }
 
-/// Doubling a pause of 10 ms so often exceeds every limit a pause may have.
+/// 20 doublings of 10 ms, the shortest first pause, exceed 1 h, the longest last pause.
 const MAX_DOUBLINGS: u32 = 20;
 
-/// What a client is told to wait at the least; the header counts whole seconds.
+/// The shortest `Retry-After`; the header counts whole seconds.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

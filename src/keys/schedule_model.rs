@@ -1,8 +1,8 @@
-//! The schedule against a model of it: walks of chance that shrink, and every short walk there is.
+//! The schedule against a model of it: random walks that shrink, and every short walk.
 //!
-//! The model keeps the whole history of fetches and answers each question from that, by the words
-//! of the contract; the schedule keeps only what it needs. Both must say the same, and besides,
-//! what is promised to requests and to the authority is checked of every answer by itself.
+//! The model keeps the whole history of fetches and derives each answer from that and the contract;
+//! the schedule keeps only what it needs. Both must give the same answers. The promises to requests
+//! and to the authority are also checked for each answer by itself.
 
 use std::collections::BTreeSet;
 
@@ -10,23 +10,23 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
 
-/// A `kid`. The authority publishes some of them sooner or later, and never the others.
+/// A `kid`. The authority publishes some of them at some time, and never the others.
 type Kid = u8;
 
-/// One thing that happens.
+/// One event.
 #[derive(Clone, Debug)]
 enum Step {
     /// Time passes.
     Pass(Duration),
-    /// A request comes that names this `kid`, and asks again whenever a fetch ends.
+    /// A request arrives that names this `kid`. It asks again whenever a fetch ends.
     Ask(Kid),
-    /// A request comes that needs any key set.
+    /// A request arrives that needs any key set.
     AskForAny,
     /// A signature is bad under a known `kid`.
     BadSignature,
     /// The authority publishes this `kid` from now on, or no longer.
     Publish(Kid, bool),
-    /// The driver gets to run.
+    /// The driver runs.
     Drive,
     /// The fetch under way ends.
     End(Outcome),
@@ -34,17 +34,17 @@ enum Step {
 
 #[derive(Clone, Copy, Debug)]
 enum Outcome {
-    /// It brings what was published when it began.
+    /// It brings the keys that were published when it began.
     Good { chance: f64 },
     Bad {
         retry_after: Option<Duration>,
         chance: f64,
     },
-    /// The driver dies with it.
+    /// The driver ends with it.
     Abandoned { chance: f64 },
 }
 
-/// A fetch as an onlooker sees it. Its number is its place in the history, counted from one.
+/// A fetch as an observer sees it. Its number is its place in the history, counted from one.
 #[derive(Clone, Debug)]
 struct Fetch {
     cause: Cause,
@@ -76,14 +76,14 @@ struct World {
     published: BTreeSet<Kid>,
     history: Vec<Fetch>,
     waiting: Vec<Waiting>,
-    /// Wishes that no fetch has begun to answer.
+    /// Requests for a fetch that no fetch has begun to serve.
     key_wanted: bool,
     signature_wanted: bool,
-    /// Which `kid`s requests were told to be absent by a fetch of their own, and when it began.
-    told_absent: Vec<(Kid, Instant)>,
+    /// The `kid`s that a fetch for them has shown to be absent, and when that fetch began.
+    answered_absent: Vec<(Kid, Instant)>,
 }
 
-/// What happens.
+/// The events.
 impl World {
     fn new(settings: KeySettings) -> Self {
         let now = Instant::now();
@@ -97,7 +97,7 @@ impl World {
             waiting: Vec::new(),
             key_wanted: false,
             signature_wanted: false,
-            told_absent: Vec::new(),
+            answered_absent: Vec::new(),
         }
     }
 
@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    /// The driver asks what to do, unless it is busy with a fetch.
+    /// The driver asks for the next action, unless a fetch is under way.
     fn drive(&mut self) {
         if self.is_under_way() {
             return;
@@ -150,7 +150,7 @@ impl World {
             Outcome::Abandoned { chance } => self.schedule.abandoned(now, chance),
         }
         let Some(fetch) = self.history.last_mut().filter(|fetch| fetch.end.is_none()) else {
-            // What did not begin cannot end, and must not have changed anything.
+            // The end of a fetch that did not begin must not change the state.
             return;
         };
         fetch.end = Some((now, outcome));
@@ -171,20 +171,20 @@ impl World {
 
     fn ask(&mut self, waiting: Waiting) {
         if self.holds(waiting.kid) || self.held().is_none() {
-            // It is served, or waits for any key set, which `want_any` is for.
+            // Its key is there, or it waits for any key set by `want_any`.
             return;
         }
         let kid = waiting.kid.to_string();
         let is_known_absent = self.schedule.is_known_absent(self.now, &kid);
         assert_eq!(is_known_absent, self.is_known_absent(waiting.kid));
-        let expected = self.expected_verdict(&waiting);
-        let verdict = self.schedule.want_key(self.now, &kid, waiting.came);
-        assert_eq!(verdict, expected, "{waiting:?}");
-        match verdict {
-            Verdict::Absent => self.check_absent(&waiting),
-            Verdict::Unavailable(retry) => self.check_unavailable(&waiting, retry),
-            Verdict::Wait => {
-                // At most the fetch that was under way when it came, and the one after.
+        let expected = self.expected_lookup(&waiting);
+        let lookup = self.schedule.want_key(self.now, &kid, waiting.came);
+        assert_eq!(lookup, expected, "{waiting:?}");
+        match lookup {
+            Lookup::Absent => self.check_absent(&waiting),
+            Lookup::Unavailable(retry) => self.check_unavailable(&waiting, retry),
+            Lookup::Wait => {
+                // At most the fetch that was under way on arrival, and the next one.
                 assert!(waiting.ends_seen < 2, "a request goes unanswered");
                 self.check_that_a_fetch_follows();
                 self.waiting.push(waiting);
@@ -197,9 +197,9 @@ impl World {
         let deadline = self.now + self.settings.wait;
         let waits = self.is_under_way() || self.key_wanted || self.due() <= deadline;
         let expected = if waits {
-            Verdict::Wait
+            Lookup::Wait
         } else {
-            Verdict::Unavailable(self.until_next_try())
+            Lookup::Unavailable(self.until_next_try())
         };
         assert_eq!(self.schedule.want_any(self.now, deadline), expected);
     }
@@ -215,7 +215,7 @@ impl World {
     }
 }
 
-/// The model: what the contract says, read off the history.
+/// The model: the answers of the contract, derived from the history.
 impl World {
     fn number(&self) -> Number {
         Number::try_from(self.history.len()).expect("a short walk")
@@ -261,8 +261,8 @@ impl World {
 
     fn barred_until(&self) -> Option<Instant> {
         let ends = self.history.iter().rev().filter_map(|fetch| fetch.end);
-        let told = ends.filter(|(_, outcome)| !matches!(outcome, Outcome::Abandoned { .. }));
-        match told.take(1).last()? {
+        let counted = ends.filter(|(_, outcome)| !matches!(outcome, Outcome::Abandoned { .. }));
+        match counted.take(1).last()? {
             (at, Outcome::Bad { retry_after, .. }) => {
                 retry_after.map(|asked| at + asked.min(self.settings.max_retry_after))
             }
@@ -315,34 +315,34 @@ impl World {
         }
     }
 
-    fn expected_verdict(&mut self, waiting: &Waiting) -> Verdict {
-        // A fetch begun after the request came has the last word: the last good one, if any was.
+    fn expected_lookup(&mut self, waiting: &Waiting) -> Lookup {
+        // A fetch that began after the arrival decides: the last good one, if there is one.
         let last_good = self
             .numbered()
             .rev()
             .find(|(number, fetch)| *number > waiting.came && fetch.is_good())
             .map(|(_, fetch)| fetch.start);
         if let Some(start) = last_good {
-            self.told_absent.push((waiting.kid, start));
-            return Verdict::Absent;
+            self.answered_absent.push((waiting.kid, start));
+            return Lookup::Absent;
         }
         let has_failed = self
             .numbered()
             .any(|(number, fetch)| number > waiting.came && fetch.end.is_some());
         if has_failed {
-            return Verdict::Unavailable(self.until_next_try());
+            return Lookup::Unavailable(self.until_next_try());
         }
         if self.is_known_absent(waiting.kid) {
-            return Verdict::Absent;
+            return Lookup::Absent;
         }
         if self.is_under_way() || self.key_wanted {
-            return Verdict::Wait;
+            return Lookup::Wait;
         }
         if self.is_within(Cause::UnknownKey, self.settings.cool_down) || self.is_barred() {
-            return Verdict::Unavailable(self.until_next_try());
+            return Lookup::Unavailable(self.until_next_try());
         }
         self.key_wanted = true;
-        Verdict::Wait
+        Lookup::Wait
     }
 
     fn is_known_absent(&self, kid: Kid) -> bool {
@@ -357,9 +357,9 @@ impl World {
             });
         was_looked_for
             || self
-                .told_absent
+                .answered_absent
                 .iter()
-                .any(|(told, start)| *told == kid && self.now < *start + cool_down)
+                .any(|(absent, start)| *absent == kid && self.now < *start + cool_down)
     }
 
     fn until_next_try(&self) -> Duration {
@@ -370,7 +370,7 @@ impl World {
     }
 }
 
-/// What is promised, of every answer by itself.
+/// The promises, for each answer by itself.
 impl World {
     /// «At most one such fetch per 30 s, counted from the attempt, failures too»; one in five
     /// minutes for bad signatures, from a budget of its own; none that a `Retry-After` forbids.
@@ -396,7 +396,8 @@ impl World {
         }
     }
 
-    /// No sleep is a busy loop, longer than what could have asked for it, or over a wish.
+    /// No sleep is a busy loop, longer than any setting asks for, or begins while a fetch is
+    /// requested.
     fn check_sleep(&self, until: Instant) {
         assert!(until > self.now, "a sleep of no length");
         let settings = &self.settings;
@@ -447,11 +448,15 @@ impl World {
         assert!(longest.iter().any(|longest| retry <= *longest), "{retry:?}");
     }
 
-    /// No wish is lost: either a fetch is under way, or the driver begins one as soon as it runs.
+    /// No request for a fetch is lost: a fetch is under way, or the driver begins one as soon as it
+    /// runs.
     fn check_that_a_fetch_follows(&self) {
         let mut ahead = self.schedule.clone();
         let follows = self.is_under_way() || matches!(ahead.next(self.now), Action::Fetch(_));
-        assert!(follows, "the driver would sleep over a wish");
+        assert!(
+            follows,
+            "the driver would sleep though a fetch is requested"
+        );
     }
 }
 
@@ -470,7 +475,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-/// The times at which something changes, a little before and after them, and others.
+/// The times at which a state changes, shortly before and after them, and others.
 fn time() -> impl Strategy<Value = Duration> {
     let edge = (select(EDGES.as_slice()), -1..=1_i64).prop_map(|(seconds, off)| {
         Duration::from_millis((seconds * 1_000).saturating_add_signed(off))
@@ -515,7 +520,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn on_every_walk_the_schedule_says_what_the_model_says(
+    fn on_every_walk_the_schedule_agrees_with_the_model(
         settings in settings(),
         steps in vec(step(), 0..120),
     ) {
@@ -525,10 +530,10 @@ proptest! {
         }
     }
 
-    /// Whatever has happened, a key that is published and asked for again and again is held before
-    /// long: no state is a dead end.
+    /// After any history, a key that is published and requested repeatedly is found soon: no state
+    /// is a dead end.
     #[test]
-    fn after_every_walk_a_published_key_is_found_before_long(
+    fn after_every_walk_a_published_key_is_found_soon(
         steps in vec(step(), 0..60),
     ) {
         let mut world = World::new(KeySettings::default());
@@ -543,13 +548,13 @@ proptest! {
             world.drive();
             world.end_fetch(Outcome::Good { chance: 0.5 });
             world.now += SECOND;
-            // A cool-down, or else a Retry-After of the last fetch before all went well.
+            // A cool-down, or the Retry-After of the last failed fetch.
             prop_assert!(world.now <= from + Duration::from_secs(302));
         }
     }
 
     #[test]
-    fn a_flood_of_invented_keys_is_remembered_up_to_the_limit_only(
+    fn of_a_flood_of_invented_keys_at_most_the_limit_is_remembered(
         max_absent in 0..4_usize,
         kids in vec(any::<Kid>(), 1..40),
     ) {
@@ -561,16 +566,16 @@ proptest! {
             schedule.next(now + settings.refresh_interval * 2);
             now += settings.refresh_interval * 2;
             schedule.succeeded(now, 0.5);
-            prop_assert_eq!(schedule.want_key(now, &kid.to_string(), came), Verdict::Absent);
+            prop_assert_eq!(schedule.want_key(now, &kid.to_string(), came), Lookup::Absent);
             prop_assert!(schedule.absent.len() <= max_absent);
         }
     }
 }
 
-/// Every walk of so many steps over a few kinds of them. The driver runs whenever it is idle, as it
-/// does in truth, and the times are short, so that every limit is met on the way.
+/// Every walk of a fixed number of steps of a few kinds. The driver runs whenever it is idle, as in
+/// the task, and the times are short, so that each walk passes every limit.
 #[test]
-fn on_every_short_walk_the_schedule_says_what_the_model_says() {
+fn on_every_short_walk_the_schedule_agrees_with_the_model() {
     const DEPTH: u32 = 7;
     let settings = KeySettings::default()
         .with_refresh_interval(Duration::from_secs(8))
@@ -631,7 +636,7 @@ const INVENTED: Kid = 9;
 /// Seconds.
 const EDGES: [u64; 12] = [0, 1, 2, 10, 30, 60, 300, 600, 3_240, 3_600, 3_960, 86_400];
 
-/// What the arithmetic of floating points may be off by.
+/// The tolerance of floating-point arithmetic.
 const ROUNDING: f64 = 0.000_001;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The schedule without a clock, a task or a network: time is whatever a test says.
+//! Tests of the schedule without a clock, a task or a network: each test sets the time.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ impl Desk {
         }
     }
 
-    /// The first fetch was good, a moment ago.
+    /// The first fetch succeeded a second ago.
     #[track_caller]
     fn stocked() -> Self {
         let mut desk = Self::empty();
@@ -44,13 +44,13 @@ impl Desk {
         self.schedule.next(self.now)
     }
 
-    /// A fetch starts now, and for this cause.
+    /// Asserts that a fetch starts now, for this cause.
     #[track_caller]
     fn fetch(&mut self, cause: Cause) {
         assert_eq!(self.next(), Action::Fetch(cause));
     }
 
-    /// Nothing starts now. Returns how long nothing will.
+    /// Asserts that no fetch starts now. Returns the time until one is due.
     #[track_caller]
     fn idle(&mut self) -> Duration {
         match self.next() {
@@ -75,18 +75,18 @@ impl Desk {
         self.schedule.started()
     }
 
-    fn want(&mut self, kid: &str, came: Number) -> Verdict {
+    fn want(&mut self, kid: &str, came: Number) -> Lookup {
         self.schedule.want_key(self.now, kid, came)
     }
 
-    /// What a request is told that comes now.
-    fn arrive(&mut self, kid: &str) -> Verdict {
+    /// A request arrives now.
+    fn arrive(&mut self, kid: &str) -> Lookup {
         let came = self.came();
         self.want(kid, came)
     }
 
-    /// What a request is told that comes now and needs any key set.
-    fn arrive_for_any(&mut self) -> Verdict {
+    /// A request arrives now and needs any key set.
+    fn arrive_for_any(&mut self) -> Lookup {
         self.schedule.want_any(self.now, self.now + 2 * SECOND)
     }
 
@@ -96,9 +96,9 @@ impl Desk {
 }
 
 #[track_caller]
-fn assert_unavailable(verdict: Verdict, least: Duration, most: Duration) {
-    let Verdict::Unavailable(retry) = verdict else {
-        panic!("{verdict:?}");
+fn assert_unavailable(lookup: Lookup, least: Duration, most: Duration) {
+    let Lookup::Unavailable(retry) = lookup else {
+        panic!("{lookup:?}");
     };
     assert!((least..=most).contains(&retry), "{retry:?}");
 }
@@ -132,22 +132,22 @@ mod timer {
         desk.fetch(Cause::Scheduled);
         desk.good();
         assert!(desk.idle() > 50 * MINUTE);
-        assert_eq!(desk.arrive("new"), Verdict::Wait);
+        assert_eq!(desk.arrive("new"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
     }
 
     #[test]
-    fn a_clock_that_steps_back_makes_nobody_wait_longer_and_fetches_nothing_twice() {
+    fn a_clock_that_steps_back_prolongs_no_wait_and_fetches_nothing_twice() {
         let mut desk = Desk::stocked();
-        assert_eq!(desk.arrive("new"), Verdict::Wait);
+        assert_eq!(desk.arrive("new"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.good();
         let after = desk.now;
         desk.now = desk.start;
-        assert_eq!(desk.arrive("new"), Verdict::Absent);
+        assert_eq!(desk.arrive("new"), Lookup::Absent);
         desk.idle();
         desk.now = after + KeySettings::default().cool_down;
-        assert_eq!(desk.arrive("new"), Verdict::Wait);
+        assert_eq!(desk.arrive("new"), Lookup::Wait);
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod timer {
     }
 
     #[test]
-    fn a_fetch_that_nobody_makes_is_a_failure_once_it_should_have_ended() {
+    fn a_fetch_that_is_not_made_counts_as_failed_once_it_should_have_ended() {
         let mut desk = Desk::stocked();
         let pause = desk.idle();
         desk.pass(pause + KeySettings::default().total_timeout);
@@ -255,7 +255,7 @@ mod timer {
     fn a_fetch_that_dies_with_its_driver_is_tried_again_like_any_other() {
         for (chance, pause) in [(0.25, 250), (0.5, 500), (1.0, 1_000)] {
             let mut desk = Desk::stocked();
-            assert_eq!(desk.arrive("new"), Verdict::Wait);
+            assert_eq!(desk.arrive("new"), Lookup::Wait);
             desk.fetch(Cause::UnknownKey);
             desk.schedule.abandoned(desk.now, chance);
             assert!(desk.schedule.is_failing(desk.now));
@@ -295,7 +295,7 @@ mod unknown_keys {
         let mut desk = Desk::empty();
         desk.fetch(Cause::Scheduled);
         desk.good();
-        assert_eq!(desk.arrive("new"), Verdict::Wait);
+        assert_eq!(desk.arrive("new"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
     }
 
@@ -306,15 +306,15 @@ mod unknown_keys {
         desk.pass(pause);
         desk.fetch(Cause::Scheduled);
         desk.good();
-        assert_eq!(desk.arrive("new"), Verdict::Wait);
+        assert_eq!(desk.arrive("new"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
     }
 
     #[test]
-    fn all_who_want_a_key_share_one_fetch() {
+    fn all_requests_for_a_key_share_one_fetch() {
         let mut desk = Desk::stocked();
         for kid in 0..1_000 {
-            assert_eq!(desk.arrive(&kid.to_string()), Verdict::Wait);
+            assert_eq!(desk.arrive(&kid.to_string()), Lookup::Wait);
         }
         desk.fetch(Cause::UnknownKey);
         desk.good();
@@ -322,28 +322,28 @@ mod unknown_keys {
     }
 
     #[test]
-    fn who_comes_during_a_fetch_waits_for_its_end() {
+    fn a_request_during_a_fetch_waits_for_its_end() {
         let mut desk = Desk::stocked();
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
-        assert_eq!(desk.arrive("b"), Verdict::Wait);
+        assert_eq!(desk.arrive("b"), Lookup::Wait);
     }
 
     #[test]
-    fn a_good_fetch_begun_after_the_request_has_the_last_word() {
+    fn a_good_fetch_begun_after_the_request_decides() {
         let mut desk = Desk::stocked();
         let came = desk.came();
-        assert_eq!(desk.want("a", came), Verdict::Wait);
+        assert_eq!(desk.want("a", came), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.good();
-        assert_eq!(desk.want("a", came), Verdict::Absent);
+        assert_eq!(desk.want("a", came), Lookup::Absent);
     }
 
     #[test]
     fn a_failed_fetch_begun_after_the_request_leaves_it_unanswered() {
         let mut desk = Desk::stocked();
         let came = desk.came();
-        assert_eq!(desk.want("a", came), Verdict::Wait);
+        assert_eq!(desk.want("a", came), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.bad();
         assert_unavailable(desk.want("a", came), SECOND, SECOND);
@@ -357,25 +357,25 @@ mod unknown_keys {
         desk.fetch(Cause::Scheduled);
         // The key is published now, and the answer is already on its way.
         let came = desk.came();
-        assert_eq!(desk.want("new", came), Verdict::Wait);
+        assert_eq!(desk.want("new", came), Lookup::Wait);
         desk.good();
-        assert_eq!(desk.want("new", came), Verdict::Wait);
+        assert_eq!(desk.want("new", came), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
     }
 
     #[test]
     fn within_the_cool_down_of_a_good_fetch_other_keys_are_absent() {
         let mut desk = Desk::stocked();
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.pass(SECOND);
         desk.good();
         for second in 1..30 {
-            assert_eq!(desk.arrive("b"), Verdict::Absent, "{second}");
+            assert_eq!(desk.arrive("b"), Lookup::Absent, "{second}");
             desk.idle();
             desk.pass(SECOND);
         }
-        assert_eq!(desk.arrive("b"), Verdict::Wait);
+        assert_eq!(desk.arrive("b"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
     }
 
@@ -383,7 +383,7 @@ mod unknown_keys {
     fn the_cool_down_counts_from_the_start_of_the_fetch() {
         for is_good in [true, false] {
             let mut desk = Desk::stocked();
-            assert_eq!(desk.arrive("a"), Verdict::Wait);
+            assert_eq!(desk.arrive("a"), Lookup::Wait);
             desk.fetch(Cause::UnknownKey);
             desk.pass(5 * SECOND);
             if is_good {
@@ -392,16 +392,16 @@ mod unknown_keys {
                 desk.bad()
             }
             desk.pass(25 * SECOND - TICK);
-            assert_ne!(desk.arrive("b"), Verdict::Wait, "{is_good}");
+            assert_ne!(desk.arrive("b"), Lookup::Wait, "{is_good}");
             desk.pass(TICK);
-            assert_eq!(desk.arrive("b"), Verdict::Wait, "{is_good}");
+            assert_eq!(desk.arrive("b"), Lookup::Wait, "{is_good}");
         }
     }
 
     #[test]
-    fn within_the_cool_down_of_a_failed_fetch_nobody_knows() {
+    fn within_the_cool_down_of_a_failed_fetch_a_key_is_unavailable() {
         let mut desk = Desk::stocked();
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.bad();
         assert_unavailable(desk.arrive("b"), SECOND, SECOND);
@@ -410,16 +410,16 @@ mod unknown_keys {
         desk.pass(SECOND);
         desk.fetch(Cause::Scheduled);
         desk.good();
-        assert_eq!(desk.arrive("b"), Verdict::Absent);
+        assert_eq!(desk.arrive("b"), Lookup::Absent);
     }
 
     #[test]
-    fn a_wish_is_answered_by_whichever_fetch_comes_next() {
+    fn a_request_for_a_key_is_served_by_the_next_fetch_of_any_cause() {
         let mut desk = Desk::stocked();
         let pause = desk.idle();
         desk.pass(pause);
         assert!(desk.bad_signature());
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.good();
         desk.idle();
@@ -448,12 +448,12 @@ mod unknown_keys {
         desk.pass(10 * SECOND);
         desk.fetch(Cause::Scheduled);
         desk.bad();
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
     }
 
     #[test]
-    fn the_back_off_alone_does_not_bar_the_one_fetch_of_a_cool_down() {
+    fn the_back_off_does_not_bar_the_one_fetch_of_a_cool_down() {
         let mut desk = Desk::stocked();
         for _ in 0..10 {
             let pause = desk.idle();
@@ -462,7 +462,7 @@ mod unknown_keys {
             desk.bad();
         }
         assert!(desk.idle() > 30 * SECOND);
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
     }
 }
@@ -470,14 +470,14 @@ mod unknown_keys {
 mod absent_keys {
     use super::*;
 
-    /// A fetch that was not for an unknown key has lacked this one.
+    /// A scheduled fetch lacks this key.
     #[track_caller]
     fn remember(desk: &mut Desk, kid: &str) {
         let came = desk.came();
         desk.pass(2 * HOUR);
         desk.fetch(Cause::Scheduled);
         desk.good();
-        assert_eq!(desk.want(kid, came), Verdict::Absent);
+        assert_eq!(desk.want(kid, came), Lookup::Absent);
     }
 
     #[test]
@@ -488,50 +488,50 @@ mod absent_keys {
         desk.fetch(Cause::Scheduled);
         desk.pass(5 * SECOND);
         desk.good();
-        assert_eq!(desk.want("a", came), Verdict::Absent);
+        assert_eq!(desk.want("a", came), Lookup::Absent);
         desk.pass(25 * SECOND - TICK);
-        assert_eq!(desk.arrive("a"), Verdict::Absent);
+        assert_eq!(desk.arrive("a"), Lookup::Absent);
         desk.pass(TICK);
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
     }
 
     #[test]
-    fn asking_again_does_not_prolong_the_memory() {
+    fn another_request_does_not_prolong_an_absence() {
         let mut desk = Desk::stocked();
         remember(&mut desk, "a");
         for _ in 0..300 {
-            assert_eq!(desk.arrive("a"), Verdict::Absent);
+            assert_eq!(desk.arrive("a"), Lookup::Absent);
             desk.pass(Duration::from_millis(100));
         }
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
     }
 
     #[test]
-    fn what_is_remembered_of_one_key_bars_no_other() {
+    fn the_absence_of_one_key_bars_no_other() {
         let mut desk = Desk::stocked();
         remember(&mut desk, "a");
-        assert_eq!(desk.arrive("A"), Verdict::Wait);
+        assert_eq!(desk.arrive("A"), Lookup::Wait);
     }
 
     #[test]
-    fn who_wants_an_absent_key_does_not_wait_for_the_fetch_of_others() {
+    fn a_request_for_an_absent_key_does_not_wait_for_another_fetch() {
         let mut desk = Desk::stocked();
         remember(&mut desk, "a");
-        assert_eq!(desk.arrive("b"), Verdict::Wait);
+        assert_eq!(desk.arrive("b"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
-        assert_eq!(desk.arrive("a"), Verdict::Absent);
+        assert_eq!(desk.arrive("a"), Lookup::Absent);
     }
 
     #[test]
-    fn within_the_cool_down_nobody_waits_for_a_fetch_that_is_under_way_anyhow() {
+    fn within_the_cool_down_no_request_waits_for_a_fetch_of_another_cause() {
         let mut desk = Desk::stocked();
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.good();
         assert!(desk.bad_signature());
         desk.fetch(Cause::BadSignature);
-        assert_eq!(desk.arrive("b"), Verdict::Absent);
+        assert_eq!(desk.arrive("b"), Lookup::Absent);
     }
 
     #[test]
@@ -542,37 +542,37 @@ mod absent_keys {
         desk.fetch(Cause::Scheduled);
         desk.good();
         for kid in 0..100_000 {
-            assert_eq!(desk.want(&kid.to_string(), came), Verdict::Absent);
+            assert_eq!(desk.want(&kid.to_string(), came), Lookup::Absent);
         }
         assert_eq!(desk.schedule.absent.len(), 128);
-        assert_eq!(desk.arrive("99999"), Verdict::Absent);
-        assert_eq!(desk.arrive("99872"), Verdict::Absent);
-        assert_eq!(desk.arrive("99871"), Verdict::Wait);
+        assert_eq!(desk.arrive("99999"), Lookup::Absent);
+        assert_eq!(desk.arrive("99872"), Lookup::Absent);
+        assert_eq!(desk.arrive("99871"), Lookup::Wait);
     }
 
     #[test]
-    fn a_key_takes_one_place_in_memory_however_often_it_is_asked_for() {
+    fn a_key_is_remembered_once_however_often_it_is_requested() {
         let mut desk = Desk::stocked();
         let came = desk.came();
         desk.pass(2 * HOUR);
         desk.fetch(Cause::Scheduled);
         desk.good();
         for _ in 0..1_000 {
-            assert_eq!(desk.want("a", came), Verdict::Absent);
+            assert_eq!(desk.want("a", came), Lookup::Absent);
         }
         assert_eq!(desk.schedule.absent.len(), 1);
     }
 
     #[test]
-    fn without_a_memory_the_cool_down_holds_all_the_same() {
+    fn with_no_place_to_remember_absent_keys_the_cool_down_still_holds() {
         let mut desk = Desk::with(KeySettings::default().with_max_absent(0));
         desk.fetch(Cause::Scheduled);
         desk.good();
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.good();
         for _ in 0..1_000 {
-            assert_eq!(desk.arrive("a"), Verdict::Absent);
+            assert_eq!(desk.arrive("a"), Lookup::Absent);
         }
         assert!(desk.schedule.absent.is_empty());
         desk.idle();
@@ -623,12 +623,12 @@ mod bad_signatures {
         assert!(desk.bad_signature());
         desk.fetch(Cause::BadSignature);
         desk.good();
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.good();
 
         let mut desk = Desk::stocked();
-        assert_eq!(desk.arrive("a"), Verdict::Wait);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.good();
         assert!(desk.bad_signature());
@@ -660,20 +660,20 @@ mod no_keys_yet {
     use super::*;
 
     #[test]
-    fn who_needs_any_keys_waits_for_the_fetch_under_way() {
+    fn a_request_for_any_keys_waits_for_the_fetch_under_way() {
         let mut desk = Desk::empty();
-        assert_eq!(desk.arrive_for_any(), Verdict::Wait);
+        assert_eq!(desk.arrive_for_any(), Lookup::Wait);
         desk.fetch(Cause::Scheduled);
-        assert_eq!(desk.arrive_for_any(), Verdict::Wait);
+        assert_eq!(desk.arrive_for_any(), Lookup::Wait);
     }
 
     #[test]
-    fn who_needs_any_keys_waits_for_a_fetch_that_begins_in_time() {
+    fn a_request_for_any_keys_waits_for_a_fetch_that_begins_in_time() {
         let mut desk = Desk::empty();
         for seconds in [1, 2] {
             desk.fetch(Cause::Scheduled);
             desk.bad();
-            assert_eq!(desk.arrive_for_any(), Verdict::Wait);
+            assert_eq!(desk.arrive_for_any(), Lookup::Wait);
             desk.pass(SECOND * seconds);
         }
         desk.fetch(Cause::Scheduled);
@@ -682,7 +682,7 @@ mod no_keys_yet {
     }
 
     #[test]
-    fn no_request_is_told_to_come_back_in_less_than_a_second() {
+    fn no_retry_after_is_shorter_than_a_second() {
         let mut desk = Desk::empty();
         for _ in 0..10 {
             desk.fetch(Cause::Scheduled);
@@ -699,7 +699,7 @@ mod no_keys_yet {
     }
 
     #[test]
-    fn who_needs_any_keys_asks_for_no_fetch() {
+    fn a_request_for_any_keys_asks_for_no_fetch() {
         let mut desk = Desk::empty();
         desk.fetch(Cause::Scheduled);
         desk.bad();
@@ -740,7 +740,7 @@ mod at_length {
         }
         assert!((2_000..=2_880).contains(&unknown), "{unknown}");
         assert!((200..=288).contains(&replaced), "{replaced}");
-        // Half a minute each on average, and never two at a time.
+        // On average one in 30 s, and never two at a time.
         assert!((1..=3_500).contains(&scheduled), "{scheduled}");
 
         let back = desk.now;
@@ -752,8 +752,8 @@ mod at_length {
         assert!(!desk.schedule.is_failing(desk.now));
     }
 
-    /// A model of the driver, of the authority and of requests, steered by chance. What must hold
-    /// is checked at every step.
+    /// A model of the driver, the authority and requests, which takes random steps. The invariants
+    /// are checked at each step.
     struct Walk {
         desk: Desk,
         chances: Lcg,
@@ -766,7 +766,7 @@ mod at_length {
         /// When each key was published.
         newest: (u64, Instant),
         held: BTreeSet<u64>,
-        verdicts: [u64; 3],
+        lookups: [u64; 3],
         fetches: u64,
     }
 
@@ -779,7 +779,7 @@ mod at_length {
     struct Waiting {
         kid: u64,
         came: Number,
-        /// How many fetches have ended since.
+        /// The number of fetches that have ended since.
         ends_seen: u32,
     }
 
@@ -798,7 +798,7 @@ mod at_length {
                 published: BTreeSet::from([0]),
                 newest: (0, now),
                 held: BTreeSet::new(),
-                verdicts: [0; 3],
+                lookups: [0; 3],
                 fetches: 0,
             }
         }
@@ -873,7 +873,7 @@ mod at_length {
             self.look_again();
         }
 
-        /// The driver dies, and the fetch under way with it.
+        /// The driver ends, and the fetch under way with it.
         fn die(&mut self) {
             self.fetch = None;
             let chance = self.chances.chance();
@@ -888,7 +888,7 @@ mod at_length {
         }
 
         fn request(&mut self) {
-            // Now and then the newest key, otherwise one that nobody will ever publish.
+            // Sometimes the newest key, otherwise one that is never published.
             let kid = match self.chances.below(3) {
                 0 => self.newest.0,
                 1 => u64::MAX - self.chances.below(3),
@@ -910,25 +910,25 @@ mod at_length {
 
         fn is_waiting(&mut self, waiting: &Waiting) -> bool {
             let until_known = self.desk.now.saturating_duration_since(self.newest.1);
-            let verdict = self.desk.want(&waiting.kid.to_string(), waiting.came);
-            let (at, waits) = match verdict {
-                Verdict::Wait => (0, true),
-                Verdict::Absent => (1, false),
-                Verdict::Unavailable(retry) => {
+            let lookup = self.desk.want(&waiting.kid.to_string(), waiting.came);
+            let (at, waits) = match lookup {
+                Lookup::Wait => (0, true),
+                Lookup::Absent => (1, false),
+                Lookup::Unavailable(retry) => {
                     assert!(retry >= SECOND && retry <= 5 * MINUTE, "{retry:?}");
                     (2, false)
                 }
             };
-            if verdict == Verdict::Absent && waiting.kid == self.newest.0 {
+            if lookup == Lookup::Absent && waiting.kid == self.newest.0 {
                 // A fetch of five seconds may have begun just before the key was published.
                 let limit = self.settings.cool_down + 5 * SECOND;
                 assert!(until_known <= limit, "barred for {until_known:?}");
             }
-            self.verdicts[at] += 1;
+            self.lookups[at] += 1;
             waits
         }
 
-        /// What every waiting request does when a fetch has ended.
+        /// Each waiting request looks up its key again after a fetch.
         fn look_again(&mut self) {
             let mut waiting = std::mem::take(&mut self.waiting);
             waiting.retain_mut(|waiting| {
@@ -955,7 +955,7 @@ mod at_length {
     }
 
     #[test]
-    fn a_long_walk_of_chance_keeps_every_promise() {
+    fn a_long_random_walk_keeps_every_invariant() {
         for seed in 0..20 {
             let mut walk = Walk::new(seed, KeySettings::default());
             for _ in 0..20_000 {
@@ -965,15 +965,15 @@ mod at_length {
             assert!(walk.unknown_starts.len() > 100);
             assert!(walk.replacement_starts.len() > 10);
             assert!(
-                walk.verdicts.iter().all(|count| *count > 100),
+                walk.lookups.iter().all(|count| *count > 100),
                 "{:?}",
-                walk.verdicts
+                walk.lookups
             );
         }
     }
 
     #[test]
-    fn a_walk_with_the_shortest_settings_keeps_every_promise() {
+    fn a_walk_with_the_shortest_settings_keeps_every_invariant() {
         let settings = KeySettings::default()
             .with_refresh_interval(SECOND)
             .with_cool_down(SECOND)
@@ -992,7 +992,7 @@ mod at_length {
     }
 }
 
-/// Chance that repeats itself.
+/// A random number generator with a fixed seed.
 struct Lcg(u64);
 
 impl Lcg {

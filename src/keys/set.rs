@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 
 use super::{
     error::FetchError,
-    jwk::{PublishedKey, usable_key},
+    jwk::PublishedKey,
     skipped::{Skipped, Unusable},
 };
 use crate::{algorithm::SignatureAlgorithm, issuers::Signer};
 
-/// The usable keys of one key document, with what the discovery document that led there said.
+/// The usable keys of one key document, with the facts of the discovery document that named it.
 #[derive(Debug)]
 pub(crate) struct KeySet {
     keys: BTreeMap<Box<str>, PublishedKey>,
@@ -22,8 +22,8 @@ pub(crate) struct KeySet {
 }
 
 impl KeySet {
-    /// Reads a key document. An unusable key is left out; a document without a usable key, or
-    /// with more than `max_keys` in all, is refused.
+    /// Reads a key document. An unusable key is skipped. A document without a usable key, or with
+    /// more than `max_keys` keys in all, is refused.
     pub(super) fn parse(
         json: &[u8],
         allowed: &[SignatureAlgorithm],
@@ -38,8 +38,8 @@ impl KeySet {
         }
 
         let text = std::str::from_utf8(json).map_err(|_| FetchError::NotAKeySet)?;
-        // Derived readers take a list for an object. What stands inside is looked at key by key, so
-        // that a bad one spoils no other.
+        // A derived `Deserialize` accepts an array in place of an object. The keys stay raw and are
+        // read one by one, so that a bad key does not affect the others.
         if !text.trim_start().starts_with('{') {
             return Err(FetchError::NotAKeySet);
         }
@@ -50,7 +50,7 @@ impl KeySet {
         }
         let mut skipped = Skipped::default();
         let usable = document.keys.iter().filter_map(|raw| {
-            usable_key(raw.get(), allowed)
+            PublishedKey::parse(raw.get(), allowed)
                 .map_err(|why| skipped.count(why))
                 .ok()
         });
@@ -73,7 +73,7 @@ impl KeySet {
         self.keys.get(kid)
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
@@ -88,7 +88,7 @@ impl KeySet {
         }
     }
 
-    /// Whether the same keys are in both, in whatever order they came.
+    /// Whether both sets have the same keys, in any order.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         self.discovery_cloud == other.discovery_cloud
             && self.discovery_names_one_tenant == other.discovery_names_one_tenant
@@ -117,7 +117,7 @@ impl KeySet {
         kids
     }
 
-    /// The `kid`s that stand for other keys in `other`, for the log.
+    /// The `kid`s that `other` has with another key, for the log.
     pub(super) fn kids_of_other_keys_in(&self, other: &Self) -> BTreeSet<&str> {
         let mut kids = self.kids();
         kids.retain(|kid| match (self.get(kid), other.get(kid)) {
@@ -128,8 +128,8 @@ impl KeySet {
     }
 }
 
-/// Identical repeats are one key. Where one `kid` stands for different keys none of them serves:
-/// which one was meant is not for us to guess. Counts the `kid`s that were lost so.
+/// Identical repeats are one key. If different keys have one `kid`, all of them are skipped:
+/// nothing says which one a token means. Returns the number of such `kid`s too.
 fn without_conflicts(
     keys: impl Iterator<Item = PublishedKey>,
 ) -> (BTreeMap<Box<str>, PublishedKey>, usize) {
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_set_has_at_most_so_many_keys() {
+    fn a_key_set_has_at_most_100_keys() {
         let keys =
             |count: usize| -> Vec<Value> { (0..count).map(|at| key(&at.to_string(), 1)).collect() };
         assert_eq!(set(&keys(100)).keys.len(), 100);

@@ -1,13 +1,13 @@
-//! The numbers by which keys are fetched, each with its default and its range.
+//! The settings of the key source, each with its default and its range.
 
 use std::time::Duration;
 
 use crate::config_error::ConfigError;
 
-/// How keys are fetched, kept and fetched again.
+/// How keys are fetched, kept and refreshed.
 ///
-/// The defaults suit production; each setting names its own and the range outside of which
-/// [`ValidatorBuilder::build`](crate::ValidatorBuilder::build) refuses it.
+/// The defaults suit production. Each setting names its default and its range;
+/// [`ValidatorBuilder::build`](crate::ValidatorBuilder::build) refuses a value outside the range.
 ///
 /// ```
 /// use std::time::Duration;
@@ -72,33 +72,33 @@ macro_rules! settings {
 }
 
 settings! {
-    /// How often keys are fetched when nothing asks for it, ± 10 % so that replicas drift apart.
-    /// Default 1 h; from 1 s to 24 h.
+    /// The interval between scheduled refreshes, ± 10 % so that replicas do not fetch at the same
+    /// time. Default 1 h; from 1 s to 24 h.
     with_refresh_interval, refresh_interval: Duration;
 
-    /// How long after its fetch the last good key set serves while fetches fail. Afterwards
+    /// How long after its fetch the last good key set remains in use while fetches fail. Afterwards
     /// requests are answered with 503. Default 24 h; from the refresh interval to 7 days.
     with_stale_limit, stale_limit: Duration;
 
-    /// The longest pause after a first failed fetch; it doubles with every further one, and each
-    /// pause is drawn at random up to it. Default 1 s; from 10 ms to the last pause.
+    /// The longest pause after a first failed fetch. It doubles with each further failure, and each
+    /// pause is a random part of it (full jitter). Default 1 s; from 10 ms to the last pause.
     with_first_retry, first_retry: Duration;
 
-    /// Where the pause after failed fetches stops growing. Default 60 s; up to 1 h.
+    /// The limit up to which that pause doubles. Default 60 s; from 10 ms to 1 h.
     with_last_retry, last_retry: Duration;
 
-    /// The longest `Retry-After` that is honoured; a longer one counts as this. Default 5 min; up
+    /// The longest `Retry-After` that is honoured; a longer one is cut to this. Default 5 min; up
     /// to 1 h.
     with_max_retry_after, max_retry_after: Duration;
 
-    /// How long after the start of a fetch for an unknown `kid` no other such fetch is made,
-    /// whether or not that one succeeded. Default 30 s; from 1 s to 10 min.
+    /// How long after the start of a fetch for an unknown `kid` no other such fetch is made, even
+    /// if that one failed. Default 30 s; from 1 s to 10 min.
     with_cool_down, cool_down: Duration;
 
     /// How long a request waits for keys. Default 2 s; from 1 ms to 30 s.
     with_wait, wait: Duration;
 
-    /// How many requests may wait for keys at a time; others are answered with 503 at once.
+    /// How many requests may wait for keys at a time; further ones are answered with 503 at once.
     /// Default 1,024; from 1 to 65,536.
     with_max_waiters, max_waiters: usize;
 
@@ -109,31 +109,32 @@ settings! {
     /// Default 5 min; from 1 s to 24 h.
     with_signature_interval, signature_interval: Duration;
 
-    /// How long connecting to the authority may take. Default 2 s; from 1 ms to 60 s. A client of
-    /// your own does not see it.
+    /// How long connecting to the authority may take. Default 2 s; from 1 ms to 60 s. Applies to
+    /// the default HTTP client only.
     with_connect_timeout, connect_timeout: Duration;
 
-    /// How long one whole refresh may take, discovery document and keys together. Default 5 s;
-    /// from 1 ms to 60 s.
+    /// How long one refresh may take, discovery document and keys together. Default 5 s; from 1 ms
+    /// to 60 s.
     with_total_timeout, total_timeout: Duration;
 
-    /// The largest document that is read, in bytes. Default 256 KiB; from 1 KiB to 4 MiB.
+    /// The largest document that is accepted, in bytes. Default 256 KiB; from 1 KiB to 4 MiB.
     with_max_body, max_body: usize;
 
-    /// The most keys that a key set may have. Default 100; from 1 to 1,000.
+    /// The largest number of keys in a key set. Default 100; from 1 to 1,000.
     with_max_keys, max_keys: usize;
 }
 
 impl KeySettings {
-    /// Names these keys in the metrics (feature `metrics`), where a program has several validators
-    /// with keys of their own: without names their gauges would be one. Default: none.
+    /// Labels these keys in the metrics (feature `metrics`). Needed where a program has several
+    /// validators with keys of their own: without labels they share one gauge. Default: none.
     #[must_use]
     pub fn with_name(self, name: &'static str) -> Self {
         let name = Some(name);
         Self { name, ..self }
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// Checks that each setting is in its range.
+    pub(crate) fn check_ranges(&self) -> Result<(), ConfigError> {
         let ranges = [
             ("refresh_interval", self.refresh_interval, SECOND, DAY),
             (
@@ -162,16 +163,16 @@ impl KeySettings {
             ("total_timeout", self.total_timeout, MILLISECOND, MINUTE),
         ];
         for (setting, value, least, most) in ranges {
-            in_range(setting, &value, &least, &most)?;
+            check_range(setting, &value, &least, &most)?;
         }
-        in_range("max_waiters", &self.max_waiters, &1, &65_536)?;
-        in_range("max_absent", &self.max_absent, &0, &4_096)?;
-        in_range("max_body", &self.max_body, &1024, &(4 * 1024 * 1024))?;
-        in_range("max_keys", &self.max_keys, &1, &1_000)
+        check_range("max_waiters", &self.max_waiters, &1, &65_536)?;
+        check_range("max_absent", &self.max_absent, &0, &4_096)?;
+        check_range("max_body", &self.max_body, &1024, &(4 * 1024 * 1024))?;
+        check_range("max_keys", &self.max_keys, &1, &1_000)
     }
 }
 
-fn in_range<T: PartialOrd + std::fmt::Debug>(
+fn check_range<T: PartialOrd + std::fmt::Debug>(
     setting: &'static str,
     value: &T,
     least: &T,
@@ -196,11 +197,11 @@ mod tests {
 
     #[test]
     fn the_defaults_are_in_range() {
-        assert_eq!(KeySettings::default().check(), Ok(()));
+        assert_eq!(KeySettings::default().check_ranges(), Ok(()));
     }
 
     #[test]
-    fn the_ends_of_a_range_are_in_it_and_what_lies_beyond_is_not() {
+    fn the_ends_of_a_range_are_in_it_and_values_beyond_are_not() {
         let with = KeySettings::default;
         let mebibyte = 1024 * 1024;
         for settings in [
@@ -217,7 +218,7 @@ mod tests {
             with().with_wait(MILLISECOND),
             with().with_wait(30 * SECOND),
         ] {
-            assert!(settings.check().is_ok(), "{settings:?}");
+            assert!(settings.check_ranges().is_ok(), "{settings:?}");
         }
         for settings in [
             with().with_max_body(1023),
@@ -229,7 +230,7 @@ mod tests {
             with().with_cool_down(10 * MINUTE + MILLISECOND),
             with().with_wait(30 * SECOND + MILLISECOND),
         ] {
-            assert!(settings.check().is_err(), "{settings:?}");
+            assert!(settings.check_ranges().is_err(), "{settings:?}");
         }
     }
 
@@ -269,12 +270,12 @@ mod tests {
             ("max_body", with().with_max_body(10)),
             ("max_keys", with().with_max_keys(0)),
         ] {
-            let error = settings.check().expect_err(setting);
+            let error = settings.check_ranges().expect_err(setting);
             assert_eq!(error.setting(), setting);
         }
         let error = with()
             .with_cool_down(Duration::ZERO)
-            .check()
+            .check_ranges()
             .expect_err("no cool-down");
         assert_eq!(
             error.to_string(),

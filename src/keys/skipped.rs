@@ -1,22 +1,22 @@
-//! The keys of a document that do not serve, and why.
+//! The keys of a document that are skipped, and why.
 
 use std::fmt;
 
-/// Why a JWK does not serve. A closed list, for the log.
+/// Why a JWK is skipped. A closed list, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// No JWK that can be read: no object, or a member comes twice, is missing, or has the wrong
+    /// It is not a readable JWK: not an object, or a member is repeated, missing or of the wrong
     /// type.
     Malformed,
     /// `kid` is absent, empty or too long.
     NoKeyId,
-    /// By `use` or `key_ops` it is for something else than verifying signatures.
+    /// Its `use` or `key_ops` excludes verifying signatures.
     OtherUse,
-    /// It is for an algorithm that is not listed, or of another kind.
+    /// It is for an algorithm that is not listed, or of another key type.
     OtherAlgorithm,
-    /// Its numbers are too short, too long or no key at all.
+    /// Its numbers are too short, too long, or not a public key.
     UnfitNumbers,
-    /// Its `kid` stands for other keys too.
+    /// Another key has the same `kid`.
     Conflict,
 }
 
@@ -41,14 +41,13 @@ impl Unusable {
         }
     }
 
-    /// Whether something is wrong with the key. What is merely for another purpose stands in many
-    /// a good key set.
+    /// Whether the key is faulty. A key for another purpose is not: it may appear in any key set.
     pub(super) fn is_fault(self) -> bool {
         !matches!(self, Self::OtherUse | Self::OtherAlgorithm)
     }
 }
 
-/// How many keys of a document were left out, by reason.
+/// The number of skipped keys, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Skipped([u16; Unusable::ALL.len()]);
 
@@ -65,7 +64,7 @@ impl Skipped {
         self.by_reason().next().is_none()
     }
 
-    /// Whether one of them is broken, and not merely for another purpose.
+    /// Whether a skipped key is faulty, and not only for another purpose.
     pub(super) fn has_faults(self) -> bool {
         self.by_reason().any(|(why, _)| why.is_fault())
     }

@@ -1,4 +1,4 @@
-//! The handle of one authority's keys and their task.
+//! The handle of one authority's keys.
 
 use std::{
     fmt,
@@ -12,38 +12,38 @@ use super::{
     fetch::{FetchRules, Fetcher},
     journal::Refresh,
     settings::KeySettings,
-    state::{KeyStatus, Shared, Snapshot, lock, now},
+    state::{KeyStatus, Snapshot, SourceState, lock, now},
     task::Start,
     ticket::Ticket,
 };
 
-/// One authority's keys. Dropping it ends its task.
+/// One authority's keys. Dropping the source ends its task.
 pub(crate) struct KeySource {
-    shared: Arc<Shared>,
+    shared: Arc<SourceState>,
 }
 
-/// What an operator needs to know when a key was missing.
+/// The facts about the keys that explain why one is missing.
 #[derive(Debug)]
 pub(crate) struct KeyReport {
-    /// Where keys come from: the discovery document.
+    /// The URL of the discovery document.
     pub(crate) url: Arc<str>,
-    /// How many keys the last good fetch brought, and how long ago it was.
+    /// The number of keys of the last good fetch, and the time since then.
     pub(crate) keys: Option<(usize, Duration)>,
-    /// Whether they may still be used.
+    /// Whether these keys are still usable.
     pub(crate) is_usable: bool,
-    /// Why the last fetch was not good, if it was not.
+    /// The error of the last fetch, if it failed.
     pub(crate) problem: Option<FetchError>,
 }
 
 impl KeySource {
     pub(crate) fn new(fetcher: Fetcher, settings: KeySettings) -> Self {
         Self {
-            shared: Arc::new(Shared::new(fetcher, settings)),
+            shared: Arc::new(SourceState::new(fetcher, settings)),
         }
     }
 
-    /// Whether the keys that `rules` ask for are the ones in here.
-    pub(crate) fn follows(&self, rules: &FetchRules) -> bool {
+    /// Whether this source fetches the keys that `rules` describe.
+    pub(crate) fn satisfies(&self, rules: &FetchRules) -> bool {
         let own = self.shared.fetcher.rules();
         own.discovery_url == rules.discovery_url
             && own.algorithms.len() == rules.algorithms.len()
@@ -53,19 +53,19 @@ impl KeySource {
                 .all(|algorithm| rules.algorithms.contains(algorithm))
     }
 
-    /// Starts the task unless it runs. Without a runtime nothing happens.
+    /// Starts the task unless it runs. Does nothing without a runtime.
     pub(crate) fn ensure_running(&self) {
         let _ = self.shared.ensure_running();
     }
 
-    /// Looks at the last good key set, unless it is too old. Counts no reference to it, which
-    /// threads would fight over.
-    pub(crate) fn with_snapshot<T>(&self, look: impl FnOnce(Option<&Snapshot>) -> T) -> T {
+    /// Reads the last good key set, unless it is too old. Does not touch its reference count, on
+    /// which threads would contend.
+    pub(crate) fn with_snapshot<T>(&self, read: impl FnOnce(Option<&Snapshot>) -> T) -> T {
         let snapshot = self.shared.snapshot.load();
-        look(
+        read(
             snapshot
                 .as_deref()
-                .filter(|snapshot| self.shared.is_fit(snapshot)),
+                .filter(|snapshot| self.shared.is_usable(snapshot)),
         )
     }
 
@@ -73,7 +73,7 @@ impl KeySource {
         self.shared.status()
     }
 
-    /// What there is to say about the keys to a request that lacks one.
+    /// The facts for a request that lacks a key.
     pub(crate) fn report(&self) -> KeyReport {
         let shared = &self.shared;
         let snapshot = shared.snapshot.load();
@@ -90,37 +90,36 @@ impl KeySource {
         }
     }
 
-    /// Takes a place among the waiting for a key set that has this `kid`, unless the answer is
-    /// known already or all places are taken.
+    /// Takes a place among the requests that wait for this `kid`, unless the answer is already
+    /// known or all places are taken.
     ///
-    /// A token that is not worth a fetch waits for the first key set like any other, and for no
-    /// second one.
+    /// A token that is not worth a fetch waits for the first key set only.
     pub(crate) fn want(
         &self,
         kid: &str,
         worth_a_fetch: impl FnOnce() -> bool,
     ) -> Result<Ticket, MissingKey> {
-        // What a flood of invented keys comes to, and so the least that can be done for it.
+        // The path of a flood of invented `kid`s: it neither reads the claims nor takes a place.
         if self.shared.is_known_absent(kid) {
-            self.shared.suppress(Refresh::UnknownKey);
+            self.shared.count_suppressed(Refresh::UnknownKey);
             return Err(MissingKey::Unknown);
         }
         Ticket::new(&self.shared, kid, worth_a_fetch())
     }
 
-    /// Has the task attend to this once a minute, for as long as both are there.
+    /// Makes the task run this chore once a minute, while both exist.
     pub(crate) fn each_minute(&self, chore: Weak<dyn Chore>) {
         self.shared.chores.add(chore);
-        // It may have lain down for an hour.
+        // The task may be asleep until the next refresh.
         self.shared.wake.notify_one();
     }
 
-    /// A signature was bad although its key is known: it may have been replaced.
+    /// Requests a fetch after a bad signature under a known `kid`: the key may have been replaced.
     pub(crate) fn want_replacement(&self) {
         if self.shared.schedule().want_replacement(now()) {
             self.shared.wake.notify_one();
         } else {
-            self.shared.suppress(Refresh::BadSignature);
+            self.shared.count_suppressed(Refresh::BadSignature);
         }
     }
 
@@ -129,7 +128,7 @@ impl KeySource {
         let mut progress = self.shared.progress.subscribe();
         loop {
             if self.shared.ensure_running() == Start::Refused {
-                // Its end was told too, and to go on at that would be to try again without end.
+                // The task's end also signals `progress`. Mark it as seen, or this loop would spin.
                 let _ = progress.borrow_and_update();
             }
             if self.shared.snapshot().is_some() {

@@ -1,4 +1,4 @@
-//! What the task and the requests have in common, and the snapshot of the keys in it.
+//! The state that the task and the requests share, and the snapshot of the keys in it.
 
 #[cfg(not(shuttle))]
 use std::sync::{Mutex, MutexGuard, atomic::AtomicBool};
@@ -9,7 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-// A model checker's, for `tests/interleavings`.
+// The model checker's, for `tests/interleavings`.
 #[cfg(shuttle)]
 use shuttle::sync::{Mutex, MutexGuard, atomic::AtomicBool};
 use tokio::{
@@ -23,48 +23,48 @@ use super::{
     error::FetchError,
     fetch::Fetcher,
     journal::{Journal, Refresh},
-    schedule::{Schedule, Verdict},
+    schedule::{Lookup, Schedule},
     set::KeySet,
     settings::KeySettings,
 };
 use crate::metrics;
 
-/// The key set of one good fetch, as requests see it.
+/// The key set of the last good fetch. Immutable: a request loads one snapshot and keeps to it.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) keys: Arc<KeySet>,
-    /// Counts the key sets that differed from the one before.
+    /// Increases by one with each key set that differs from the one before.
     pub(crate) generation: u64,
     pub(super) fetched: Instant,
 }
 
-/// What is known about the keys of a [`Validator`](crate::Validator).
+/// The state of the keys of a [`Validator`](crate::Validator).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyStatus {
     /// The last fetch was good, and the next one is not overdue.
     Fresh,
-    /// Fetches fail, or nobody makes them any more: see [`Validator`](crate::Validator). The last good
-    /// key set serves for this much longer.
+    /// Fetches fail, or the task no longer runs: see [`Validator`](crate::Validator). The last good
+    /// key set remains in use for this time.
     Stale {
         /// The time left.
         remaining: Duration,
     },
-    /// There are no usable keys: none were fetched yet, or fetches have failed for too long.
+    /// There are no usable keys: none have been fetched yet, or fetches have failed for too long.
     /// Requests are answered with 503.
     Unavailable,
 }
 
-/// What the task and the requests have in common.
-pub(super) struct Shared {
+/// The state of one key source.
+pub(super) struct SourceState {
     pub(super) snapshot: ArcSwapOption<Snapshot>,
     schedule: Mutex<Schedule>,
-    /// Wakes the task when something is wanted.
+    /// Wakes the task.
     pub(super) wake: Notify,
-    /// Tells the waiting that a fetch has ended.
+    /// Notifies waiting requests that a fetch, or the task, has ended.
     pub(super) progress: watch::Sender<()>,
     pub(super) waiters: Arc<Semaphore>,
-    /// Why the last fetch was not good, if it was not.
+    /// The error of the last fetch, if it failed.
     pub(super) problem: Mutex<Option<FetchError>>,
     pub(super) is_running: AtomicBool,
     journal: Mutex<Journal>,
@@ -74,7 +74,7 @@ pub(super) struct Shared {
     pub(super) settings: KeySettings,
 }
 
-impl Shared {
+impl SourceState {
     pub(super) fn new(fetcher: Fetcher, settings: KeySettings) -> Self {
         Self {
             snapshot: ArcSwapOption::empty(),
@@ -100,24 +100,24 @@ impl Shared {
         lock(&self.journal)
     }
 
-    /// Has something told. It is the program's subscriber that is told, and a panic of it must not be
-    /// the end of the task.
-    pub(super) fn tell(&self, news: impl FnOnce(&mut Journal)) {
-        let _ = catch_unwind(AssertUnwindSafe(|| news(&mut self.journal())));
+    /// Writes to the journal. The subscriber belongs to the program: if it panics, the task must
+    /// survive.
+    pub(super) fn log(&self, write: impl FnOnce(&mut Journal)) {
+        let _ = catch_unwind(AssertUnwindSafe(|| write(&mut self.journal())));
     }
 
-    /// Counts a request that would have had keys fetched, and was not let.
-    pub(super) fn suppress(&self, refresh: Refresh) {
+    /// Counts a request that asked for a fetch and got none.
+    pub(super) fn count_suppressed(&self, refresh: Refresh) {
         metrics::refresh_suppressed(self.settings.name, refresh.as_str());
     }
 
     pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshot
             .load_full()
-            .filter(|snapshot| self.is_fit(snapshot))
+            .filter(|snapshot| self.is_usable(snapshot))
     }
 
-    pub(super) fn is_fit(&self, snapshot: &Snapshot) -> bool {
+    pub(super) fn is_usable(&self, snapshot: &Snapshot) -> bool {
         !self.remaining(snapshot).is_zero()
     }
 
@@ -145,28 +145,30 @@ impl Shared {
         }
     }
 
-    pub(super) fn verdict(
+    /// Whether a request waits for the `kid`. `came` is the number of fetches that had been started
+    /// when the request arrived.
+    pub(super) fn look_up(
         &self,
         kid: &str,
         worth_a_fetch: bool,
         came: u64,
         deadline: Instant,
-    ) -> Verdict {
-        // Within the lock, in which a fetch ends too: the key may have come since the caller looked
-        // for it, and must not be wanted then.
+    ) -> Lookup {
+        // A fetch ends under this lock too. Without it, a key that arrived since the caller's
+        // look-up would be fetched again.
         let mut schedule = self.schedule();
         match self.snapshot() {
             None => schedule.want_any(now(), deadline),
-            // Whoever waits looks again first.
-            Some(snapshot) if snapshot.keys.get(kid).is_some() => Verdict::Wait,
+            // The caller looks up the snapshot again before it waits.
+            Some(snapshot) if snapshot.keys.get(kid).is_some() => Lookup::Wait,
             Some(_) if worth_a_fetch => schedule.want_key(now(), kid, came),
-            Some(_) => Verdict::Absent,
+            Some(_) => Lookup::Absent,
         }
     }
 
     pub(super) fn is_known_absent(&self, kid: &str) -> bool {
         let schedule = self.schedule();
-        // Within the lock, like every verdict.
+        // Under the lock, as in `look_up`.
         let is_absent = self
             .snapshot()
             .is_some_and(|snapshot| snapshot.keys.get(kid).is_none());
@@ -178,7 +180,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The runtime's clock, which tests can pause.
+/// The time by tokio's clock, which tests can pause.
 pub(super) fn now() -> Instant {
     time::Instant::now().into_std()
 }

@@ -1,4 +1,4 @@
-//! The task that fetches.
+//! The background task that fetches keys.
 
 #[cfg(not(shuttle))]
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-// A model checker's, for `tests/interleavings`.
+// The model checker's, for `tests/interleavings`.
 #[cfg(shuttle)]
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 use tokio::{runtime::Handle, task::JoinSet, time};
@@ -20,11 +20,12 @@ use super::{
     journal::Refresh,
     schedule::Action,
     set::KeySet,
-    state::{Shared, Snapshot, lock, now},
+    state::{Snapshot, SourceState, lock, now},
 };
 use crate::metrics;
 
-impl Shared {
+impl SourceState {
+    /// Starts the task on the caller's runtime unless it runs.
     pub(super) fn ensure_running(self: &Arc<Self>) -> Start {
         if self.is_running.load(Ordering::Acquire) {
             return Start::Possible;
@@ -32,7 +33,7 @@ impl Shared {
         let Some(runtime) = runtime_with_a_timer() else {
             return Start::Possible;
         };
-        // Held until the handle is in its place, so that the handle is the running task's.
+        // Held until the handle is stored, so that the stored handle is always the running task's.
         let mut task = lock(&self.task);
         if self.is_running.swap(true, Ordering::AcqRel) {
             return Start::Possible;
@@ -56,7 +57,7 @@ impl Shared {
         metrics::describe();
         let mut chores_due = now() + MINUTE;
         loop {
-            self.look();
+            self.report_age();
             if now() >= chores_due {
                 self.chores.attend();
                 chores_due = now() + MINUTE;
@@ -64,19 +65,19 @@ impl Shared {
             let action = self.schedule().next(now());
             match action {
                 Action::Sleep(until) => {
-                    let look = self.next_look();
+                    let report = self.next_report();
                     let chores = (!self.chores.is_empty()).then_some(chores_due);
-                    let until = [look, chores]
+                    let until = [report, chores]
                         .into_iter()
                         .flatten()
                         .fold(until, Instant::min);
-                    // The early wake-up is a wish that `next` knows about, or time to look.
+                    // After an early wake-up, `next` finds what was requested.
                     let _ = time::timeout_at(until.into(), self.wake.notified()).await;
                 }
                 Action::Fetch(cause) => {
                     let has_keys = self.snapshot.load().is_some();
                     let refresh = self.journal().refresh(cause, has_keys);
-                    self.tell(|journal| journal.fetching(refresh));
+                    self.log(|journal| journal.fetching(refresh));
                     let result = self.fetch().await;
                     self.end_fetch(refresh, result);
                 }
@@ -84,33 +85,34 @@ impl Shared {
         }
     }
 
-    /// Tells how old the keys are.
-    fn look(&self) {
+    /// Reports the age of the keys to the log and the metrics.
+    fn report_age(&self) {
         match self.snapshot.load_full() {
             Some(snapshot) => {
                 let age = now().saturating_duration_since(snapshot.fetched);
                 let left = self.remaining(&snapshot);
-                self.tell(|journal| journal.aged(age, left));
+                self.log(|journal| journal.aged(age, left));
             }
-            None => self.tell(|journal| journal.none_yet()),
+            None => self.log(|journal| journal.without_keys()),
         }
     }
 
-    /// When to look again, though there is nothing to fetch: at the end of the last good keys, so
-    /// that it is told in time; and for the metrics, whose gauges would stand still otherwise.
-    fn next_look(&self) -> Option<Instant> {
+    /// When the age is reported next, though no fetch is due: when the last good keys become too
+    /// old, so that the log has the event on time, and at the cadence of the gauges, which would
+    /// otherwise keep their last value.
+    fn next_report(&self) -> Option<Instant> {
         let snapshot = self.snapshot.load_full()?;
         let end = snapshot.fetched + self.settings.stale_limit;
-        let end = self.journal().awaits_the_end().then_some(end);
+        let end = self.journal().is_in_use().then_some(end);
         let tick = metrics::CADENCE.map(|cadence| now() + cadence);
         [end, tick].into_iter().flatten().min()
     }
 
-    /// Fetches within the time limit. A panic is a failure like any other.
+    /// Fetches within the time limit. A panic counts as a failed fetch.
     async fn fetch(&self) -> Result<KeySet, FetchError> {
         let fetcher = self.fetcher.clone();
         let limit = self.settings.total_timeout;
-        // Dropping the set, as when the task is aborted, aborts what is in it.
+        // A `JoinSet` aborts the fetch when it is dropped, as when the task is aborted.
         let mut fetch = JoinSet::new();
         fetch.spawn(async move { time::timeout(limit, fetcher.fetch()).await });
         match fetch.join_next().await {
@@ -121,7 +123,7 @@ impl Shared {
     }
 
     fn end_fetch(&self, refresh: Refresh, result: Result<KeySet, FetchError>) {
-        // Before anybody who waits is told that the fetch has ended.
+        // Before `progress` is signalled: a request that wakes reports this error.
         *lock(&self.problem) = result.as_ref().err().copied();
         match result {
             Ok(keys) => {
@@ -130,17 +132,19 @@ impl Shared {
                 self.publish(&keys, old.as_deref());
                 self.progress.send_replace(());
                 let old_keys = old.as_ref().map(|old| old.keys.as_ref());
-                self.tell(|journal| journal.fetched(refresh, now(), &keys, old_keys));
+                self.log(|journal| journal.fetched(refresh, now(), &keys, old_keys));
             }
             Err(error) => {
-                self.schedule().failed(now(), error.retry_after(), chance());
+                self.schedule()
+                    .failed(now(), error.retry_after(), random_fraction());
                 self.progress.send_replace(());
                 let left = self.snapshot().map(|snapshot| self.remaining(&snapshot));
-                self.tell(|journal| journal.failed(refresh, now(), error, left));
+                self.log(|journal| journal.failed(refresh, now(), error, left));
             }
         }
     }
 
+    /// Publishes the key set of a good fetch.
     fn publish(&self, keys: &Arc<KeySet>, old: Option<&Snapshot>) {
         let generation = match old {
             None => 1,
@@ -148,47 +152,48 @@ impl Shared {
             Some(old) => old.generation + 1,
         };
         let fetched = now();
-        // At once: whoever sees that a good fetch has ended sees what it brought.
+        // Snapshot and schedule change under one lock: a request that finds the fetch ended also
+        // finds its keys.
         let mut schedule = self.schedule();
         self.snapshot.store(Some(Arc::new(Snapshot {
             keys: Arc::clone(keys),
             generation,
             fetched,
         })));
-        schedule.succeeded(fetched, chance());
+        schedule.succeeded(fetched, random_fraction());
     }
 }
 
-/// What became of the wish that the task run.
+/// The result of [`SourceState::ensure_running`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    /// It runs, or may on another call.
+    /// The task runs, or a later call may start it.
     Possible,
-    /// The runtime of the caller has ended, and runs nothing any more.
+    /// The caller's runtime has shut down and runs no tasks.
     Refused,
 }
 
-/// Held by the task. When the task ends, whatever ended it, the next request can start another.
-struct Running(Arc<Shared>);
+/// Held by the task. When the task ends, for whatever reason, the next request can start another.
+struct Running(Arc<SourceState>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.schedule().abandoned(now(), chance());
+        self.0.schedule().abandoned(now(), random_fraction());
         self.0.is_running.store(false, Ordering::Release);
         self.0.progress.send_replace(());
     }
 }
 
-/// The runtime of the caller, if it has one whose timer is enabled. To make a timer without is a
-/// panic, which must not happen to a request.
+/// The caller's runtime, if it has one and its timer is enabled. Without a timer `sleep` panics,
+/// which must not reach a request.
 pub(super) fn runtime_with_a_timer() -> Option<Handle> {
     let runtime = Handle::try_current().ok()?;
     let make_a_timer = || drop(Box::pin(time::sleep(Duration::ZERO)));
     catch_unwind(make_a_timer).is_ok().then_some(runtime)
 }
 
-/// A number from 0 to 1 for spreading things out; nothing secret hangs on it.
-fn chance() -> f64 {
+/// A number from 0 to 1, for jitter. Not for secrets.
+fn random_fraction() -> f64 {
     let random = RandomState::new().build_hasher().finish();
     let half = u32::try_from(random >> 32).unwrap_or_default();
     f64::from(half) / f64::from(u32::MAX)

@@ -18,52 +18,52 @@ use tokio::{
 use super::{
     error::MissingKey,
     journal::Refresh,
-    schedule::Verdict,
-    state::{Shared, Snapshot, now},
+    schedule::Lookup,
+    state::{Snapshot, SourceState, now},
     task::{Start, runtime_with_a_timer},
 };
 
-/// A place among the requests that wait for a key. Dropping it gives the place up and leaves the
-/// fetch alone.
+/// A place among the requests that wait for a key. Dropping it frees the place and does not affect
+/// the fetch.
 pub(crate) struct Ticket {
-    shared: Arc<Shared>,
+    shared: Arc<SourceState>,
     kid: Box<str>,
     worth_a_fetch: bool,
-    /// How many fetches had been started when the request came.
+    /// The number of fetches that had been started when the request arrived.
     came: u64,
     deadline: time::Instant,
     progress: watch::Receiver<()>,
-    /// None for a request whose key has come meanwhile, which does not wait.
+    /// `None` if the key has arrived meanwhile: such a request does not wait.
     place: Option<OwnedSemaphorePermit>,
 }
 
 impl Ticket {
     pub(super) fn new(
-        shared: &Arc<Shared>,
+        shared: &Arc<SourceState>,
         kid: &str,
         worth_a_fetch: bool,
     ) -> Result<Self, MissingKey> {
         let came = shared.schedule().started();
         let deadline = now() + shared.settings.wait;
-        // Before the verdict: whatever ends after it is noticed.
+        // Before the look-up: a fetch that ends after it is then noticed.
         let progress = shared.progress.subscribe();
-        let verdict = shared.verdict(kid, worth_a_fetch, came, deadline);
-        if worth_a_fetch && verdict != Verdict::Wait {
-            shared.suppress(Refresh::UnknownKey);
+        let lookup = shared.look_up(kid, worth_a_fetch, came, deadline);
+        if worth_a_fetch && lookup != Lookup::Wait {
+            shared.count_suppressed(Refresh::UnknownKey);
         }
-        match verdict {
-            Verdict::Wait => {}
-            Verdict::Absent => return Err(MissingKey::Unknown),
-            Verdict::Unavailable(retry_after) => {
+        match lookup {
+            Lookup::Wait => {}
+            Lookup::Absent => return Err(MissingKey::Unknown),
+            Lookup::Unavailable(retry_after) => {
                 return Err(MissingKey::Unavailable { retry_after });
             }
         }
-        // Whether or not there is a place left: the fetch is wanted.
+        // Also if no place is left: the fetch is requested all the same.
         shared.wake.notify_one();
         let place = if shared.snapshot_with(kid).is_some() {
             None
         } else if runtime_with_a_timer().is_none() {
-            // Nothing would end the waiting.
+            // Without a timer the wait would not end.
             return Err(TRY_AGAIN);
         } else {
             let waiters = Arc::clone(&shared.waiters);
@@ -80,8 +80,7 @@ impl Ticket {
         })
     }
 
-    /// Waits until a key set has the `kid`, or until it is known that none does, or until time is
-    /// up.
+    /// Waits until a key set has the `kid`, a fetch shows that none has, or the deadline passes.
     pub(crate) async fn key_set(mut self) -> Result<Arc<Snapshot>, MissingKey> {
         loop {
             let start = self.shared.ensure_running();
@@ -91,36 +90,36 @@ impl Ticket {
             let deadline = self.deadline.into_std();
             match self
                 .shared
-                .verdict(&self.kid, self.worth_a_fetch, self.came, deadline)
+                .look_up(&self.kid, self.worth_a_fetch, self.came, deadline)
             {
-                // The key that had come is gone again, and there is no place to wait in.
-                Verdict::Wait if self.place.is_none() => return Err(TRY_AGAIN),
-                Verdict::Wait => self.shared.wake.notify_one(),
-                Verdict::Absent => return Err(MissingKey::Unknown),
-                Verdict::Unavailable(retry_after) => {
+                // The key that had arrived has been withdrawn, and this ticket has no place.
+                Lookup::Wait if self.place.is_none() => return Err(TRY_AGAIN),
+                Lookup::Wait => self.shared.wake.notify_one(),
+                Lookup::Absent => return Err(MissingKey::Unknown),
+                Lookup::Unavailable(retry_after) => {
                     return Err(MissingKey::Unavailable { retry_after });
                 }
             }
-            // Nothing here would end the waiting.
+            // Without a task or a timer the wait would not end.
             if start == Start::Refused || runtime_with_a_timer().is_none() {
                 return Err(TRY_AGAIN);
             }
-            if !comes_in_time(self.progress.changed(), self.deadline).await {
+            if !completes_before(self.progress.changed(), self.deadline).await {
                 return Err(TRY_AGAIN);
             }
         }
     }
 }
 
-/// Whether something comes before the deadline.
+/// Whether the future completes before the deadline.
 ///
-/// A timer belongs to the runtime in which it was made, and panics once that has ended, even where it is
-/// awaited on another that has not. To a request that is no more than the end of its wait.
-async fn comes_in_time(coming: impl Future, deadline: time::Instant) -> bool {
-    let mut coming = pin!(coming);
+/// A timer belongs to the runtime in which it was made and panics once that has shut down, even if
+/// it is awaited on another runtime. Treated as a timeout.
+async fn completes_before(future: impl Future, deadline: time::Instant) -> bool {
+    let mut future = pin!(future);
     let mut timer = pin!(time::timeout_at(deadline, pending::<()>()));
     poll_fn(|cx| {
-        if coming.as_mut().poll(cx).is_ready() {
+        if future.as_mut().poll(cx).is_ready() {
             return Poll::Ready(true);
         }
         match catch_unwind(AssertUnwindSafe(|| timer.as_mut().poll(cx))) {
@@ -139,7 +138,7 @@ impl fmt::Debug for Ticket {
     }
 }
 
-/// What a request is told that cannot wait, or has waited for long enough.
+/// The answer to a request that cannot wait, or whose wait has ended.
 const TRY_AGAIN: MissingKey = MissingKey::Unavailable {
     retry_after: Duration::from_secs(1),
 };
