@@ -17,7 +17,7 @@ use crate::{
     ids::{AppId, TenantId},
     issuers::Issuers,
     keys::{FetchRules, Fetcher, KeySettings, KeySource},
-    tenants::{TenantPolicy, Tenants},
+    tenants::Tenants,
     token::TokenRules,
     validator::Validator,
 };
@@ -225,7 +225,7 @@ impl ValidatorBuilder {
         let audiences = self.checked_audiences()?;
         let known_agents = self.checked_agents()?;
         let issuers = Issuers::of(&self.authority, &tenants)?;
-        let keys = self.keys(&tenants, &issuers)?;
+        let keys = self.keys(&issuers)?;
         let skew = self.clock_skew.as_secs();
         let policy = Policy {
             issuers,
@@ -313,12 +313,8 @@ impl ValidatorBuilder {
         Ok(agents)
     }
 
-    fn keys(
-        &self,
-        tenants: &TenantPolicy,
-        issuers: &Issuers,
-    ) -> Result<Arc<KeySource>, ConfigError> {
-        let rules = self.fetch_rules(tenants, issuers);
+    fn keys(&self, issuers: &Issuers) -> Result<Arc<KeySource>, ConfigError> {
+        let rules = self.fetch_rules(issuers);
         match &self.shared_keys {
             Some(keys) if keys.satisfies(&rules) => Ok(Arc::clone(keys)),
             Some(_) => Err(ConfigError::new(
@@ -339,7 +335,7 @@ impl ValidatorBuilder {
         }
     }
 
-    fn fetch_rules(&self, tenants: &TenantPolicy, issuers: &Issuers) -> FetchRules {
+    fn fetch_rules(&self, issuers: &Issuers) -> FetchRules {
         let query = self
             .app_id
             .map(|app_id| format!("?appid={app_id}"))
@@ -349,7 +345,6 @@ impl ValidatorBuilder {
             algorithms: self.algorithms.clone(),
             max_body: self.key_settings.max_body,
             max_keys: self.key_settings.max_keys,
-            names_one_tenant: tenants.one_tenant().is_some(),
         }
     }
 

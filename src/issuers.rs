@@ -78,6 +78,11 @@ impl Issuers {
         &self.origin
     }
 
+    /// Whether the `issuer` of the discovery document names one tenant.
+    pub(crate) fn has_one_tenant(&self) -> bool {
+        self.tenant.is_some()
+    }
+
     /// Whether a discovery document with this `issuer` is the authority's for these tenants.
     pub(crate) fn promises(&self, issuer: &str) -> bool {
         match &self.tenant {

@@ -22,7 +22,6 @@ pub(crate) struct FetchRules {
     pub(crate) algorithms: Vec<SignatureAlgorithm>,
     pub(crate) max_body: usize,
     pub(crate) max_keys: usize,
-    pub(crate) names_one_tenant: bool,
 }
 
 /// Fetches the key set of one authority.
@@ -47,7 +46,7 @@ impl Fetcher {
             &self.rules.algorithms,
             self.rules.max_keys,
             discovery.cloud_instance_name,
-            self.rules.names_one_tenant,
+            self.issuers.has_one_tenant(),
         )
     }
 

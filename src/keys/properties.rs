@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::{discovery::Discovery, error::FetchError, jwk::PublishedKey, set::KeySet};
 use crate::{
-    Authority, Tenants, algorithm::SignatureAlgorithm, issuers::Issuers, token::properties,
+    algorithm::SignatureAlgorithm, authority::Authority, issuers::Issuers, tenants::Tenants,
+    token::properties,
 };
 
 /// An accepted key set has at most `MAX_KEYS` keys, has exactly the usable keys without a conflict,
