@@ -90,3 +90,70 @@ impl std::fmt::Debug for Fetcher {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as StdError, pin::Pin, time::Duration};
+
+    use http::{Method, Response};
+
+    use super::*;
+    use crate::{authority::Authority, tenants::Tenants};
+
+    /// Answers every request with this status, a `Retry-After` and a body of this length.
+    struct Client(StatusCode, usize);
+
+    impl HttpClient for Client {
+        fn send(
+            &self,
+            request: Request<Vec<u8>>,
+            max_body: usize,
+        ) -> Pin<
+            Box<
+                dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn StdError + Send + Sync>>>
+                    + Send,
+            >,
+        > {
+            assert_eq!(request.method(), Method::GET);
+            assert_eq!(request.body(), b"");
+            assert_eq!(max_body, 1_024);
+            let answer = Response::builder()
+                .status(self.0)
+                .header(header::RETRY_AFTER, "7")
+                .body(vec![b' '; self.1]);
+            Box::pin(async { Ok(answer?) })
+        }
+    }
+
+    async fn fetch(status: StatusCode, len: usize) -> Option<FetchError> {
+        let tenants = Tenants::any_organization().resolve().expect("good tenants");
+        let issuers = Issuers::of(&Authority::public(), &tenants).expect("a good authority");
+        let fetcher = Fetcher {
+            client: Arc::new(Client(status, len)),
+            rules: Arc::new(FetchRules {
+                discovery_url: issuers.discovery_url().into(),
+                algorithms: vec![SignatureAlgorithm::Rs256],
+                max_body: 1_024,
+                max_keys: 1,
+            }),
+            issuers: Arc::new(issuers),
+        };
+        fetcher.fetch().await.err()
+    }
+
+    #[tokio::test]
+    async fn the_status_decides_before_the_length_of_the_body() {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let refused = FetchError::Status {
+            status,
+            retry_after: Some(Duration::from_secs(7)),
+        };
+        for len in [0, 1_024, 1_025, 1_000_000] {
+            assert_eq!(fetch(status, len).await, Some(refused), "{len}");
+        }
+        let ok = StatusCode::OK;
+        assert_eq!(fetch(ok, 1_025).await, Some(FetchError::TooBig));
+        let refused = FetchError::NotADiscoveryDocument;
+        assert_eq!(fetch(ok, 1_024).await, Some(refused));
+    }
+}

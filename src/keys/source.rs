@@ -19,7 +19,7 @@ use super::{
 
 /// One authority's keys. Dropping the source ends its task.
 pub(crate) struct KeySource {
-    shared: Arc<SourceState>,
+    state: Arc<SourceState>,
 }
 
 /// The facts about the keys that explain why one is missing.
@@ -38,13 +38,13 @@ pub(crate) struct KeyReport {
 impl KeySource {
     pub(crate) fn new(fetcher: Fetcher, settings: KeySettings) -> Self {
         Self {
-            shared: Arc::new(SourceState::new(fetcher, settings)),
+            state: Arc::new(SourceState::new(fetcher, settings)),
         }
     }
 
     /// Whether this source fetches the keys that `rules` describe.
     pub(crate) fn satisfies(&self, rules: &FetchRules) -> bool {
-        let own = self.shared.fetcher.rules();
+        let own = self.state.fetcher.rules();
         own.discovery_url == rules.discovery_url
             && own.algorithms.len() == rules.algorithms.len()
             && own
@@ -55,38 +55,38 @@ impl KeySource {
 
     /// Starts the task unless it runs. Does nothing without a runtime.
     pub(crate) fn ensure_running(&self) {
-        let _ = self.shared.ensure_running();
+        let _ = self.state.ensure_running();
     }
 
     /// Reads the last good key set, unless it is too old. Does not touch its reference count, on
     /// which threads would contend.
     pub(crate) fn with_snapshot<T>(&self, read: impl FnOnce(Option<&Snapshot>) -> T) -> T {
-        let snapshot = self.shared.snapshot.load();
+        let snapshot = self.state.snapshot.load();
         read(
             snapshot
                 .as_deref()
-                .filter(|snapshot| self.shared.is_usable(snapshot)),
+                .filter(|snapshot| self.state.is_usable(snapshot)),
         )
     }
 
     pub(crate) fn status(&self) -> KeyStatus {
-        self.shared.status()
+        self.state.status()
     }
 
     /// The facts for a request that lacks a key.
     pub(crate) fn report(&self) -> KeyReport {
-        let shared = &self.shared;
-        let snapshot = shared.snapshot.load();
+        let state = &self.state;
+        let snapshot = state.snapshot.load();
         KeyReport {
-            url: Arc::clone(&shared.fetcher.rules().discovery_url),
+            url: Arc::clone(&state.fetcher.rules().discovery_url),
             keys: snapshot.as_ref().map(|snapshot| {
                 let age = now().saturating_duration_since(snapshot.fetched);
                 (snapshot.keys.len(), age)
             }),
             is_usable: snapshot
                 .as_ref()
-                .is_some_and(|snapshot| !shared.remaining(snapshot).is_zero()),
-            problem: *lock(&shared.problem),
+                .is_some_and(|snapshot| state.is_usable(snapshot)),
+            problem: *lock(&state.problem),
         }
     }
 
@@ -100,38 +100,38 @@ impl KeySource {
         worth_a_fetch: impl FnOnce() -> bool,
     ) -> Result<Ticket, MissingKey> {
         // The path of a flood of invented `kid`s: it neither reads the claims nor takes a place.
-        if self.shared.is_known_absent(kid) {
-            self.shared.count_suppressed(Refresh::UnknownKey);
+        if self.state.is_known_absent(kid) {
+            self.state.count_suppressed(Refresh::UnknownKey);
             return Err(MissingKey::Unknown);
         }
-        Ticket::new(&self.shared, kid, worth_a_fetch())
+        Ticket::new(&self.state, kid, worth_a_fetch())
     }
 
     /// Makes the task run this chore once a minute, while both exist.
     pub(crate) fn each_minute(&self, chore: Weak<dyn Chore>) {
-        self.shared.chores.add(chore);
+        self.state.chores.add(chore);
         // The task may be asleep until the next refresh.
-        self.shared.wake.notify_one();
+        self.state.wake.notify_one();
     }
 
     /// Requests a fetch after a bad signature under a known `kid`: the key may have been replaced.
     pub(crate) fn want_replacement(&self) {
-        if self.shared.schedule().want_replacement(now()) {
-            self.shared.wake.notify_one();
+        if self.state.schedule().want_replacement(now()) {
+            self.state.wake.notify_one();
         } else {
-            self.shared.count_suppressed(Refresh::BadSignature);
+            self.state.count_suppressed(Refresh::BadSignature);
         }
     }
 
     /// Waits for a usable key set, however long that takes.
     pub(crate) async fn ready(&self) {
-        let mut progress = self.shared.progress.subscribe();
+        let mut progress = self.state.progress.subscribe();
         loop {
-            if self.shared.ensure_running() == Start::Refused {
+            if self.state.ensure_running() == Start::Refused {
                 // The task's end also signals `progress`. Mark it as seen, or this loop would spin.
                 let _ = progress.borrow_and_update();
             }
-            if self.shared.snapshot().is_some() {
+            if self.state.snapshot().is_some() {
                 return;
             }
             // The sender lives as long as `self`, so this cannot fail.
@@ -142,7 +142,7 @@ impl KeySource {
 
 impl Drop for KeySource {
     fn drop(&mut self) {
-        if let Some(task) = lock(&self.shared.task).take() {
+        if let Some(task) = lock(&self.state.task).take() {
             task.abort();
         }
     }

@@ -26,7 +26,7 @@ use super::{
 /// A place among the requests that wait for a key. Dropping it frees the place and does not affect
 /// the fetch.
 pub(crate) struct Ticket {
-    shared: Arc<SourceState>,
+    state: Arc<SourceState>,
     kid: Box<str>,
     worth_a_fetch: bool,
     /// The number of fetches that had been started when the request arrived.
@@ -39,17 +39,17 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(super) fn new(
-        shared: &Arc<SourceState>,
+        state: &Arc<SourceState>,
         kid: &str,
         worth_a_fetch: bool,
     ) -> Result<Self, MissingKey> {
-        let came = shared.schedule().started();
-        let deadline = now() + shared.settings.wait;
+        let came = state.schedule().started();
+        let deadline = now() + state.settings.wait;
         // Before the look-up: a fetch that ends after it is then noticed.
-        let progress = shared.progress.subscribe();
-        let lookup = shared.look_up(kid, worth_a_fetch, came, deadline);
+        let progress = state.progress.subscribe();
+        let lookup = state.look_up(kid, worth_a_fetch, came, deadline);
         if worth_a_fetch && lookup != Lookup::Wait {
-            shared.count_suppressed(Refresh::UnknownKey);
+            state.count_suppressed(Refresh::UnknownKey);
         }
         match lookup {
             Lookup::Wait => {}
@@ -59,18 +59,18 @@ impl Ticket {
             }
         }
         // Also if no place is left: the fetch is requested all the same.
-        shared.wake.notify_one();
-        let place = if shared.snapshot_with(kid).is_some() {
+        state.wake.notify_one();
+        let place = if state.snapshot_with(kid).is_some() {
             None
         } else if runtime_with_a_timer().is_none() {
             // Without a timer the wait would not end.
             return Err(TRY_AGAIN);
         } else {
-            let waiters = Arc::clone(&shared.waiters);
+            let waiters = Arc::clone(&state.waiters);
             Some(waiters.try_acquire_owned().map_err(|_| TRY_AGAIN)?)
         };
         Ok(Self {
-            shared: Arc::clone(shared),
+            state: Arc::clone(state),
             kid: kid.into(),
             worth_a_fetch,
             came,
@@ -83,18 +83,18 @@ impl Ticket {
     /// Waits until a key set has the `kid`, a fetch shows that none has, or the deadline passes.
     pub(crate) async fn key_set(mut self) -> Result<Arc<Snapshot>, MissingKey> {
         loop {
-            let start = self.shared.ensure_running();
-            if let Some(snapshot) = self.shared.snapshot_with(&self.kid) {
+            let start = self.state.ensure_running();
+            if let Some(snapshot) = self.state.snapshot_with(&self.kid) {
                 return Ok(snapshot);
             }
             let deadline = self.deadline.into_std();
             match self
-                .shared
+                .state
                 .look_up(&self.kid, self.worth_a_fetch, self.came, deadline)
             {
                 // The key that had arrived has been withdrawn, and this ticket has no place.
                 Lookup::Wait if self.place.is_none() => return Err(TRY_AGAIN),
-                Lookup::Wait => self.shared.wake.notify_one(),
+                Lookup::Wait => self.state.wake.notify_one(),
                 Lookup::Absent => return Err(MissingKey::Unknown),
                 Lookup::Unavailable(retry_after) => {
                     return Err(MissingKey::Unavailable { retry_after });
