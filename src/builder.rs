@@ -10,6 +10,7 @@ use crate::{
     algorithm::SignatureAlgorithm,
     authority::Authority,
     cache::TokenCache,
+    characters::is_nqchar,
     checks::{Grant, Policy},
     config_error::ConfigError,
     gate::Gate,
@@ -285,8 +286,7 @@ impl ValidatorBuilder {
         }
         let mut audiences: Vec<String> = Vec::with_capacity(self.audiences.len());
         for audience in &self.audiences {
-            let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-            if audience.is_empty() || !audience.bytes().all(fits) {
+            if audience.is_empty() || !audience.bytes().all(is_nqchar) {
                 let problem = format!("{audience:?} is not a client id or an App ID URI");
                 return Err(ConfigError::new("audiences", problem));
             }

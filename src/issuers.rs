@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     authority::{Authority, PLACEHOLDER},
+    characters::is_uri_character,
     config_error::ConfigError,
     ids::TenantId,
     origin::Origin,
@@ -93,7 +94,7 @@ impl Issuers {
 
     /// Whether `url` has the authority's scheme, host and port, and hides nothing.
     pub(crate) fn owns(&self, url: &str) -> bool {
-        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\@#\"<>^`{|}".contains(&byte);
+        let plain = |byte: u8| is_uri_character(byte) && !b"@#".contains(&byte);
         url.len() <= MAX_URL
             && url.bytes().all(plain)
             && Origin::of(url).is_some_and(|origin| origin == self.origin)

@@ -124,6 +124,8 @@ mod authority;
 
 mod origin;
 
+mod characters;
+
 mod issuers;
 
 mod findings;

@@ -10,11 +10,12 @@ use http::{
 
 use super::audit::Audit;
 use crate::{
+    characters::{is_nqchar, is_scope_token},
     config_error::ConfigError,
     error::{Error, ErrorKind},
     metrics,
     principal::AgentPrincipal,
-    requirement::{Demand, Denial, is_scope_token},
+    requirement::{Demand, Denial},
 };
 
 /// Builds the body of a refusal.
@@ -154,10 +155,7 @@ impl Challenge {
     }
 
     pub(super) fn set_realm(&mut self, realm: String) -> Result<(), ConfigError> {
-        if !realm
-            .bytes()
-            .all(|byte| byte == b' ' || is_parameter_character(byte))
-        {
+        if !realm.bytes().all(|byte| byte == b' ' || is_nqchar(byte)) {
             let problem = format!("{realm:?} has a quote, a backslash or a character beyond ASCII");
             return Err(ConfigError::new("realm", problem));
         }
@@ -174,7 +172,7 @@ impl Challenge {
                 && uri.host().is_some()
         });
         // `Uri` drops a fragment without a word.
-        let fits = |byte| is_parameter_character(byte) && byte != b'#';
+        let fits = |byte| is_nqchar(byte) && byte != b'#';
         if !is_url || !url.bytes().all(fits) {
             let problem =
                 format!("{url:?} is not an http or https URL without a fragment or a user");
@@ -354,10 +352,6 @@ fn push(challenge: &mut String, name: &str, value: &str) {
 fn header_value(challenge: String) -> HeaderValue {
     HeaderValue::try_from(challenge)
         .expect("every part has been checked to be printable ASCII, or is a constant that is")
-}
-
-fn is_parameter_character(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
 /// Whole seconds, rounded up, at least one.

@@ -20,7 +20,10 @@ use serde::Serialize;
 use tower::Service;
 
 use crate::{
-    config_error::ConfigError, origin::Origin, requirement::is_scope_token, validator::Validator,
+    characters::{is_scope_token, is_uri_character},
+    config_error::ConfigError,
+    origin::Origin,
+    validator::Validator,
 };
 
 /// The protected-resource metadata of
@@ -179,7 +182,7 @@ impl ProtectedResourceMetadata {
         url: impl Into<String>,
     ) -> Result<Self, ConfigError> {
         let url = url.into();
-        if !url.bytes().all(is_url_character) || Origin::of(&url).is_none() {
+        if !url.bytes().all(is_uri_character) || Origin::of(&url).is_none() {
             let problem = format!("{url:?} is not an http or https URL");
             return Err(ConfigError::new("resource_documentation", problem));
         }
@@ -360,14 +363,8 @@ fn is_secure_url(url: &str) -> bool {
         origin.is_loopback_address() || host.is_some_and(|host| host == "localhost")
     };
     !url.contains('#')
-        && url.bytes().all(is_url_character)
+        && url.bytes().all(is_uri_character)
         && Origin::of(url).is_some_and(|origin| origin.is_https() || is_local(&origin))
-}
-
-/// A character that a URL may have anywhere, as
-/// [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2) has it.
-fn is_url_character(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
 }
 
 /// RFC 9728 wants the slash gone that only ends the host.

@@ -6,10 +6,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use super::{
-    DenialReason, is_scope_token,
+    DenialReason,
     rule::{Mend, Rule, StepUp},
 };
 use crate::{
+    characters::is_scope_token,
     error::{DeniedText, Error, ErrorKind, Refusal},
     ids::TenantId,
     principal::AgentPrincipal,

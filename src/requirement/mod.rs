@@ -5,6 +5,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
+    characters::is_scope_token,
     config_error::ConfigError,
     ids::{AppId, ObjectId, TenantId},
     principal::{AgentPrincipal, PrincipalKind},
@@ -419,10 +420,4 @@ fn tenant_id(setting: &'static str, text: &str) -> Result<TenantId, ConfigError>
 
 fn not_a_guid(setting: &'static str, text: &str, what: &str) -> ConfigError {
     ConfigError::new(setting, format!("{text:?} is not a {what} GUID"))
-}
-
-/// A scope token of [RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
-pub(crate) fn is_scope_token(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-    !text.is_empty() && text.bytes().all(fits)
 }

@@ -1,0 +1,41 @@
+//! Which characters may stand where, by the RFCs that say so.
+
+/// `NQCHAR` of [RFC 6749, appendix A](https://www.rfc-editor.org/rfc/rfc6749#appendix-A): graphic
+/// ASCII but for the quote and the backslash. A quoted string holds such characters without escapes.
+pub(crate) fn is_nqchar(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
+}
+
+/// A scope token of [RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3):
+/// one or more `NQCHAR`.
+pub(crate) fn is_scope_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_nqchar)
+}
+
+/// A character that a URI may contain, the percent sign included:
+/// [RFC 3986, section 2](https://www.rfc-editor.org/rfc/rfc3986#section-2).
+pub(crate) fn is_uri_character(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nqchar_is_the_set_of_rfc_6749() {
+        for byte in 0..=u8::MAX {
+            let expected = matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            assert_eq!(is_nqchar(byte), expected, "{byte}");
+        }
+    }
+
+    #[test]
+    fn a_uri_has_reserved_and_unreserved_characters_and_percent_signs() {
+        for byte in 0..=u8::MAX {
+            let expected =
+                byte.is_ascii_alphanumeric() || b":/?#[]@!$&'()*+,;=-._~%".contains(&byte);
+            assert_eq!(is_uri_character(byte), expected, "{byte}");
+        }
+    }
+}
