@@ -7,7 +7,7 @@ use http::{
 
 use super::{
     RefusalBody,
-    rejection::{insufficient_authentication, insufficient_claims, insufficient_scope, set},
+    responder::{insufficient_authentication, insufficient_claims, insufficient_scope, set},
 };
 use crate::requirement::{Demand, Denial};
 

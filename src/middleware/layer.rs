@@ -6,8 +6,8 @@ use tower::Layer;
 
 use super::{
     EmptyBody, EntraAuth,
-    audit::Audit,
-    rejection::{Challenge, Responder},
+    audit_log::Audit,
+    responder::{Challenge, Responder},
 };
 use crate::{config_error::ConfigError, validator::Validator};
 

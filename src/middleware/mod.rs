@@ -6,9 +6,9 @@ mod service;
 
 mod future;
 
-mod bearer;
+mod credentials;
 
-mod rejection;
+mod responder;
 
 mod deny;
 
@@ -16,7 +16,7 @@ mod problem;
 
 mod require;
 
-mod audit;
+mod audit_log;
 
 mod resource_metadata;
 
@@ -32,8 +32,8 @@ pub use self::{
     future::ResponseFuture,
     layer::EntraAuthLayer,
     problem::ProblemJson,
-    rejection::{EmptyBody, RefusalBody},
     require::{Require, RequireFuture, RequireLayer},
     resource_metadata::{ProtectedResourceMetadata, ResourceMetadataService},
+    responder::{EmptyBody, RefusalBody},
     service::EntraAuth,
 };

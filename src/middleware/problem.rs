@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 
-use super::{RefusalBody, rejection::status};
+use super::{RefusalBody, responder::status};
 use crate::{error::Error, requirement::Denial};
 
 /// Bodies of refusals as `application/problem+json`:

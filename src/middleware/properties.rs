@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use super::{
-    bearer::{Credentials, check_credentials},
-    rejection::Challenge,
+    credentials::{Credentials, check_credentials},
+    responder::Challenge,
 };
 use crate::{
     error::ErrorKind,

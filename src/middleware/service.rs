@@ -10,8 +10,8 @@ use tower::Service;
 
 use super::{
     RefusalBody, ResponseFuture,
-    bearer::{Credentials, check_credentials},
-    rejection::Responder,
+    credentials::{Credentials, check_credentials},
+    responder::Responder,
 };
 use crate::{
     error::{CredentialsFault, Error, Refusal},

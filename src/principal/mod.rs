@@ -16,15 +16,15 @@ mod kind;
 
 mod text;
 
-mod audit;
+mod audit_record;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 
 use self::text::Text;
-pub(crate) use self::{audit::AuditFields, kind::is_app_only};
+pub(crate) use self::{audit_record::AuditFields, kind::is_app_only};
 pub use self::{
-    audit::AuditRecord,
+    audit_record::AuditRecord,
     kind::{AgentStatus, PrincipalKind},
 };
 

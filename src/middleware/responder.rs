@@ -8,7 +8,7 @@ use http::{
     uri::Authority,
 };
 
-use super::audit::Audit;
+use super::audit_log::Audit;
 use crate::{
     characters::{is_nqchar, is_scope_token},
     config_error::ConfigError,
