@@ -6,8 +6,8 @@ use http::{
 };
 
 use super::{
-    RefusalBody,
-    responder::{insufficient_authentication, insufficient_claims, insufficient_scope, set},
+    challenge::{insufficient_authentication, insufficient_claims, insufficient_scope, set},
+    refusal_body::RefusalBody,
 };
 use crate::requirement::{Demand, Denial};
 

@@ -6,7 +6,7 @@ use axum_core::{
 };
 use http::request::Parts;
 
-use super::{EmptyBody, ProblemJson, deny::deny, service::caller};
+use super::{caller::caller, deny::deny, problem::ProblemJson, refusal_body::EmptyBody};
 use crate::{
     principal::AgentPrincipal,
     requirement::{Demand, Denial},

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use super::{RefusalBody, responder::Responder, service::admit};
+use super::{caller::admit, refusal_body::RefusalBody, responder::Responder};
 use crate::{error::Error, principal::AgentPrincipal};
 
 pin_project! {

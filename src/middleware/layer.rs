@@ -5,9 +5,8 @@ use std::{fmt, sync::Arc};
 use tower::Layer;
 
 use super::{
-    EmptyBody, EntraAuth,
-    audit_log::Audit,
-    responder::{Challenge, Responder},
+    audit_log::Audit, challenge::Challenge, refusal_body::EmptyBody, responder::Responder,
+    service::EntraAuth,
 };
 use crate::{config_error::ConfigError, validator::Validator};
 

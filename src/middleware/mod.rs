@@ -6,9 +6,15 @@ mod service;
 
 mod future;
 
+mod caller;
+
 mod credentials;
 
 mod responder;
+
+mod challenge;
+
+mod refusal_body;
 
 mod deny;
 
@@ -32,8 +38,8 @@ pub use self::{
     future::ResponseFuture,
     layer::EntraAuthLayer,
     problem::ProblemJson,
+    refusal_body::{EmptyBody, RefusalBody},
     require::{Require, RequireFuture, RequireLayer},
     resource_metadata::{ProtectedResourceMetadata, ResourceMetadataService},
-    responder::{EmptyBody, RefusalBody},
     service::EntraAuth,
 };

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 
-use super::{RefusalBody, responder::status};
+use super::{challenge::status, refusal_body::RefusalBody};
 use crate::{error::Error, requirement::Denial};
 
 /// Bodies of refusals as `application/problem+json`:

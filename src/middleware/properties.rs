@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use super::{
+    challenge::Challenge,
     credentials::{Credentials, check_credentials},
-    responder::Challenge,
 };
 use crate::{
     error::ErrorKind,

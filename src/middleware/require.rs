@@ -10,7 +10,11 @@ use http::{Extensions, Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::{EmptyBody, RefusalBody, deny::deny, service::caller};
+use super::{
+    caller::caller,
+    deny::deny,
+    refusal_body::{EmptyBody, RefusalBody},
+};
 use crate::requirement::{Demand, Denial, Requirement};
 
 /// A [`Layer`] that lets requests through to the service inside only if their caller satisfies a

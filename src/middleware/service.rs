@@ -5,12 +5,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Extensions, Request, Response, header::AUTHORIZATION};
+use http::{Request, Response};
 use tower::Service;
 
 use super::{
-    RefusalBody, ResponseFuture,
+    caller::admit,
     credentials::{Credentials, check_credentials},
+    future::ResponseFuture,
+    refusal_body::{EmptyBody, RefusalBody},
     responder::Responder,
 };
 use crate::{
@@ -19,7 +21,6 @@ use crate::{
     keys::Ticket,
     metrics,
     principal::AgentPrincipal,
-    requirement::Denial,
     validator::Validator,
 };
 
@@ -28,7 +29,7 @@ use crate::{
 /// A request whose key is known is decided within `call`. One that has to wait for a key holds none
 /// of the capacity of the service inside while it waits.
 #[derive(Clone)]
-pub struct EntraAuth<S, B = super::EmptyBody> {
+pub struct EntraAuth<S, B = EmptyBody> {
     inner: S,
     validator: Validator,
     is_optional: bool,
@@ -125,33 +126,6 @@ where
         }
     }
 }
-
-/// Prepares a request for the service inside.
-pub(super) fn admit<ReqBody>(request: &mut Request<ReqBody>, principal: Option<AgentPrincipal>) {
-    // Check 1 admits no second one.
-    if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
-        value.set_sensitive(true);
-    }
-    let extensions = request.extensions_mut();
-    match principal {
-        Some(principal) => drop(extensions.insert(principal)),
-        None => drop(extensions.insert(Anonymous)),
-    }
-}
-
-/// Who is calling, by what the layer has left in a request's extensions.
-pub(super) fn caller(extensions: &Extensions) -> Result<&AgentPrincipal, Denial> {
-    match (extensions.get(), extensions.get::<Anonymous>()) {
-        (Some(principal), _) => Ok(principal),
-        (None, Some(_)) => Err(Denial::anonymous()),
-        (None, None) => Err(Denial::missing_layer()),
-    }
-}
-
-/// Tells a request that an optional layer let through from one that no layer has seen. Nobody else
-/// can put it into a request, and where there is a principal it says nothing.
-#[derive(Clone, Copy)]
-struct Anonymous;
 
 impl<S: fmt::Debug, B> fmt::Debug for EntraAuth<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
