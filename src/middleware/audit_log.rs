@@ -13,6 +13,46 @@ use crate::{
     principal::{AgentPrincipal, AgentStatus, AuditFields},
 };
 
+/// An event about a known caller: the fields `before`, those of an audit record, and those `after`.
+macro_rules! caller_event {
+    ($caller:ident, { $($before:tt)* }, { $($after:tt)* }, $message:literal) => {{
+        // No `..`: a field that is new in the record does not compile until it is here too.
+        let AuditFields {
+            tid,
+            oid,
+            client_id,
+            kind,
+            agent_status,
+            actor_facets,
+            subject_facets,
+            tenant_facets,
+            parent_agent_blueprint,
+            uti,
+            token_version,
+        } = AuditFields::of($caller);
+        tracing::info!(
+            target: TARGET,
+            $($before)*
+            %tid,
+            oid = oid.map(field::display),
+            client_id = client_id.map(field::display),
+            %kind,
+            %agent_status,
+            actor_facets = actor_facets.map(field::display),
+            subject_facets = subject_facets.map(field::display),
+            tenant_facets = tenant_facets.map(field::display),
+            parent_agent_blueprint = parent_agent_blueprint.map(field::display),
+            uti = uti.map(field::display),
+            token_version,
+            no_client_id = $caller.why_no_client(),
+            groups_overage = groups_overage($caller),
+            malformed_claims = malformed_claims($caller),
+            $($after)*
+            $message,
+        );
+    }};
+}
+
 /// Whether a layer keeps an audit log.
 #[derive(Clone, Debug)]
 pub(super) enum Audit {
@@ -40,25 +80,11 @@ impl Audit {
             tracing::debug!(target: TARGET, "request let through without a token");
             return None;
         };
-        let fields = AuditFields::of(caller);
-        tracing::info!(
-            target: TARGET,
-            tid = %fields.tid,
-            oid = fields.oid.map(field::display),
-            client_id = fields.client_id.map(field::display),
-            kind = %fields.kind,
-            agent_status = %fields.agent_status,
-            actor_facets = fields.actor_facets.map(field::display),
-            subject_facets = fields.subject_facets.map(field::display),
-            tenant_facets = fields.tenant_facets.map(field::display),
-            parent_agent_blueprint = fields.parent_agent_blueprint.map(field::display),
-            uti = fields.uti.map(field::display),
-            token_version = fields.token_version,
-            no_client_id = caller.why_no_client(),
-            groups_overage = groups_overage(caller),
-            malformed_claims = malformed_claims(caller),
-            hint = hint_about(caller, has_hinted),
-            "request admitted",
+        caller_event!(
+            caller,
+            {},
+            { hint = hint_about(caller, has_hinted), },
+            "request admitted"
         );
         Some(caller.clone())
     }
@@ -86,27 +112,11 @@ impl Audit {
             );
             return;
         };
-        let fields = AuditFields::of(caller);
-        tracing::info!(
-            target: TARGET,
-            code,
-            reason = %error,
-            hint = error.hint(),
-            tid = %fields.tid,
-            oid = fields.oid.map(field::display),
-            client_id = fields.client_id.map(field::display),
-            kind = %fields.kind,
-            agent_status = %fields.agent_status,
-            actor_facets = fields.actor_facets.map(field::display),
-            subject_facets = fields.subject_facets.map(field::display),
-            tenant_facets = fields.tenant_facets.map(field::display),
-            parent_agent_blueprint = fields.parent_agent_blueprint.map(field::display),
-            uti = fields.uti.map(field::display),
-            token_version = fields.token_version,
-            no_client_id = caller.why_no_client(),
-            groups_overage = groups_overage(caller),
-            malformed_claims = malformed_claims(caller),
-            "request refused",
+        caller_event!(
+            caller,
+            { code, reason = %error, hint = error.hint(), },
+            {},
+            "request refused"
         );
     }
 }
