@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use super::{
-    DenialReason,
+    reason::DenialReason,
     rule::{Mend, Rule, StepUp},
 };
 use crate::{

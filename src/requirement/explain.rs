@@ -1,10 +1,13 @@
 //! A requirement, and why it does not hold, in words for the operator: configured names and what the
 //! caller was found to be, and nothing else of its token.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
 
 use super::{
-    DenialReason, Requirement,
+    reason::DenialReason,
     rule::{Lack, Rule, is_delegated},
 };
 use crate::principal::{AgentPrincipal, AgentStatus, PrincipalKind};
@@ -78,7 +81,7 @@ impl Rule {
                 write!(text, "the authentication context {context} is missing")
             }
             Self::All(parts) => {
-                let lacking = parts.iter().filter(|part| !part.rule.holds_for(caller));
+                let lacking = parts.iter().filter(|part| !part.holds_for(caller));
                 write_each(lacking, caller, text)
             }
             Self::Any(parts) => {
@@ -91,7 +94,7 @@ impl Rule {
 }
 
 fn write_each<'r>(
-    parts: impl Iterator<Item = &'r Requirement>,
+    parts: impl Iterator<Item = &'r Arc<Rule>>,
     caller: &AgentPrincipal,
     text: &mut String,
 ) -> fmt::Result {
@@ -99,7 +102,7 @@ fn write_each<'r>(
         if number > 0 {
             text.write_str("; ")?;
         }
-        part.rule.write_lacks(caller, text)?;
+        part.write_lacks(caller, text)?;
     }
     Ok(())
 }
@@ -163,8 +166,8 @@ impl fmt::Display for Rule {
             Self::Clients(clients) => write!(f, "one of {} clients", clients.len()),
             Self::Principals(principals) => write!(f, "one of {} principals", principals.len()),
             Self::SignIn { context, .. } => write!(f, "authentication context {context}"),
-            Self::All(parts) => join(f, "", parts.iter().map(|part| Nested(&part.rule)), " and "),
-            Self::Any(parts) => join(f, "", parts.iter().map(|part| Nested(&part.rule)), " or "),
+            Self::All(parts) => join(f, "", parts.iter().map(|part| Nested(part)), " and "),
+            Self::Any(parts) => join(f, "", parts.iter().map(|part| Nested(part)), " or "),
         }
     }
 }

@@ -316,7 +316,7 @@ impl Requirement {
     /// Fails if no caller could satisfy both, by what they are: people and agents, say, or a scope
     /// and an app that acts as itself, for which no scope counts.
     pub fn and(self, other: Self) -> Result<Self, ConfigError> {
-        let both = Rule::all([self, other]);
+        let both = Rule::all([self.rule, other.rule]);
         if !both.can_hold() {
             let problem = format!("no caller can satisfy {both}");
             return Err(ConfigError::new("requirement", problem));
@@ -327,7 +327,7 @@ impl Requirement {
     /// This or the other, or both.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Rule::any([self, other]).into()
+        Rule::any([self.rule, other.rule]).into()
     }
 
     /// Whether this caller satisfies the requirement.

@@ -1,8 +1,8 @@
 //! What a requirement is made of, and whether a caller satisfies it.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::Arc};
 
-use super::{DenialReason, Requirement};
+use super::reason::DenialReason;
 use crate::{
     ids::{AppId, ObjectId, TenantId},
     principal::{AgentPrincipal, AgentStatus, PrincipalKind},
@@ -21,8 +21,8 @@ pub(super) enum Rule {
     Clients(Vec<(TenantId, AppId)>),
     Principals(Vec<(TenantId, ObjectId)>),
     SignIn { context: String, step_up: StepUp },
-    All(Vec<Requirement>),
-    Any(Vec<Requirement>),
+    All(Vec<Arc<Self>>),
+    Any(Vec<Arc<Self>>),
 }
 
 /// The words in which a stronger sign-in is asked for.
@@ -50,23 +50,23 @@ pub(super) enum Mend {
 
 impl Rule {
     /// Parts that are joined in the same way already become one list.
-    pub(super) fn all(requirements: [Requirement; 2]) -> Self {
+    pub(super) fn all(rules: [Arc<Self>; 2]) -> Self {
         let mut parts = Vec::new();
-        for requirement in requirements {
-            match &*requirement.rule {
+        for rule in rules {
+            match &*rule {
                 Self::All(inner) => parts.extend_from_slice(inner),
-                _ => parts.push(requirement),
+                _ => parts.push(rule),
             }
         }
         Self::All(parts)
     }
 
-    pub(super) fn any(requirements: [Requirement; 2]) -> Self {
+    pub(super) fn any(rules: [Arc<Self>; 2]) -> Self {
         let mut parts = Vec::new();
-        for requirement in requirements {
-            match &*requirement.rule {
+        for rule in rules {
+            match &*rule {
                 Self::Any(inner) => parts.extend_from_slice(inner),
-                _ => parts.push(requirement),
+                _ => parts.push(rule),
             }
         }
         Self::Any(parts)
@@ -94,8 +94,8 @@ impl Rule {
             Self::SignIn { context, .. } => {
                 caller.authentication_contexts().any(|had| had == context)
             }
-            Self::All(parts) => parts.iter().all(|part| part.rule.holds_for(caller)),
-            Self::Any(parts) => parts.iter().any(|part| part.rule.holds_for(caller)),
+            Self::All(parts) => parts.iter().all(|part| part.holds_for(caller)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds_for(caller)),
         }
     }
 
@@ -104,12 +104,12 @@ impl Rule {
     pub(super) fn lack(&self, caller: &AgentPrincipal) -> Lack<'_> {
         let decisive = match self {
             Self::All(parts) => {
-                let lacking = parts.iter().filter(|part| !part.rule.holds_for(caller));
-                let lacks = lacking.map(|part| part.rule.lack(caller));
+                let lacking = parts.iter().filter(|part| !part.holds_for(caller));
+                let lacks = lacking.map(|part| part.lack(caller));
                 lacks.min_by_key(|lack| Reverse(lack.mend))
             }
             Self::Any(parts) => {
-                let lacks = parts.iter().map(|part| part.rule.lack(caller));
+                let lacks = parts.iter().map(|part| part.lack(caller));
                 lacks.min_by_key(|lack| lack.mend)
             }
             _ => None,
@@ -159,16 +159,16 @@ impl Rule {
             }
             Self::All(parts) => {
                 for part in parts {
-                    part.rule.scopes_for(caller, scopes);
+                    part.scopes_for(caller, scopes);
                 }
             }
             Self::Any(parts) => {
-                let rank = |part: &&Requirement| match part.rule.holds_for(caller) {
+                let rank = |part: &&Arc<Self>| match part.holds_for(caller) {
                     true => None,
-                    false => Some(part.rule.lack(caller).mend),
+                    false => Some(part.lack(caller).mend),
                 };
                 if let Some(taken) = parts.iter().min_by_key(rank) {
-                    taken.rule.scopes_for(caller, scopes);
+                    taken.scopes_for(caller, scopes);
                 }
             }
             _ => {}
@@ -204,8 +204,8 @@ impl Rule {
                 is_user && matches!(status, Status::NotAgent | Status::Unattested)
             }
             Self::Role(_) | Self::Clients(_) | Self::Principals(_) | Self::SignIn { .. } => true,
-            Self::All(parts) => parts.iter().all(|part| part.rule.admits(kind, status)),
-            Self::Any(parts) => parts.iter().any(|part| part.rule.admits(kind, status)),
+            Self::All(parts) => parts.iter().all(|part| part.admits(kind, status)),
+            Self::Any(parts) => parts.iter().any(|part| part.admits(kind, status)),
         }
     }
 
