@@ -38,8 +38,8 @@ impl Rule {
             ),
             Self::Scope(scope) => write!(
                 text,
-                "the scope {scope} is missing: scopes count in delegated tokens, and of what kind \
-                 the caller is is not known"
+                "the scope {scope} is missing: scopes count in delegated tokens, and the caller's \
+                 kind is unknown"
             ),
             Self::ScopeOrRole { scope, .. } if is_delegated(caller) => {
                 write!(text, "the scope {scope} is missing")
@@ -68,7 +68,11 @@ impl Rule {
                     text,
                     "the client is not one of the {} listed",
                     clients.len()
-                )
+                )?;
+                match caller.why_no_client() {
+                    Some(why) => write!(text, ": {why}"),
+                    None => Ok(()),
+                }
             }
             Self::Principals(principals) => {
                 write!(
@@ -85,7 +89,7 @@ impl Rule {
                 write_each(lacking, caller, text)
             }
             Self::Any(parts) => {
-                write!(text, "none of {} ways is open (", parts.len())?;
+                write!(text, "none of {} alternatives is met (", parts.len())?;
                 write_each(parts.iter(), caller, text)?;
                 text.write_char(')')
             }
@@ -127,8 +131,8 @@ impl Lack<'_> {
             DenialReason::Unattested if matches!(self.rule, Rule::Agents) => Some(ATTEST_AGENT),
             DenialReason::WrongKind if looks_ordinary && self.wants_agents() => Some(ATTEST_AGENT),
             DenialReason::WrongKind if has_no_type => Some(TYPE),
-            DenialReason::Unattested => Some(ATTEST_PERSON),
-            DenialReason::UnlistedClient => caller.why_no_client(),
+            DenialReason::Unattested => Some(ATTEST_NO_AGENT),
+            DenialReason::UnlistedClient => caller.why_no_client().map(|_| NO_CLIENT),
             DenialReason::MissingAuthenticationContext if !caller.supports_claims_challenge() => {
                 Some(CAPABILITY)
             }
@@ -198,19 +202,47 @@ fn join<T: fmt::Display>(
     Ok(())
 }
 
-const UNKNOWN_KIND: &str = "the token's idtyp has a value that this crate does not know";
-const CONSENT: &str = "the client must ask for the scope when it gets its token, and a user or an \
-    administrator consent to it";
-const APP_ONLY: &str = "apps and agents that act as themselves hold app roles and no scopes: \
-    scope_or_role lets in both";
-const ASSIGN: &str = "assign the app role to the caller; tokens issued before that do not have it, \
-    and a managed identity's token is kept for up to a day";
-const ATTEST_AGENT: &str = "an agent shows as one only if the API's registration asks for \
-    xms_act_fct and xms_sub_fct (optionalClaims.accessToken), or if it is among known_agents";
-const ATTEST_PERSON: &str = "who is no agent shows only if the API's registration asks for \
-    xms_act_fct and xms_sub_fct (optionalClaims.accessToken)";
-const TYPE: &str = "the token has no idtyp, so its kind is taken from scp, sub and oid: to be told, ask \
-    for idtyp, with its additional property include_user_token, in the API's registration \
-    (optionalClaims.accessToken)";
-const CAPABILITY: &str = "the token does not say that its client can answer a claims challenge: \
-    xms_cc has no cp1, which the client declares and the API's registration asks for";
+const UNKNOWN_KIND: &str = "Use a requirement on clients, principals or a role for this caller: its \
+    token has an idtyp that this crate does not know.";
+const CONSENT: &str = "Let the client ask for the scope when it gets its token, and have the user or an \
+    administrator consent to it.";
+const APP_ONLY: &str = "Use scope_or_role to let in both: apps and agents that act as themselves hold \
+    app roles and no scopes.";
+const ASSIGN: &str = "Assign the app role to the caller and get a new token; managed identities cache \
+    tokens for up to 24 h.";
+const ATTEST_AGENT: &str = "Request xms_act_fct and xms_sub_fct under optionalClaims.accessToken of the \
+    API's registration, or list the agent in known_agents: without either no caller is known to be an \
+    agent.";
+const ATTEST_NO_AGENT: &str = "Request xms_act_fct and xms_sub_fct under optionalClaims.accessToken of the \
+    API's registration: without them no caller can be attested not to be an agent.";
+const TYPE: &str = "Request idtyp, with its additional property include_user_token, under \
+    optionalClaims.accessToken of the API's registration: without it the kind is derived from scp, sub \
+    and oid.";
+const NO_CLIENT: &str = "Send the token as Entra issues it: version 2.0 names the client in azp, version \
+    1.0 in appid.";
+const CAPABILITY: &str = "Let the client declare that it can answer a claims challenge, and request xms_cc \
+    under optionalClaims.accessToken of the API's registration: the token's xms_cc has no cp1.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_is_one_whole_sentence() {
+        for hint in [
+            UNKNOWN_KIND,
+            CONSENT,
+            APP_ONLY,
+            ASSIGN,
+            ATTEST_AGENT,
+            ATTEST_NO_AGENT,
+            TYPE,
+            NO_CLIENT,
+            CAPABILITY,
+        ] {
+            assert!(hint.starts_with(|c: char| c.is_ascii_uppercase()), "{hint}");
+            assert!(hint.ends_with('.') && !hint.contains(". "), "{hint}");
+            assert!(!hint.contains("  "), "{hint}");
+        }
+    }
+}

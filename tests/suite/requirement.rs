@@ -367,8 +367,8 @@ fn a_denial_says_in_words_what_lacks() {
             scope("A"),
             user().claim("idtyp", "device").scope("A"),
             DenialReason::NotDelegated,
-            "the scope A is missing: scopes count in delegated tokens, and of what kind the caller \
-             is is not known",
+            "the scope A is missing: scopes count in delegated tokens, and the caller's kind is \
+             unknown",
         ),
         (
             role(),
@@ -461,6 +461,13 @@ fn a_denial_says_in_words_what_lacks() {
             "the client is not one of the 2 listed",
         ),
         (
+            Requirement::clients(listed).unwrap(),
+            user().without_claim("azp").claim("appid", OTHER_APP),
+            DenialReason::UnlistedClient,
+            "the client is not one of the 2 listed: azp is missing, which names the client in version \
+             2.0: the token has appid, which only version 1.0 tokens use",
+        ),
+        (
             Requirement::principals(listed).unwrap(),
             user(),
             DenialReason::UnlistedPrincipal,
@@ -487,8 +494,8 @@ fn a_denial_says_in_words_what_lacks() {
             role().or(scope("A")).or(scope("B")),
             user(),
             DenialReason::MissingScope,
-            "none of 3 ways is open (the role Orders.Admin is missing; the scope A is missing; the \
-             scope B is missing)",
+            "none of 3 alternatives is met (the role Orders.Admin is missing; the scope A is missing; \
+             the scope B is missing)",
         ),
     ] {
         let denial = denial(&requirement, token);
@@ -525,7 +532,7 @@ fn a_denial_hints_at_what_its_operator_can_do() {
         (
             Requirement::role("A").unwrap(),
             issuer().application(),
-            Some("assign"),
+            Some("Assign"),
         ),
         (people(), unknown(), Some("idtyp")),
         (kinds(&[PrincipalKind::User]), unknown(), Some("idtyp")),
@@ -538,12 +545,12 @@ fn a_denial_hints_at_what_its_operator_can_do() {
         (
             clients(),
             user().without_claim("azp").claim("appid", OTHER_APP),
-            Some("azp is missing, which names the client in version 2.0: the token has appid"),
+            Some("version 2.0 names the client in azp"),
         ),
         (
             clients(),
             user().without_claim("azp"),
-            Some("and so is appid"),
+            Some("version 2.0 names the client in azp"),
         ),
         (clients(), user(), None),
         (c1(), user(), Some("cp1")),
