@@ -1,4 +1,7 @@
 //! A refusal of a caller that was admitted: what would change the answer, and why it was given.
+//!
+//! No HTTP here: `Denial::status` and `Denial::challenge` are in `middleware/deny.rs`, and the
+//! challenge of an `EntraAuthLayer` is in `middleware/challenge.rs`.
 
 use std::fmt;
 
@@ -7,7 +10,7 @@ use serde_json::json;
 
 use super::{
     reason::DenialReason,
-    rule::{Mend, Rule, StepUp},
+    rule::{Remedy, Rule, StepUp},
 };
 use crate::{
     characters::is_scope_token,
@@ -18,20 +21,20 @@ use crate::{
 
 /// A refusal by the application's own policy: the caller is known, and may not do this.
 ///
-/// [`Requirement::check`](crate::Requirement::check) makes one; `new` and the others are for what no
-/// requirement can say. Return it from an axum handler with `?` (feature `axum`), or put it into the
-/// extensions of a response that has its [`status`](Self::status) already, should anything on the way
-/// out lose the extensions. The [`EntraAuthLayer`](crate::EntraAuthLayer) outside then sets status
-/// and challenge; the body stays the handler's. The denial stays in the extensions, so that layers
-/// further out can log its [`reason`](Self::reason).
+/// [`Requirement::check`](crate::Requirement::check) makes one; `new` and the others are for rules
+/// that no requirement expresses. Return it from an axum handler with `?` (feature `axum`), or put it
+/// into the extensions of a response; give that response its [`status`](Self::status) too, in case a
+/// layer on the way out drops the extensions. The [`EntraAuthLayer`](crate::EntraAuthLayer) outside
+/// sets status and challenge; the body stays the handler's. The denial stays in the extensions, so
+/// that layers further out can log its [`reason`](Self::reason).
 ///
 /// [`Display`](fmt::Display) is for the operator's log. It names what was configured, such as
-/// `the scope Orders.Read is missing`, and nothing that stands in the token.
+/// `the scope Orders.Read is missing`, and no value from the token.
 ///
 /// ```
 /// use tower_entra::{AgentPrincipal, Denial};
 ///
-/// /// A mailbox is open to the one it belongs to.
+/// /// Only its owner may open a mailbox.
 /// fn may_open(caller: &AgentPrincipal, owner: &str) -> Result<(), Denial> {
 ///     match caller.object_id() {
 ///         Some(object) if object.as_str() == owner => Ok(()),
@@ -43,7 +46,7 @@ use crate::{
 pub struct Denial {
     demand: Demand,
     reason: DenialReason,
-    /// What is said instead of the description of the reason.
+    /// Replaces the description of the reason.
     text: Option<Box<str>>,
     hint: Option<&'static str>,
 }
@@ -51,20 +54,20 @@ pub struct Denial {
 /// What would change the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
-    /// More permissions: 403. The scopes, if that is what lacks.
+    /// More permissions: 403. The scopes, if scopes are missing.
     Permission { scopes: Vec<String> },
-    /// Another sign-in, in the words of Entra: 401.
+    /// Another sign-in, by Entra's claims challenge: 401.
     ClaimsChallenge { tenant: TenantId, claims: String },
-    /// Another sign-in, in the words of RFC 9470: 401.
+    /// Another sign-in, by the challenge of RFC 9470: 401.
     Authentication { acr_values: Vec<String> },
     /// A token: 401.
     Token,
-    /// A layer around this one: 500.
+    /// A layer around this one, which is missing: 500.
     Layer,
 }
 
 impl Denial {
-    /// A denial that no scope would mend: 403 with `error="insufficient_scope"`, as
+    /// A denial that no scope would change: 403 with `error="insufficient_scope"`, as
     /// [RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) asks for.
     #[must_use]
     pub fn new() -> Self {
@@ -72,12 +75,12 @@ impl Denial {
         Self::demanding(demand, DenialReason::Policy)
     }
 
-    /// Names all the scopes that the operation needs, for the client to ask for, in place of those
-    /// that are named already. A text that is not one scope token, such as one with a space or a
-    /// quote, is left out.
+    /// Names all the scopes that the operation needs, for the client to ask for. They replace any
+    /// named before. A text that is not one scope token, such as one with a space or a quote, is left
+    /// out.
     ///
-    /// A denial that something else would mend, such as another sign-in, or that nothing would, as
-    /// when only people may, stays as it is: no scope would let the caller in.
+    /// A denial for another reason, such as a missing sign-in or the wrong kind of caller, stays as it
+    /// is: no scope would let the caller in.
     #[must_use]
     pub fn with_scopes<I>(self, scopes: I) -> Self
     where
@@ -105,8 +108,8 @@ impl Denial {
     /// Asks for a sign-in that satisfies an authentication context, such as `c1`: 401 with
     /// `error="insufficient_claims"` if the caller's client can answer a
     /// [claims challenge](https://learn.microsoft.com/en-us/entra/identity-platform/claims-challenge),
-    /// which its token says by `xms_cc`. Other clients would only try again with the same token,
-    /// and get 403.
+    /// according to `xms_cc` in its token. Other clients get 403: they would only retry with the same
+    /// token.
     #[must_use]
     pub fn for_authentication_context(caller: &AgentPrincipal, context: &str) -> Self {
         let demand = if caller.supports_claims_challenge() {
@@ -121,8 +124,8 @@ impl Denial {
         Self::demanding(demand, DenialReason::MissingAuthenticationContext)
     }
 
-    /// Asks for a stronger sign-in as
-    /// [RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3) has it: 401 with
+    /// Asks for a stronger sign-in by the challenge of
+    /// [RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3): 401 with
     /// `error="insufficient_user_authentication"`. A text that is not one token, such as one with
     /// a space or a quote, is left out of the `acr_values`.
     #[must_use]
@@ -138,7 +141,7 @@ impl Denial {
         )
     }
 
-    /// Asks somebody for a token who came without one: 401 with the challenge that
+    /// Asks for a token, for a request without one: 401 with the challenge that
     /// [`EntraAuthLayer`](crate::EntraAuthLayer) sends when it is not optional.
     ///
     /// ```
@@ -153,20 +156,20 @@ impl Denial {
         Self::demanding(Demand::Token, DenialReason::Anonymous)
     }
 
-    /// Nobody has looked for a token: no layer that would have is around.
+    /// No `EntraAuthLayer` is around, so no layer has looked for a token.
     pub(crate) fn missing_layer() -> Self {
         Self::demanding(Demand::Layer, DenialReason::MissingLayer)
     }
 
-    /// What a requirement comes to for a caller who does not satisfy it.
+    /// The denial of a caller that does not satisfy this requirement.
     pub(super) fn of(requirement: &Rule, caller: &AgentPrincipal) -> Self {
         let lack = requirement.lack(caller);
-        let denial = match (lack.mend, lack.rule) {
-            (Mend::SignIn, Rule::SignIn { context, step_up }) => match step_up {
+        let denial = match (lack.remedy, lack.rule) {
+            (Remedy::SignIn, Rule::SignIn { context, step_up }) => match step_up {
                 StepUp::Entra => Self::for_authentication_context(caller, context),
                 StepUp::Rfc9470 => Self::for_acr_values([context]),
             },
-            (Mend::Scope, _) => {
+            (Remedy::Scope, _) => {
                 let mut scopes = Vec::new();
                 requirement.scopes_for(caller, &mut scopes);
                 Self::new().with_scopes(scopes)
@@ -190,20 +193,20 @@ impl Denial {
         }
     }
 
-    /// Why the caller was denied. Where several things lack, the one that decides the answer.
+    /// Why the caller was denied. Where several things are missing, the one that decides the answer.
     #[must_use]
     pub fn reason(&self) -> DenialReason {
         self.reason
     }
 
-    /// What the operator of the API may want to do about it, where there is something: a fixed
-    /// text for the log, not for the client.
+    /// One sentence on what the operator can change, if there is anything to change: a fixed text
+    /// for the log, not for the client.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         self.hint
     }
 
-    /// The scopes that the client is told to ask for; none if scopes are not what lacks.
+    /// The scopes that the challenge asks for; none if scopes are not what is missing.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         let scopes: &[String] = match &self.demand {
             Demand::Permission { scopes } => scopes,
@@ -212,7 +215,7 @@ impl Denial {
         scopes.iter().map(String::as_str)
     }
 
-    /// The one sentence that a client may read: no more than status and challenge tell it.
+    /// The only text for the client. It adds nothing to status and challenge.
     pub(crate) fn description(&self) -> &'static str {
         match &self.demand {
             Demand::Permission { scopes } if scopes.is_empty() => ErrorKind::Denied.description(),
@@ -225,7 +228,7 @@ impl Denial {
         }
     }
 
-    /// The kind under which the refusal is known where only errors are.
+    /// The kind of the [`Error`](crate::Error) that reports this denial.
     pub(crate) fn error_kind(&self) -> ErrorKind {
         match self.demand {
             Demand::Token => ErrorKind::MissingToken,

@@ -1,5 +1,5 @@
-//! A requirement, and why it does not hold, in words for the operator: configured names and what the
-//! caller was found to be, and nothing else of its token.
+//! A requirement, and why it does not hold, in words for the operator: configured names, the caller's
+//! kind and agent status, and nothing else of its token.
 
 use std::{
     fmt::{self, Write},
@@ -13,7 +13,7 @@ use super::{
 use crate::principal::{AgentPrincipal, AgentStatus, PrincipalKind};
 
 impl Rule {
-    /// Everything that lacks, in the order in which it is asked for.
+    /// Everything that is missing, in the order of the requirement.
     pub(super) fn explain(&self, caller: &AgentPrincipal) -> String {
         let mut text = String::new();
         self.write_lacks(caller, &mut text)
@@ -112,10 +112,10 @@ fn write_each<'r>(
 }
 
 impl Lack<'_> {
-    /// What can be done about it at Entra or in the configuration.
+    /// What to change at Entra or in the configuration.
     pub(super) fn hint(&self, caller: &AgentPrincipal) -> Option<&'static str> {
         let looks_ordinary = caller.agent_status() == AgentStatus::Unattested;
-        // Facets tell an agent without it.
+        // Facets identify an agent without `idtyp`.
         let has_no_type = caller.identity_type().is_none()
             && matches!(
                 caller.kind(),
@@ -155,7 +155,7 @@ impl Lack<'_> {
     }
 }
 
-/// In the words of the methods that make them.
+/// Named like the methods that build them.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,6 @@
-//! Who may do this? Requirements on an admitted caller, as values.
+//! Requirements on an admitted caller, as values.
 //!
-//! Values in, verdicts out: no HTTP, no I/O, no clock.
+//! No HTTP, no I/O, no clock.
 
 use std::{fmt, sync::Arc};
 
@@ -25,20 +25,20 @@ pub use self::{denial::Denial, reason::DenialReason};
 
 /// What a caller must be, or must have been granted, to do something.
 ///
-/// A value: made once, when the program starts, joined with [`and`](Self::and) and
-/// [`or`](Self::or), and then asked about any number of callers by [`check`](Self::check) in a
-/// handler or by a [`RequireLayer`](crate::RequireLayer) around a route. What cannot be meant is
-/// refused when it is made. Cloning is cheap; a check that holds allocates nothing.
+/// Build it once, when the program starts, and join requirements with [`and`](Self::and) and
+/// [`or`](Self::or). [`check`](Self::check) in a handler, or a
+/// [`RequireLayer`](crate::RequireLayer) around a route, then tests any number of callers. The
+/// constructors refuse what no caller could satisfy. Cloning is cheap; a check that succeeds
+/// allocates nothing.
 ///
 /// ```
 /// use tower_entra::{AgentPrincipal, Denial, PrincipalKind, Requirement};
 ///
 /// # fn main() -> Result<(), tower_entra::ConfigError> {
-/// // A person, and nobody who may be an agent, with a scope.
+/// // A person, attested not to be an agent, with a scope.
 /// let may_approve = Requirement::people().and(Requirement::scope("Orders.Approve")?)?;
 ///
-/// // The scope for whoever somebody has delegated something to, the role for an app or an agent
-/// // that acts as itself.
+/// // The scope for a delegated caller, the role for an app or an agent that acts as itself.
 /// let may_draft = Requirement::scope_or_role("Orders.Draft", "Orders.Draft.All")?;
 ///
 /// // An agent through its own user account.
@@ -61,30 +61,29 @@ pub use self::{denial::Denial, reason::DenialReason};
 /// | [`agents`](Self::agents) | known agents, whatever their kind |
 /// | [`no_agents`](Self::no_agents) | people and apps that Entra attests to be no agents |
 /// | [`people`](Self::people) | people, where Entra attests that no agent is involved |
-/// | [`people_or_unattested`](Self::people_or_unattested) | the same, and those of whom Entra does not say |
+/// | [`people_or_unattested`](Self::people_or_unattested) | the same, and those that are not attested either way |
 /// | [`clients`](Self::clients) | callers through one of these (`tid`, client id) |
 /// | [`principals`](Self::principals) | callers that are one of these (`tid`, `oid`) |
 /// | [`authentication_context`](Self::authentication_context) | callers whose sign-in satisfied it; others are asked to step up |
-/// | [`acr_value`](Self::acr_value) | the same, asked for in the words of RFC 9470 |
+/// | [`acr_value`](Self::acr_value) | the same, with the challenge of RFC 9470 |
 ///
-/// A caller of the kind [`Unknown`](PrincipalKind::Unknown) is nothing that this crate understands.
-/// No requirement on kinds, people or delegation lets it in; roles, lists, authentication contexts
-/// and `agents`, which ask for what the token says in so many words, may.
+/// No requirement on kinds, people or delegation lets in a caller of the kind
+/// [`Unknown`](PrincipalKind::Unknown). Roles, lists, authentication contexts and `agents` may: they
+/// test what the token states literally.
 ///
 /// # No requirement on the blueprint
 ///
-/// [`parent_agent_blueprint`](AgentPrincipal::parent_agent_blueprint) can be read and logged, and
-/// there is no requirement on it. It would let in every agent that anybody will ever make from that
-/// blueprint, in any number, and without anybody at this API hearing of it; Microsoft
+/// [`parent_agent_blueprint`](AgentPrincipal::parent_agent_blueprint) can be read and logged, but
+/// there is no requirement on it. One would let in every agent that is ever made from that
+/// blueprint, in any number and without notice to this API; Microsoft
 /// [advises against it](https://learn.microsoft.com/en-us/entra/agent-id/agent-token-claims). List
-/// the agents themselves by [`clients`](Self::clients), or give those that are meant an app role.
+/// the agents themselves by [`clients`](Self::clients), or assign them an app role.
 ///
 /// # Depth
 ///
-/// A check calls itself as deep as `and` and `or` are nested in turn, and looks at parts again to say
-/// what is missing.
-/// Requirements are written by the operator, never by a caller, so that depth has no limit: build
-/// none out of data that others send.
+/// A check recurses as deep as `and` and `or` alternate, and tests parts again to say what is
+/// missing. The depth has no limit, because the operator writes requirements: never build one from
+/// data that a caller sends.
 #[derive(Clone)]
 pub struct Requirement {
     rule: Arc<Rule>,
@@ -94,10 +93,9 @@ pub struct Requirement {
 impl Requirement {
     /// This scope (`scp`), compared exactly, in a delegated token.
     ///
-    /// Scopes count only where somebody has delegated something: not for an app or an agent that
-    /// acts as itself, whatever its token says, and not for a caller of a kind that is not known.
-    /// Tokens name scopes in their short form, so it is `Orders.Read` here and
-    /// `api://…/Orders.Read` where a client asks for it.
+    /// Scopes count only for delegated callers: not for an app or an agent that acts as itself,
+    /// whatever its token says, and not for a caller of unknown kind. Tokens name scopes in their
+    /// short form, so it is `Orders.Read` here and `api://…/Orders.Read` where a client asks for it.
     ///
     /// Several scopes are several requirements: with `and` all of them, with `or` any.
     ///
@@ -112,8 +110,8 @@ impl Requirement {
 
     /// This app role (`roles`), compared exactly, in any token.
     ///
-    /// Users can hold app roles as well as apps and agents: a role alone does not say that an app
-    /// acts as itself. Use [`scope_or_role`](Self::scope_or_role) where a role is meant for apps.
+    /// Users can hold app roles too, so a role does not prove that an app acts as itself. Use
+    /// [`scope_or_role`](Self::scope_or_role) where a role is meant for apps.
     ///
     /// # Errors
     ///
@@ -125,9 +123,9 @@ impl Requirement {
 
     /// The scope for delegated callers or the role for app-only ones, each compared exactly.
     ///
-    /// The role does not help a delegated caller, and no scope an app-only one. It is what
-    /// Microsoft.Identity.Web calls `RequiredScopeOrAppPermission`, but for callers of a kind that is
-    /// not known, who are refused.
+    /// A role does not help a delegated caller, and a scope does not help an app-only one.
+    /// Microsoft.Identity.Web calls this `RequiredScopeOrAppPermission`; this one also refuses
+    /// callers of unknown kind.
     ///
     /// # Errors
     ///
@@ -188,20 +186,20 @@ impl Requirement {
     /// People only: the kind [`User`](PrincipalKind::User) and the status
     /// [`NotAgent`](crate::AgentStatus::NotAgent).
     ///
-    /// An agent is none, neither when it acts for a person nor through its own user account. An
-    /// unattested caller counts as a possible agent and is refused: if the API's registration does
-    /// not ask for `xms_act_fct` and `xms_sub_fct`, everybody is.
+    /// An agent is refused, whether it acts for a person or through its own user account. An
+    /// unattested caller counts as a possible agent and is refused too: that is every caller if the
+    /// API's registration does not request `xms_act_fct` and `xms_sub_fct`.
     #[must_use]
     pub fn people() -> Self {
         Rule::People.into()
     }
 
-    /// People, and callers that look like people while Entra says nothing of agents: the kind
+    /// People, and callers that look like people but are not attested either way: the kind
     /// [`User`](PrincipalKind::User) and the status [`NotAgent`](crate::AgentStatus::NotAgent) or
     /// [`Unattested`](crate::AgentStatus::Unattested).
     ///
-    /// **Lets agents in** whose tokens carry no facets, for as long as the API's registration does
-    /// not ask for them.
+    /// **Lets agents in** whose tokens carry no facets, as long as the API's registration does not
+    /// request facets.
     #[must_use]
     pub fn people_or_unattested() -> Self {
         Rule::PeopleOrUnattested.into()
@@ -209,9 +207,9 @@ impl Requirement {
 
     /// One of these clients, each a tenant and the client id of an agent or an app.
     ///
-    /// The client is who acts. In a delegated token it is not on whose behalf: a listed client lets
-    /// in everybody who uses it. Add [`kinds`](Self::kinds) or a role where the client must act as
-    /// itself.
+    /// The client is the application that acts, not the person for whom it acts: a listed client
+    /// lets in every person who uses it. Add [`kinds`](Self::kinds) or a role where the client must
+    /// act as itself.
     ///
     /// # Errors
     ///
@@ -239,7 +237,7 @@ impl Requirement {
     /// account, an agent or an app.
     ///
     /// When an agent acts on behalf of a person, the object is the person: a listed person lets in
-    /// every agent that acts for them. Add [`people`](Self::people) to keep those out.
+    /// every agent that acts for them. Add [`people`](Self::people) to keep such agents out.
     ///
     /// # Errors
     ///
@@ -283,9 +281,8 @@ impl Requirement {
     }
 
     /// The same as [`authentication_context`](Self::authentication_context), but a caller without it
-    /// is asked to step up in the words of
-    /// [RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3), whatever its token says of its
-    /// client: see [`Denial::for_acr_values`].
+    /// gets the challenge of [RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3), whether or
+    /// not its client can answer a claims challenge: see [`Denial::for_acr_values`].
     ///
     /// # Errors
     ///
@@ -307,14 +304,14 @@ impl Requirement {
     }
 }
 
-/// Together.
+/// Combinations.
 impl Requirement {
     /// This and the other.
     ///
     /// # Errors
     ///
-    /// Fails if no caller could satisfy both, by what they are: people and agents, say, or a scope
-    /// and an app that acts as itself, for which no scope counts.
+    /// Fails if no kind of caller could satisfy both, such as people and agents, or a scope and an
+    /// app that acts as itself, for which no scope counts.
     pub fn and(self, other: Self) -> Result<Self, ConfigError> {
         let both = Rule::all([self.rule, other.rule]);
         if !both.can_hold() {
@@ -334,17 +331,17 @@ impl Requirement {
     ///
     /// # Errors
     ///
-    /// Fails with the [`Denial`] that says what would change the answer. Where several things lack,
-    /// the client is sent after something only if that could let it in:
+    /// Fails with the [`Denial`] that says what would change the answer. Where several things are
+    /// missing, the challenge asks for one only if that could let the client in:
     ///
-    /// - Of parts joined by `and`, the one that can be mended least decides. If scopes lack, and
-    ///   nothing else but a sign-in that the client can be asked for, the answer is 403 with **all**
-    ///   the scopes of the `and`, also those that the caller has, so that one request for a token
-    ///   gets them all. If nothing but a sign-in lacks, it is the challenge to step up, to the first
-    ///   context that lacks. If anything else does, it is 403 without scopes.
-    /// - Of parts joined by `or`, the nearest one decides: rather one that a stronger sign-in would
-    ///   mend than one that a scope would mend, and either rather than one that nothing would. Of
-    ///   several equally near it is the first.
+    /// - Of parts joined by `and`, the hardest to remedy decides. If scopes are missing, and
+    ///   otherwise at most a sign-in that the client can be asked for, the answer is 403 with **all**
+    ///   the scopes of the `and`, including those that the caller has, so that one token request
+    ///   covers them. If only sign-ins are missing, it is the challenge to step up to the first
+    ///   missing context. In any other case it is 403 without scopes.
+    /// - Of parts joined by `or`, the easiest to remedy decides: one that a stronger sign-in would
+    ///   satisfy before one that a scope would, and either before any other. Of equals it is the
+    ///   first.
     pub fn check(&self, caller: &AgentPrincipal) -> Result<(), Denial> {
         if self.rule.holds_for(caller) {
             Ok(())
@@ -383,10 +380,10 @@ fn checked_scope(scope: String) -> Result<String, ConfigError> {
     }
     if scope.contains("://") {
         let problem =
-            format!("{scope:?} is what a client asks for; tokens have the last part alone");
+            format!("{scope:?} is what a client asks for; tokens have only the last part");
         return Err(ConfigError::new("scope", problem));
     }
-    // What stands for no scope in a token, and for all of them in a request for one.
+    // In a token `/` is no scope, and `.default` appears only in a request for one.
     if ["/", ".default"].contains(&scope.as_str()) {
         return Err(ConfigError::new(
             "scope",

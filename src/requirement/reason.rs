@@ -14,18 +14,18 @@ pub enum DenialReason {
     Policy,
     /// A delegated token lacks a scope.
     MissingScope,
-    /// A scope is needed, and scopes do not count for this caller: nobody is known to have delegated
-    /// anything to it.
+    /// A scope is needed, and scopes do not count for this caller: it is not known to hold delegated
+    /// permissions.
     NotDelegated,
     /// The token lacks an app role.
     MissingRole,
-    /// The caller is of another kind than those that may.
+    /// The caller is not of a kind that may do this.
     WrongKind,
-    /// The caller is attested to be no agent, where only agents may.
+    /// The caller is attested not to be an agent, where only agents may do this.
     NotAgent,
-    /// The caller is an agent, where none may.
+    /// The caller is an agent, where no agent may do this.
     Agent,
-    /// The caller is not attested to be an agent, or none, where that is asked for.
+    /// Whether the caller is an agent is not attested, where an attestation is required.
     Unattested,
     /// The client is not among those listed.
     UnlistedClient,
@@ -37,7 +37,7 @@ pub enum DenialReason {
     /// through.
     Anonymous,
     /// There is no [`EntraAuthLayer`](crate::EntraAuthLayer) around a
-    /// [`RequireLayer`](crate::RequireLayer): a mistake of the server.
+    /// [`RequireLayer`](crate::RequireLayer): a mistake in the server's set-up.
     MissingLayer,
 }
 

@@ -1,4 +1,4 @@
-//! What a requirement is made of, and whether a caller satisfies it.
+//! The rules of which a requirement consists, and whether a caller satisfies them.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -25,7 +25,7 @@ pub(super) enum Rule {
     Any(Vec<Arc<Self>>),
 }
 
-/// The words in which a stronger sign-in is asked for.
+/// The challenge that asks for a stronger sign-in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum StepUp {
     Entra,
@@ -37,19 +37,19 @@ pub(super) enum StepUp {
 pub(super) struct Lack<'r> {
     pub(super) rule: &'r Rule,
     pub(super) reason: DenialReason,
-    pub(super) mend: Mend,
+    pub(super) remedy: Remedy,
 }
 
-/// What would mend it, the easiest first.
+/// What would let the caller in, the easiest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mend {
+pub(super) enum Remedy {
     SignIn,
     Scope,
     Nothing,
 }
 
 impl Rule {
-    /// Parts that are joined in the same way already become one list.
+    /// Flattens parts that are joined in the same way.
     pub(super) fn all(rules: [Arc<Self>; 2]) -> Self {
         let mut parts = Vec::new();
         for rule in rules {
@@ -99,25 +99,25 @@ impl Rule {
         }
     }
 
-    /// What lacks, for a caller for whom the rule does not hold: of an `and` the first of those that
-    /// can be mended least, of an `or` the first of those that can be mended most easily.
+    /// What is missing, for a caller for whom the rule does not hold: of an `and` the first of the
+    /// hardest to remedy, of an `or` the first of the easiest.
     pub(super) fn lack(&self, caller: &AgentPrincipal) -> Lack<'_> {
         let decisive = match self {
             Self::All(parts) => {
                 let lacking = parts.iter().filter(|part| !part.holds_for(caller));
                 let lacks = lacking.map(|part| part.lack(caller));
-                lacks.min_by_key(|lack| Reverse(lack.mend))
+                lacks.min_by_key(|lack| Reverse(lack.remedy))
             }
             Self::Any(parts) => {
                 let lacks = parts.iter().map(|part| part.lack(caller));
-                lacks.min_by_key(|lack| lack.mend)
+                lacks.min_by_key(|lack| lack.remedy)
             }
             _ => None,
         };
         decisive.unwrap_or_else(|| Lack {
             rule: self,
             reason: self.reason(caller),
-            mend: self.mend(caller),
+            remedy: self.remedy(caller),
         })
     }
 
@@ -136,20 +136,20 @@ impl Rule {
         }
     }
 
-    fn mend(&self, caller: &AgentPrincipal) -> Mend {
+    fn remedy(&self, caller: &AgentPrincipal) -> Remedy {
         match self {
-            Self::Scope(_) | Self::ScopeOrRole { .. } if is_delegated(caller) => Mend::Scope,
+            Self::Scope(_) | Self::ScopeOrRole { .. } if is_delegated(caller) => Remedy::Scope,
             Self::SignIn { step_up, .. }
                 if *step_up == StepUp::Rfc9470 || caller.supports_claims_challenge() =>
             {
-                Mend::SignIn
+                Remedy::SignIn
             }
-            _ => Mend::Nothing,
+            _ => Remedy::Nothing,
         }
     }
 
     /// The scopes to ask for, for a delegated caller: of an `or` those of the part that holds, or
-    /// else of the one that can be mended most easily.
+    /// else of the easiest to remedy.
     pub(super) fn scopes_for<'r>(&'r self, caller: &AgentPrincipal, scopes: &mut Vec<&'r str>) {
         match self {
             Self::Scope(scope) | Self::ScopeOrRole { scope, .. }
@@ -165,7 +165,7 @@ impl Rule {
             Self::Any(parts) => {
                 let rank = |part: &&Arc<Self>| match part.holds_for(caller) {
                     true => None,
-                    false => Some(part.lack(caller).mend),
+                    false => Some(part.lack(caller).remedy),
                 };
                 if let Some(taken) = parts.iter().min_by_key(rank) {
                     taken.scopes_for(caller, scopes);
@@ -182,8 +182,8 @@ impl Rule {
             .any(|(kind, status)| self.admits(*kind, *status))
     }
 
-    /// Whether a caller of this kind and status may satisfy it, given the right grants. Of what asks
-    /// for the identity alone, whether it does.
+    /// Whether a caller of this kind and status may satisfy it, given the right grants. For rules on
+    /// identity only, this is the whole answer.
     fn admits(&self, kind: PrincipalKind, status: AgentStatus) -> bool {
         use {AgentStatus as Status, PrincipalKind as Kind};
 
@@ -224,8 +224,8 @@ impl Rule {
     }
 }
 
-/// Whether somebody is known to have delegated something to this caller. Not to an agent that is its
-/// own subject, even if its token does not say that it is app-only: one with a scope is refused.
+/// Whether the caller holds delegated permissions. An agent that is its own subject never does: check
+/// 11 refuses such a token if it has a scope.
 pub(super) fn is_delegated(caller: &AgentPrincipal) -> bool {
     !caller.is_app_only()
         && !matches!(
@@ -234,7 +234,7 @@ pub(super) fn is_delegated(caller: &AgentPrincipal) -> bool {
         )
 }
 
-/// Every kind with every status that it can have: what the classification of a caller can come to.
+/// Every kind with every status that the classification of a caller can give it.
 const IDENTITIES: [(PrincipalKind, AgentStatus); 14] = {
     use {AgentStatus::*, PrincipalKind::*};
     [

@@ -54,7 +54,7 @@ fn a_scope_in_the_form_in_which_clients_ask_for_it_is_refused_because_no_token_h
     ] {
         assert_eq!(
             refused(Requirement::scope(text)),
-            format!("scope: {text:?} is what a client asks for; tokens have the last part alone")
+            format!("scope: {text:?} is what a client asks for; tokens have only the last part")
         );
     }
     // Entra allows these characters in the name of a scope.
