@@ -1,4 +1,4 @@
-//! One line in the log for each request that was decided.
+//! One event for each request that was decided.
 
 use std::sync::{
     Arc,
@@ -56,8 +56,8 @@ macro_rules! caller_event {
 /// Whether a layer keeps an audit log.
 #[derive(Clone, Debug)]
 pub(super) enum Audit {
-    /// With whether the hint about callers of whom nothing is known has been given: a whole
-    /// registration lacks those claims, so once is enough for a layer and all its clones.
+    /// The flag is set once the hint about unattested callers was logged. The claims are missing in
+    /// every token of a registration, so one hint is enough for a layer and all its clones.
     On(Arc<AtomicBool>),
     Off,
 }
@@ -67,7 +67,7 @@ impl Audit {
         Self::On(Arc::default())
     }
 
-    /// A request goes on. Returns its caller if a denial would have to name it.
+    /// Logs an admitted request. Returns the caller if the event of a later denial would name it.
     pub(super) fn admitted(&self, caller: Option<&AgentPrincipal>) -> Option<AgentPrincipal> {
         let Self::On(has_hinted) = self else {
             return None;
@@ -76,7 +76,7 @@ impl Audit {
             return None;
         }
         let Some(caller) = caller else {
-            // Who calls without a token is for the access log.
+            // Requests without a token belong in the access log.
             tracing::debug!(target: TARGET, "request let through without a token");
             return None;
         };
@@ -89,7 +89,7 @@ impl Audit {
         Some(caller.clone())
     }
 
-    /// A request was refused: by the layer, or, if its caller is known, by a handler.
+    /// Logs a refusal: by the layer, or, if there is a caller, by a handler.
     pub(super) fn refused(&self, error: &Error, caller: Option<&AgentPrincipal>) {
         let code = error.kind().as_str();
         if matches!(self, Self::Off) {
@@ -121,7 +121,7 @@ impl Audit {
     }
 }
 
-/// What would tell whether an agent is calling, the first time that nobody knows.
+/// How to identify agents: for the first unattested caller.
 fn hint_about(caller: &AgentPrincipal, has_hinted: &AtomicBool) -> Option<&'static str> {
     let is_first = caller.agent_status() == AgentStatus::Unattested
         && !has_hinted.load(Ordering::Relaxed)
@@ -129,7 +129,7 @@ fn hint_about(caller: &AgentPrincipal, has_hinted: &AtomicBool) -> Option<&'stat
     is_first.then_some(ASK_FOR_FACETS)
 }
 
-/// True, or not there at all.
+/// `true`, or absent.
 fn groups_overage(caller: &AgentPrincipal) -> Option<bool> {
     caller.groups().has_overage().then_some(true)
 }

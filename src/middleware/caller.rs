@@ -6,7 +6,7 @@ use crate::{principal::AgentPrincipal, requirement::Denial};
 
 /// Prepares a request for the service inside.
 pub(super) fn admit<ReqBody>(request: &mut Request<ReqBody>, principal: Option<AgentPrincipal>) {
-    // Check 1 admits no second one.
+    // Check 1 admits only one.
     if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
         value.set_sensitive(true);
     }
@@ -17,7 +17,7 @@ pub(super) fn admit<ReqBody>(request: &mut Request<ReqBody>, principal: Option<A
     }
 }
 
-/// Who is calling, by what the layer has left in a request's extensions.
+/// The caller that the layer has put into a request's extensions.
 pub(super) fn caller(extensions: &Extensions) -> Result<&AgentPrincipal, Denial> {
     match (extensions.get(), extensions.get::<Anonymous>()) {
         (Some(principal), _) => Ok(principal),
@@ -26,7 +26,7 @@ pub(super) fn caller(extensions: &Extensions) -> Result<&AgentPrincipal, Denial>
     }
 }
 
-/// Tells a request that an optional layer let through from one that no layer has seen. Nobody else
-/// can put it into a request, and where there is a principal it says nothing.
+/// Marks a request that an optional layer let through without a token. No code outside of this file can
+/// insert it. Ignored beside a principal.
 #[derive(Clone, Copy)]
 struct Anonymous;

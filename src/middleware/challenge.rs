@@ -20,7 +20,7 @@ pub(super) struct Challenge {
     realm: String,
     resource_metadata: Option<String>,
     scope: Option<String>,
-    /// What stands before the scopes of denials.
+    /// Goes before each scope of a denial.
     scope_prefix: String,
 }
 
@@ -47,13 +47,13 @@ impl Challenge {
 
     pub(super) fn set_resource_metadata(&mut self, url: String) -> Result<(), ConfigError> {
         let is_url = url.parse::<Uri>().is_ok_and(|uri| {
-            // Whoever reads the challenge would read a password.
+            // Every client that gets the challenge would read the password.
             let without_user = |authority: &Authority| !authority.as_str().contains('@');
             matches!(uri.scheme_str(), Some("http" | "https"))
                 && uri.authority().is_some_and(without_user)
                 && uri.host().is_some()
         });
-        // `Uri` drops a fragment without a word.
+        // `Uri` silently drops a fragment.
         let fits = |byte| is_nqchar(byte) && byte != b'#';
         if !is_url || !url.bytes().all(fits) {
             let problem =
@@ -96,7 +96,7 @@ impl Challenge {
         (status, Some(challenge))
     }
 
-    /// `None` if it is not for the client to do anything.
+    /// `None` if nothing that the client does would help.
     pub(super) fn denial(&self, demand: &Demand) -> Option<HeaderValue> {
         let challenge = match demand {
             Demand::Permission { scopes } => {
@@ -115,7 +115,7 @@ impl Challenge {
         Some(challenge)
     }
 
-    /// The scopes of a denial as a client asks for them.
+    /// The scopes of a denial in the form in which a client asks for them.
     fn in_full(&self, scopes: &[String]) -> Vec<String> {
         let prefix = &self.scope_prefix;
         let in_full = |scope: &String| match scope.contains("://") {
@@ -194,7 +194,7 @@ pub(super) fn insufficient_scope(mut challenge: String, scopes: &[String]) -> He
     header_value(challenge)
 }
 
-/// The dialect of Entra, in which `realm` is empty.
+/// Entra's claims challenge, in which `realm` is empty.
 pub(super) fn insufficient_claims(authorization_uri: Option<&str>, claims: &str) -> HeaderValue {
     let mut challenge = "Bearer realm=\"\"".to_owned();
     if let Some(uri) = authorization_uri {
@@ -223,7 +223,7 @@ pub(super) fn insufficient_authentication(
 
 /// Adds a parameter whose characters need no quoting.
 fn push(challenge: &mut String, name: &str, value: &str) {
-    // The scheme stands before the first one, a comma before every other.
+    // The scheme precedes the first parameter, a comma every other.
     challenge.push_str(if challenge.contains('=') { ", " } else { " " });
     challenge.push_str(name);
     challenge.push_str("=\"");
@@ -242,7 +242,7 @@ pub(super) fn whole_seconds(duration: Duration) -> HeaderValue {
     HeaderValue::from(seconds.max(1))
 }
 
-/// Whatever this header was before.
+/// Sets the header or removes it, whatever it was before.
 pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
     match value {
         Some(value) => headers.insert(name, value),

@@ -1,10 +1,10 @@
-//! Does this request carry a bearer token, and only one? Makes check 1.
+//! Check 1: the request carries exactly one bearer token.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::error::{AuthorizationFault, CredentialsFault, Presented};
 
-/// What the `Authorization` headers of a request hold.
+/// What the `Authorization` headers of a request contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Credentials<'h> {
     Bearer(&'h str),
@@ -14,12 +14,12 @@ pub(super) enum Credentials<'h> {
 
 /// Check 1: one `Authorization` header with one bearer token, or none.
 ///
-/// Refuses two headers, whatever is in them; a `Bearer` header without exactly one token of the
+/// Refuses two headers, whatever they contain; a `Bearer` header without exactly one token of the
 /// characters of [RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1); and a
-/// proof of possession, which is no anonymous request either.
+/// proof of possession, which is not an anonymous request either.
 ///
 /// The scheme is read in any letter case, and one or more spaces may follow it. Tokens in the query
-/// or in a form are not looked for.
+/// or in a form are ignored.
 pub(super) fn check_credentials(headers: &HeaderMap) -> Result<Credentials<'_>, CredentialsFault> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
@@ -49,7 +49,7 @@ pub(super) fn check_credentials(headers: &HeaderMap) -> Result<Credentials<'_>, 
 }
 
 /// A scheme is a token of [RFC 9110, section 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2).
-/// What is none, such as `Bearer,` or `Bearer=`, is a malformed header and not another scheme.
+/// Anything else, such as `Bearer,` or `Bearer=`, is a malformed header and not another scheme.
 fn is_scheme(scheme: &[u8]) -> bool {
     !scheme.is_empty()
         && scheme
@@ -120,13 +120,13 @@ fn not_one_token(rest: &[u8]) -> AuthorizationFault {
     }
 }
 
-/// `=` is padding, and RFC 6750 has it only at the end; elsewhere it makes a malformed token, which
-/// is told from a malformed request further on.
+/// `=` is padding, which RFC 6750 allows only at the end. Elsewhere it passes here, and check 2
+/// refuses the token as malformed.
 ///
-/// Without a branch, so that sixteen characters are looked at at once.
+/// Without a branch, so that sixteen characters are compared at once.
 fn is_token_character(byte: u8) -> bool {
     let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-    // `-./` and the digits stand side by side.
+    // `-./` and the digits are contiguous.
     let is_digit_or_near = byte.wrapping_sub(b'-') < 13;
     let is_other = (byte == b'_') | (byte == b'~') | (byte == b'+') | (byte == b'=');
     is_letter | is_digit_or_near | is_other

@@ -1,4 +1,4 @@
-//! How does a denial look on the wire?
+//! The response to a denial, with its status and its challenge.
 
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::requirement::{Demand, Denial};
 
-/// The answer to a [`Denial`] before a layer outside completes it, which is good without, too.
+/// The response to a [`Denial`]. An outer `EntraAuthLayer` completes it; it is valid without one.
 pub(super) fn deny<ResBody>(denial: Denial, body: &impl RefusalBody<ResBody>) -> Response<ResBody> {
     let mut headers = HeaderMap::with_capacity(4);
     let body = body.denial_body(&denial, &mut headers);
-    // After the hook, which adds to these and changes none of them.
+    // After the hook, so that it cannot change them.
     set(&mut headers, WWW_AUTHENTICATE, denial.challenge());
     set(&mut headers, RETRY_AFTER, None);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -14,11 +14,11 @@ use crate::{
 
 /// There is no principal in the request.
 ///
-/// Either no [`EntraAuthLayer`](crate::EntraAuthLayer) is around the handler: a mistake of the
-/// server, which is logged and answered with 500. Or one in
+/// Either no [`EntraAuthLayer`](crate::EntraAuthLayer) is around the handler: a mistake in the
+/// server's set-up, which is logged and answered with 500. Or one in
 /// [optional](crate::EntraAuthLayer::optional) mode let the request through without a token, and the
 /// handler needs one: that is answered with 401, as if the layer were not optional. A handler that
-/// is for anybody extracts `Option<AgentPrincipal>`.
+/// also serves requests without a token extracts `Option<AgentPrincipal>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no AgentPrincipal: put the route behind EntraAuthLayer, or extract Option<AgentPrincipal>"
@@ -54,8 +54,8 @@ impl<S: Sync> FromRequestParts<S> for AgentPrincipal {
 impl<S: Sync> OptionalFromRequestParts<S> for AgentPrincipal {
     type Rejection = MissingPrincipal;
 
-    /// `None` for a request that an optional layer let through. Without any layer it is a mistake
-    /// here too: nobody has looked for a token.
+    /// `None` for a request that an optional layer let through. Without any layer it fails here too:
+    /// no layer has looked for a token.
     async fn from_request_parts(
         parts: &mut Parts,
         state: &S,

@@ -1,4 +1,4 @@
-//! What a caller of the service awaits.
+//! The response future of the service.
 
 use std::{
     fmt,
@@ -33,7 +33,7 @@ pin_project! {
         Calling { #[pin] future: F, caller: Option<AgentPrincipal>, responder: Responder<B> },
         /// The answer is known.
         Refused { response: Option<Response<ResBody>> },
-        /// The key is awaited. Nothing of the service inside is held but a clone.
+        /// The request waits for a key, and holds only a clone of the service inside.
         Refreshing { waiting: Waiting, held: Option<Held<S, ReqBody>>, responder: Responder<B> },
         /// The request is admitted and the clone gets ready.
         Readying {
@@ -54,7 +54,7 @@ impl<S, B, ReqBody, ResBody> ResponseFuture<S, B, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    /// `caller` is whom a denial names in the audit log.
+    /// The audit log names `caller` if a handler denies the request.
     pub(super) fn calling(
         future: S::Future,
         caller: Option<AgentPrincipal>,

@@ -1,4 +1,4 @@
-//! What a user configures.
+//! The layer, which a user configures.
 
 use std::{fmt, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::{config_error::ConfigError, validator::Validator};
 /// | two `Authorization` headers, or a malformed one | 400 |
 /// | the token does not pass a check | 401 |
 /// | the token grants nothing | 403 |
-/// | the keys to check it with cannot be had | 503 with `Retry-After` |
+/// | the keys to check it with are unavailable | 503 with `Retry-After` |
 ///
 /// An admitted request keeps its `Authorization` header, marked as sensitive. A principal that is
 /// already in a request's extensions is taken out first.
@@ -37,10 +37,10 @@ use crate::{config_error::ConfigError, validator::Validator};
 ///
 /// | message | fields |
 /// |---|---|
-/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); those of the next table that apply; `hint`, the first time in the life of the layer and its clones that nobody knows whether the caller is an agent |
-/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` and of the next table too, if it was a handler that refused by a [`Denial`](crate::Denial) |
+/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); those of the next table that apply; `hint`, for the first caller of the layer and its clones that is [`Unattested`](crate::AgentStatus::Unattested) |
+/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` and of the next table too, if a handler refused by a [`Denial`](crate::Denial) |
 ///
-/// What a token lacks is told by fields that are there only if there is something to tell:
+/// These fields are present only if they apply:
 ///
 /// | field | |
 /// |---|---|
@@ -48,8 +48,8 @@ use crate::{config_error::ConfigError, validator::Validator};
 /// | `groups_overage` | `true` if the subject is in more groups than the token could hold: see [`Groups::has_overage`](crate::Groups::has_overage) |
 /// | `malformed_claims` | the names of claims that count as absent because of their form |
 ///
-/// It holds no names, no addresses and no token. Values that a stranger has chosen stand in `reason`
-/// alone, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through
+/// It holds no names, no addresses and no token. Values of a token that is not verified appear only in
+/// `reason`, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through
 /// without a token makes an event at the level `debug`.
 ///
 /// Put tracing layers outside of this one. The header is marked as sensitive only further inside: one
@@ -59,9 +59,9 @@ use crate::{config_error::ConfigError, validator::Validator};
 /// # Browsers
 ///
 /// A [CORS](https://fetch.spec.whatwg.org/#http-cors-protocol) layer belongs outside too: a
-/// preflight carries no token and would be refused here, and a refusal without CORS headers is to a
-/// page no more than a network error. Let it allow `Authorization`, and expose `WWW-Authenticate`, or
-/// scripts cannot read the challenge:
+/// preflight carries no token and would be refused here, and to a page a refusal without CORS headers
+/// is only a network error. Let it allow `Authorization`, and expose `WWW-Authenticate`, or scripts
+/// cannot read the challenge:
 ///
 /// ```
 /// # use http::{HeaderValue, header::{AUTHORIZATION, WWW_AUTHENTICATE}};
@@ -80,10 +80,10 @@ use crate::{config_error::ConfigError, validator::Validator};
 ///
 /// # gRPC
 ///
-/// The layer fits before a gRPC service as it is. Its refusals have no `grpc-status`, and clients then
+/// The layer works around a gRPC service unchanged. Its refusals have no `grpc-status`, and clients then
 /// go [by the HTTP status](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md):
 /// 401 is `UNAUTHENTICATED`, 403 `PERMISSION_DENIED`, 503 `UNAVAILABLE`, and 400, a malformed
-/// `Authorization`, `INTERNAL`. The challenge reaches few of them.
+/// `Authorization`, `INTERNAL`. Few of them show the challenge.
 #[derive(Clone)]
 pub struct EntraAuthLayer<B = EmptyBody> {
     validator: Validator,
@@ -148,7 +148,7 @@ impl<B> EntraAuthLayer<B> {
     }
 
     /// Names the scopes to ask for in the challenge to a request without a token. Default: none.
-    /// Entra wants them in full: `api://…/Orders.Read`, though tokens say `Orders.Read` alone.
+    /// Entra expects them in full, `api://…/Orders.Read`, although tokens contain only `Orders.Read`.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl<B> EntraAuthLayer<B> {
         Ok(self)
     }
 
-    /// Keeps no audit log. Refusals are then logged at the level `debug`, for whoever looks into one.
+    /// Keeps no audit log. Refusals are then logged at the level `debug`, with the target `tower_entra`.
     ///
     /// By default each request that is decided makes an event of the target `tower_entra::audit`, at
     /// the level `info`, and a second one if it is denied after that: see the [type](Self#the-audit-log).
@@ -175,12 +175,12 @@ impl<B> EntraAuthLayer<B> {
     }
 
     /// Puts this before the scopes that a [`Denial`](crate::Denial) or a
-    /// [`Requirement`](crate::Requirement) names, in challenges alone: `api://<client id>/`, with the
+    /// [`Requirement`](crate::Requirement) names, only in challenges: `api://<client id>/`, with the
     /// slash. Default: nothing.
     ///
-    /// Tokens hold scopes in their short form, and so do requirements. A client has to ask for them in
-    /// full; Entra takes a scope without a prefix for one of Microsoft Graph. A scope with `://` in it
-    /// stays as it is.
+    /// Tokens and requirements have scopes in their short form. A client has to ask for them in full;
+    /// Entra takes a scope without a prefix for one of Microsoft Graph. A scope with `://` in it stays
+    /// as it is.
     ///
     /// # Errors
     ///
@@ -206,10 +206,10 @@ impl<B> EntraAuthLayer<B> {
     /// # }
     /// ```
     ///
-    /// Tell the client no more than the `Display` of the [kind](crate::Error::kind). Its
-    /// [`as_str`](crate::ErrorKind::as_str) tells an unknown key from a bad signature, and with that
-    /// which keys are in force. The error itself shows values of the token that a stranger may have
-    /// chosen, and of the configuration: both are for the log.
+    /// Send the client at most the `Display` of the [kind](crate::Error::kind). Its
+    /// [`as_str`](crate::ErrorKind::as_str) distinguishes an unknown key from a bad signature, which
+    /// reveals the keys that are in force. The error itself shows values of the token, which may be
+    /// forged, and of the configuration: both are for the log.
     #[must_use]
     pub fn refusal_body<F>(self, body: F) -> EntraAuthLayer<F> {
         EntraAuthLayer {

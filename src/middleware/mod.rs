@@ -1,4 +1,4 @@
-//! The edge: HTTP and tower on one side, the validator on the other. No cryptography, no policy.
+//! The tower layers, between HTTP and the validator. No cryptography, no policy.
 
 mod layer;
 

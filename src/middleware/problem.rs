@@ -17,9 +17,9 @@ use crate::{error::Error, requirement::Denial};
 /// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"the token has expired"}
 /// ```
 ///
-/// `detail` is one of a closed list of texts, the one that also stands in the challenge as
-/// `error_description` where there is one. It tells a client no more than the challenge does;
-/// nothing of the token, of the requirement or of the configuration is in it.
+/// `detail` is one of a closed list of texts: the `error_description` of the challenge, where there is
+/// one. It adds nothing to the challenge, and contains nothing of the token, of the requirement or of
+/// the configuration.
 ///
 /// ```
 /// # use tower_entra::{EntraAuthLayer, ProblemJson, RequireLayer, Requirement, Validator};
@@ -29,10 +29,7 @@ use crate::{error::Error, requirement::Denial};
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "a name for what it does, and nothing more"
-)]
+#[expect(clippy::exhaustive_structs, reason = "it has no settings")]
 pub struct ProblemJson;
 
 impl<ResBody: From<String>> RefusalBody<ResBody> for ProblemJson {

@@ -1,4 +1,4 @@
-//! What holds of every `Authorization` header and of every challenge, whatever is in them.
+//! What holds for every `Authorization` header and for every challenge, whatever they contain.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
@@ -11,7 +11,7 @@ use crate::{
     requirement::{Demand, Denial},
 };
 
-/// Headers are read as another reading of the grammar reads them.
+/// Headers are read as a second implementation of the grammar reads them.
 pub(crate) fn authorization(values: &[&[u8]]) {
     let mut headers = HeaderMap::new();
     for value in values {
@@ -58,7 +58,7 @@ fn expected<'v>(values: &[&'v [u8]]) -> Result<Option<&'v str>, ErrorKind> {
             let token = &value[value.len() - token..];
             Ok(Some(std::str::from_utf8(token).expect("letters")))
         }
-        // RFC 9110, section 5.6.2: any other visible character of ASCII may stand in a scheme.
+        // RFC 9110, section 5.6.2: any other visible ASCII character may appear in a scheme.
         scheme => match scheme
             .iter()
             .all(|byte| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(byte))
@@ -69,8 +69,8 @@ fn expected<'v>(values: &[&'v [u8]]) -> Result<Option<&'v str>, ErrorKind> {
     }
 }
 
-/// Whatever the builder takes comes back out of every challenge, read by the grammar; and nothing
-/// that it takes can add a parameter or end the header.
+/// A parser of the grammar reads every value that the builder accepts back out of each challenge, and
+/// no such value can add a parameter or end the header.
 pub(crate) fn challenge(realm: &str, metadata: Option<&str>, scopes: &[&str]) {
     let mut challenge = Challenge::new("https://login.microsoftonline.com", "");
     if challenge.set_realm(realm.to_owned()).is_err() {

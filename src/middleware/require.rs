@@ -20,7 +20,7 @@ use crate::requirement::{Demand, Denial, Requirement};
 /// A [`Layer`] that lets requests through to the service inside only if their caller satisfies a
 /// [`Requirement`].
 ///
-/// Put it inside of an [`EntraAuthLayer`](crate::EntraAuthLayer), which finds out who is calling; in
+/// Put it inside of an [`EntraAuthLayer`](crate::EntraAuthLayer), which determines the caller; in
 /// axum a layer that is added later is further out:
 ///
 /// ```
@@ -45,19 +45,19 @@ use crate::requirement::{Demand, Denial, Requirement};
 /// # }
 /// ```
 ///
-/// Both for one route are a pair, the outer one first:
+/// To put both around one route, add them as a pair, the outer one first:
 /// `get(handler).layer((EntraAuthLayer::new(validator), RequireLayer::new(requirement)))`.
 ///
 /// Every other request is answered here; the service inside is not called. A refusal is a response,
-/// never an error of the service: it has the status and the challenge of a [`Denial`], which stands
-/// in its extensions, `Cache-Control: no-store` and an empty body.
+/// never an error of the service. It has the status and the challenge of a [`Denial`], the denial in
+/// its extensions, `Cache-Control: no-store` and an empty body.
 ///
 /// | situation | status |
 /// |---|---|
 /// | the caller satisfies the requirement | that of the service inside |
 /// | it does not | that of the denial: 403, or 401 with a challenge to step up |
-/// | there was no token, and the layer outside is [optional](crate::EntraAuthLayer::optional) | 401, as if it were not |
-/// | no `EntraAuthLayer` is outside | 500, and an error in the log: a mistake of the server |
+/// | there was no token, and the layer outside is [optional](crate::EntraAuthLayer::optional) | 401, as if it were not optional |
+/// | no `EntraAuthLayer` is outside | 500, and an error in the log: a mistake in the server's set-up |
 ///
 /// Within a handler [`Requirement::check`] does the same.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! How does a client find out where to get a token for this API?
+//! The protected-resource metadata, from which clients learn where to get a token for this API.
 
 use std::{
     convert::Infallible,
@@ -27,10 +27,10 @@ use crate::{
 };
 
 /// The protected-resource metadata of
-/// [RFC 9728](https://www.rfc-editor.org/rfc/rfc9728#section-2): what an API says about itself to
-/// clients that have no token yet. Clients of the Model Context Protocol depend on it.
+/// [RFC 9728](https://www.rfc-editor.org/rfc/rfc9728#section-2): a description of the API for clients
+/// that have no token yet. Clients of the Model Context Protocol depend on it.
 ///
-/// The [`service`](Self::service) answers with it, to anybody. Route it beside the layer and not
+/// The [`service`](Self::service) sends it and demands no token. Route it beside the layer and not
 /// behind it, and name its URL in challenges:
 ///
 /// ```
@@ -52,12 +52,12 @@ use crate::{
 ///
 /// Clients compare `resource` with the URL that they called, and send it to the authorization
 /// server ([RFC 8707](https://www.rfc-editor.org/rfc/rfc8707)), where Entra compares it with the
-/// scopes that are asked for. One name pleases both: an `https` URL under which clients reach the
-/// API, and which is also an *identifier URI* of its app registration. Entra takes one in a verified
-/// domain of the tenant. Scopes are then that URL, a slash, and the name of the scope.
+/// requested scopes. One name satisfies both: an `https` URL under which clients reach the API, and
+/// which is also an *identifier URI* of its app registration. Entra accepts one in a verified domain
+/// of the tenant. Scopes are then that URL, a slash, and the name of the scope.
 ///
-/// An audience of the validator will do as well, be it `api://…` or a client id: Entra knows it, and
-/// many of its clients look for nothing else. Those that hold to RFC 9728 will not accept it.
+/// An audience of the validator, `api://…` or a client id, is accepted too: Entra knows it, and many
+/// of its clients need nothing else. Clients that follow RFC 9728 will not accept it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProtectedResourceMetadata {
     resource: String,
@@ -76,16 +76,16 @@ impl ProtectedResourceMetadata {
     /// of version 2.0 tokens: `{authority}/{tid}/v2.0` for each tenant that is listed; where any
     /// tenant is accepted, one with `organizations` or `common` in the place of `{tid}`.
     ///
-    /// A resource that is none of the validator's audiences is logged, once and with both. It is right
-    /// if it is an identifier URI of the registration; if not, Entra refuses whoever asks for a token
-    /// for it: `AADSTS9010010`. Nothing here can tell which. The level is `warn`, or `info` where the
-    /// audiences are client ids alone, as they may well be when tokens are of version 2.0. Once it is an
-    /// identifier URI, list it as an audience as well: that ends the message.
+    /// A resource that is none of the validator's audiences is logged once, with the audiences. It is
+    /// correct if it is an identifier URI of the registration, which this crate cannot find out; if
+    /// not, Entra refuses requests for a token for it with `AADSTS9010010`. The level is `warn`, or
+    /// `info` where all audiences are client ids, as is usual when tokens are of version 2.0. Once it
+    /// is an identifier URI, list it as an audience as well: that ends the message.
     ///
     /// # Errors
     ///
-    /// Fails if the resource is neither an `https` URL without a fragment (on this machine, by a
-    /// loopback address or `localhost`, `http` will do), nor one of the validator's audiences.
+    /// Fails if the resource is neither an `https` URL without a fragment (`http` is accepted for a
+    /// loopback address or `localhost`), nor one of the validator's audiences.
     pub fn new(resource: impl Into<String>, validator: &Validator) -> Result<Self, ConfigError> {
         let resource = resource.into();
         if !is_secure_url(&resource) && !validator.audiences().contains(&resource) {
@@ -103,13 +103,13 @@ impl ProtectedResourceMetadata {
         })
     }
 
-    /// Names other authorization servers than the validator's: to keep a list of tenants, who may be
-    /// customers, to oneself, or where a server of another make stands before Entra.
+    /// Names other authorization servers than the validator's: to keep a list of tenants, which may
+    /// be customers, private, or where another authorization server is in front of Entra.
     ///
     /// # Errors
     ///
-    /// Fails if the list is empty, or if one of them is no `https` URL (on this machine `http` will
-    /// do) or has a query or a fragment.
+    /// Fails if the list is empty, or if one of them is no `https` URL (`http` is accepted for this
+    /// machine) or has a query or a fragment.
     pub fn with_authorization_servers<I>(mut self, issuers: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
@@ -128,9 +128,9 @@ impl ProtectedResourceMetadata {
         Err(ConfigError::new("authorization_servers", problem))
     }
 
-    /// Lists scopes that clients may ask for, in full, as Entra wants them:
-    /// `api://…/Orders.Read`, though tokens say `Orders.Read` alone. Default: none, and no member
-    /// of the document.
+    /// Lists scopes that clients may ask for, in full, as Entra expects them: `api://…/Orders.Read`,
+    /// although tokens contain only `Orders.Read`. Default: none, and the member is absent from the
+    /// document.
     ///
     /// # Errors
     ///
@@ -204,17 +204,17 @@ impl ProtectedResourceMetadata {
 
     /// Where clients look for the document:
     /// [RFC 9728, section 3.1](https://www.rfc-editor.org/rfc/rfc9728#section-3.1). The well-known
-    /// path stands between the host and the path of the resource: that of `https://api.example/mcp`
-    /// is at `https://api.example/.well-known/oauth-protected-resource/mcp`.
+    /// path is inserted between the host and the path of the resource: the document of
+    /// `https://api.example/mcp` is at `https://api.example/.well-known/oauth-protected-resource/mcp`.
     ///
     /// # Errors
     ///
-    /// Fails if the resource is no URL but an audience such as `api://…`: only you know where the
-    /// document of that lies.
+    /// Fails if the resource is no URL but an audience such as `api://…`, from which no location of a
+    /// document follows.
     pub fn well_known_url(&self) -> Result<String, ConfigError> {
         if !is_secure_url(&self.resource) {
             let problem = format!(
-                "{:?} is no URL, so it does not say where it is",
+                "{:?} is no URL, so its document has no location",
                 self.resource
             );
             return Err(ConfigError::new("resource", problem));
@@ -237,8 +237,8 @@ impl ProtectedResourceMetadata {
 
     /// A service that answers every `GET` and `HEAD` with the document, whatever the path.
     ///
-    /// `B` is the body of its answers: `axum::body::Body`, `http_body_util::Full<Bytes>`, or
-    /// whatever else can be made from text.
+    /// `B` is the body of its answers: `axum::body::Body`, `http_body_util::Full<Bytes>`, or any
+    /// other type that a [`String`] converts into.
     #[must_use]
     pub fn service<B>(&self) -> ResourceMetadataService<B> {
         ResourceMetadataService {
@@ -261,10 +261,9 @@ impl ProtectedResourceMetadata {
 /// It demands no token and never fails. A `GET` is answered with `application/json` that may be
 /// cached for an hour, and a `HEAD` with its headers; any other method with 405.
 ///
-/// Every answer says `Access-Control-Allow-Origin: *`, and `OPTIONS` is answered as the preflight of
-/// a `GET`: clients that run in a browser have to read the document before they can have a token,
-/// it is the same for everybody, and it is public by its purpose. A CORS layer outside overrules
-/// these headers.
+/// Every answer has `Access-Control-Allow-Origin: *`, and `OPTIONS` is answered as the preflight of a
+/// `GET`: clients that run in a browser must read the document before they have a token, and it is
+/// public and the same for every client. A CORS layer outside replaces these headers.
 pub struct ResourceMetadataService<B> {
     document: Arc<str>,
     body: PhantomData<fn() -> B>,
@@ -323,7 +322,7 @@ impl<B: From<String>, ReqBody> Service<Request<ReqBody>> for ResourceMetadataSer
     }
 }
 
-// By hand, because a body need be neither.
+// Not derived, because a body need not be `Clone` or `Debug`.
 impl<B> Clone for ResourceMetadataService<B> {
     fn clone(&self) -> Self {
         Self {
@@ -341,8 +340,8 @@ impl<B> fmt::Debug for ResourceMetadataService<B> {
     }
 }
 
-/// Entra gives tokens for the identifier URIs of a registration alone. Whether the resource is one, only
-/// its audiences tell.
+/// Entra issues tokens only for the identifier URIs of a registration. The only sign here that the
+/// resource is one is that it is among the audiences.
 fn warn_of_unknown_resource(resource: &str, audiences: &[String]) {
     if audiences.iter().any(|audience| audience == resource) {
         return;
@@ -355,7 +354,7 @@ fn warn_of_unknown_resource(resource: &str, audiences: &[String]) {
     }
 }
 
-/// Whether this is an `https` URL without a fragment, or the like of one on this machine.
+/// Whether this is an `https` URL without a fragment, or an `http` one on this machine.
 fn is_secure_url(url: &str) -> bool {
     let is_local = |origin: &Origin| {
         let uri: Option<Uri> = url.parse().ok();
@@ -367,7 +366,7 @@ fn is_secure_url(url: &str) -> bool {
         && Origin::of(url).is_some_and(|origin| origin.is_https() || is_local(&origin))
 }
 
-/// RFC 9728 wants the slash gone that only ends the host.
+/// RFC 9728, section 3.1: a slash that only terminates the host is removed.
 fn without_lone_slash(tail: &str) -> &str {
     match tail.strip_prefix('/') {
         Some(rest) if rest.is_empty() || rest.starts_with('?') => rest,

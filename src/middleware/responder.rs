@@ -1,4 +1,4 @@
-//! How does a refusal look on the wire?
+//! Builds the response of a refusal, and completes that of a denial.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
     requirement::Denial,
 };
 
-/// Everything that answers need to know besides the error.
+/// What a response needs besides the error.
 #[derive(Clone, Debug)]
 pub(super) struct Responder<B> {
     pub(super) challenge: Arc<Challenge>,
@@ -36,7 +36,7 @@ impl<B> Responder<B> {
         let (status, challenge) = self.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
         let body = self.body.refusal_body(&error, &mut headers);
-        // After the hook, which adds to these and changes none of them.
+        // After the hook, so that it cannot change them.
         set(&mut headers, WWW_AUTHENTICATE, challenge);
         let retry_after = error.retry_after().map(whole_seconds);
         set(&mut headers, RETRY_AFTER, retry_after);
@@ -67,7 +67,7 @@ impl<B> Responder<B> {
         };
         let error = Error::from(denial);
         self.audit.refused(&error, caller);
-        // Without a token nothing was admitted that could be denied; it was counted as anonymous.
+        // A request without a token is already counted as anonymous.
         if error.kind() == ErrorKind::Denied {
             metrics::denied();
         }
@@ -81,6 +81,6 @@ impl<B> Responder<B> {
     }
 }
 
-/// Marks the answer to a denial that has its whole challenge.
+/// Marks the response to a denial whose challenge is complete.
 #[derive(Clone, Copy)]
 struct Completed;

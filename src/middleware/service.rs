@@ -1,4 +1,4 @@
-//! What happens to a request.
+//! The service: the verdict on a request, and what follows from it.
 
 use std::{
     fmt, mem,
@@ -36,7 +36,7 @@ pub struct EntraAuth<S, B = EmptyBody> {
     responder: Responder<B>,
 }
 
-/// What is to become of a request.
+/// The verdict on a request.
 enum Verdict {
     Admit(Option<AgentPrincipal>),
     Refuse(Error),
@@ -104,7 +104,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         self.validator.ensure_running();
-        // Whatever a client or an outer layer has put there is not ours.
+        // Remove any principal that an outer layer inserted.
         request.extensions_mut().remove::<AgentPrincipal>();
         match self.judge(&request) {
             Verdict::Admit(principal) => {

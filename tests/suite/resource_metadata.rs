@@ -313,7 +313,7 @@ fn the_well_known_path_stands_between_host_and_path() {
     }
     for resource in [AUDIENCE, APP_ID_URI] {
         let error = metadata(resource).well_known_url().unwrap_err();
-        let text = format!("resource: {resource:?} is no URL, so it does not say where it is");
+        let text = format!("resource: {resource:?} is no URL, so its document has no location");
         assert_eq!(error.to_string(), text);
         assert_eq!(metadata(resource).well_known_path(), WELL_KNOWN);
     }
