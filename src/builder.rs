@@ -1,4 +1,4 @@
-//! The configuration of a validator, and everything that can be wrong with it.
+//! The configuration of a validator, and the checks on it.
 
 use std::{
     fmt,
@@ -107,7 +107,7 @@ impl ValidatorBuilder {
         }
     }
 
-    /// Lists agents by tenant and client id, for tokens whose facets do not say it: their callers are
+    /// Lists agents by tenant and client id, for tokens without facets: their callers are
     /// then [`AgentStatus::Declared`](crate::AgentStatus::Declared). Default: none.
     pub fn known_agents<I, T, A>(self, agents: I) -> Self
     where
@@ -139,7 +139,7 @@ impl ValidatorBuilder {
         }
     }
 
-    /// The algorithms that a token may be signed with. Default RS256 alone, which is what Entra
+    /// The algorithms that a token may be signed with. Default only RS256, which is what Entra
     /// uses. An empty list is refused.
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = SignatureAlgorithm>) -> Self {
         let mut distinct = Vec::new();
@@ -156,9 +156,9 @@ impl ValidatorBuilder {
 
     /// Lets a key sign whose `cloud_instance_name` differs from the discovery document's.
     ///
-    /// Entra's own key documents list keys of several clouds under one issuer, and this is what
-    /// tells them apart: turn it off only for an authority whose documents are wrong. The key's
-    /// `issuer` is checked all the same.
+    /// Entra's own key documents list keys of several clouds under one issuer, and only this check
+    /// distinguishes them: turn it off only for an authority whose documents are wrong. The key's
+    /// `issuer` is still checked.
     pub fn danger_accept_keys_of_other_clouds(self) -> Self {
         Self {
             accepts_keys_of_other_clouds: true,
@@ -196,16 +196,14 @@ impl ValidatorBuilder {
         }
     }
 
-    /// Remembers the callers of about this many verified tokens, so that a token that comes again
-    /// costs a hash instead of a signature check. Default: none; from 1 to 1,000,000.
+    /// Remembers the callers of about this many verified tokens, so that a repeated token costs a hash
+    /// instead of a signature check. Default: none; from 1 to 1,000,000.
     ///
     /// Entries are found by the SHA-256 of the whole token and hold its claims, but no token. They
     /// belong to this validator and the ones derived from it, and to one key set. Dates are checked
-    /// each time; refusals are never remembered. An entry that has expired, give or take the clock
-    /// skew, or whose key set is no longer in force is never used, and leaves within a minute or,
-    /// while keys are being fetched, soon after: the task that does so sweeps the cache, even if no
-    /// token comes. Where nothing drives that
-    /// task, a new token that comes after two minutes does.
+    /// each time; refusals are never remembered. Expired entries (clock skew included), and entries of a
+    /// replaced key set, are never used. The key task removes them once a minute, a little later while
+    /// it fetches; if it does not run, a new token does, every two minutes.
     pub fn token_cache(self, capacity: usize) -> Self {
         Self {
             token_cache: Some(capacity),
@@ -278,8 +276,8 @@ impl ValidatorBuilder {
         self.key_settings.check_ranges()
     }
 
-    /// An audience is a GUID or a URI, and both are visible ASCII without quotes. What is not would
-    /// match no token, and could not stand in a challenge.
+    /// An audience is a GUID or a URI, and both are visible ASCII without quotes. Any other text would
+    /// match no token, and would not fit into a challenge.
     fn checked_audiences(&self) -> Result<Vec<String>, ConfigError> {
         if self.audiences.is_empty() {
             return Err(ConfigError::new("audiences", "the list is empty"));

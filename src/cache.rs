@@ -1,9 +1,12 @@
-//! Verdicts on tokens that were seen before.
+//! The callers of tokens that were verified before. Off by default.
 //!
-//! Off unless asked for. What such caches have been broken by elsewhere is closed by shape: the key
-//! is the SHA-256 of every byte of the token, and nobody can choose another; an entry belongs to one
-//! set of keys and to one validator; dates are looked at again each time; a refusal is never kept;
-//! the number of entries is bounded; and what is of no more use is swept out, asked for or not.
+//! Designed against the known failures of token caches:
+//!
+//! - the key is the SHA-256 of every byte of the token, and no setting replaces it
+//! - an entry belongs to one key set and to one validator
+//! - dates are checked on every hit
+//! - a refusal is never kept
+//! - the number of entries is bounded, and a sweep removes useless ones even if no token comes
 
 use std::{
     fmt,
@@ -33,7 +36,7 @@ struct Entry {
     generation: u64,
 }
 
-/// What stands for a token here. The token itself cannot be had back from it.
+/// The key of an entry. The token cannot be recovered from it.
 #[derive(Clone, Copy, Hash, PartialEq, Eq)]
 pub(crate) struct TokenDigest([u8; 32]);
 
@@ -70,7 +73,7 @@ impl TokenCache {
     }
 
     /// Keeps the caller of a token that these keys have verified. The first one of a later generation
-    /// empties the cache; one of an earlier comes too late.
+    /// empties the cache; one of an earlier generation is dropped.
     pub(crate) fn insert(&self, token: TokenDigest, caller: AgentPrincipal, generation: u64) {
         let latest = self.generation.fetch_max(generation, Ordering::AcqRel);
         if latest > generation {
@@ -82,8 +85,8 @@ impl TokenCache {
         self.entries.insert(token, Entry { caller, generation });
     }
 
-    /// Whether nobody has swept for so long that a request has to. Of several threads that ask at
-    /// the same time, one is told so.
+    /// Whether the last sweep is so old that a request must sweep. True for only one of several threads
+    /// that ask at the same time.
     pub(crate) fn is_to_be_swept(&self, now: u64) -> bool {
         let swept = self.swept.load(Ordering::Relaxed);
         now.saturating_sub(swept) >= SWEPT_LATE
@@ -102,7 +105,7 @@ impl TokenCache {
         });
     }
 
-    /// Forgets a token whose time is over.
+    /// Forgets an expired token.
     pub(crate) fn remove(&self, token: &TokenDigest) {
         self.entries.remove(token);
     }
@@ -122,7 +125,7 @@ impl fmt::Debug for TokenCache {
     }
 }
 
-/// In seconds: twice the time after which the key task comes by.
+/// In seconds: twice the interval at which the key task sweeps.
 const SWEPT_LATE: u64 = 120;
 
 #[cfg(test)]
@@ -130,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_sweeps_only_if_nobody_has_for_two_minutes() {
+    fn a_request_sweeps_only_if_the_last_sweep_is_two_minutes_old() {
         let cache = TokenCache::new(10, 60);
         assert!(cache.is_to_be_swept(1_000));
         for now in [1_000, 1_001, 1_119, 999, 0] {

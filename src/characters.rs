@@ -1,4 +1,4 @@
-//! Which characters may stand where, by the RFCs that say so.
+//! Which characters may appear where, by the RFCs that define it.
 
 /// `NQCHAR` of [RFC 6749, appendix A](https://www.rfc-editor.org/rfc/rfc6749#appendix-A): graphic
 /// ASCII but for the quote and the backslash. A quoted string holds such characters without escapes.

@@ -1,5 +1,4 @@
-//! What time is it? The one place that asks for the sake of tokens, so that everything below can be
-//! told.
+//! The wall clock. Only this file reads it for tokens, so that checks take the time as a parameter.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,7 +7,7 @@ pub(crate) fn unix_now() -> u64 {
     seconds_at(SystemTime::now())
 }
 
-/// A clock set before 1970 tells nothing. It reads as the end of time, where every token has expired.
+/// A clock before 1970 is unusable. It reads as the end of time, at which every token has expired.
 fn seconds_at(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(u64::MAX, |since| since.as_secs())

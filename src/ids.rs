@@ -61,16 +61,16 @@ guid! {
 }
 
 impl TenantId {
-    /// Whether this is that very text, letter case included. Costs less than to compare with
-    /// [`as_str`](Self::as_str), which has to look for UTF-8 first.
+    /// Whether this is the same text, letter case included. Costs less than to compare with
+    /// [`as_str`](Self::as_str), which validates UTF-8 first.
     pub(crate) fn is(&self, text: &str) -> bool {
         self.0.0 == text.as_bytes()
     }
 }
 
 guid! {
-    /// The object of a directory that a token speaks of: `oid`. It means something only together
-    /// with its [`TenantId`].
+    /// The directory object that a token names: `oid`. It is unique only together with its
+    /// [`TenantId`].
     ObjectId
 }
 
@@ -81,7 +81,7 @@ guid! {
 
 /// A text that is not a GUID of the form `00000000-0000-0000-0000-000000000000`.
 ///
-/// The text itself is not repeated: it may have come from a token.
+/// The text itself is not repeated: it may be from a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a GUID")]
 pub struct InvalidGuid(());
@@ -91,8 +91,7 @@ pub struct InvalidGuid(());
 struct Guid([u8; 36]);
 
 impl Guid {
-    /// Looks at every character, whatever the ones before it are: so they can be looked at sixteen
-    /// at a time.
+    /// Checks every character without an early exit, so that sixteen are checked at a time.
     fn parse(text: &str) -> Option<Self> {
         let mut bytes: [u8; 36] = text.as_bytes().try_into().ok()?;
         let fits = bytes.iter().zip(FORM).fold(true, |fits, (byte, form)| {
@@ -104,7 +103,7 @@ impl Guid {
     }
 
     fn as_str(&self) -> &str {
-        // `parse`, the only constructor, admits nothing but ASCII.
+        // `parse`, the only constructor, admits only ASCII.
         std::str::from_utf8(&self.0).expect("a GUID is ASCII")
     }
 }

@@ -1,5 +1,5 @@
 //! A [tower](https://docs.rs/tower) [`Layer`](tower::Layer) that admits HTTP requests by their
-//! Microsoft Entra ID access token, and tells handlers who is calling: an AI agent acting as
+//! Microsoft Entra ID access token, and gives handlers the caller: an AI agent acting as
 //! itself, an agent acting for a person, an agent's own user account, a person, or an application.
 //!
 //! ```no_run
@@ -33,46 +33,46 @@
 //! | put that in front of a service | [`EntraAuthLayer`] |
 //! | learn who is calling | [`AgentPrincipal`]: from the request's extensions, or as an axum extractor (feature `axum`) |
 //! | say who may do what | [`Requirement`], on a route [`RequireLayer`]; the guide [who may do what](guide::who_may_do_what) |
-//! | say no to a caller that was admitted | [`Denial`] |
-//! | tell clients where to get a token | [`ProtectedResourceMetadata`] |
+//! | refuse a caller that was admitted | [`Denial`] |
+//! | show clients where to get a token | [`ProtectedResourceMetadata`] |
 //! | check a token without HTTP | [`Validator::validate`] |
-//! | know whether keys are there | [`Validator::ready`], [`Validator::status`] |
-//! | test one's own API | `testing::Issuer` (feature `testing`) |
+//! | know whether keys are loaded | [`Validator::ready`], [`Validator::status`] |
+//! | test your own API | `testing::Issuer` (feature `testing`) |
 //!
 //! # What is checked
 //!
 //! Thirteen checks in a fixed order, which [`Validator`] lists, with the two exceptions that a
-//! configuration can make to them. What is refused is answered as [`EntraAuthLayer`] says: 400, 401 or 403 with the challenge that
-//! [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3) asks for, and 503 when it is the
-//! keys that are missing: never 401 for an outage of our own.
+//! configuration can make to them. [`EntraAuthLayer`] answers a refused request with 400, 401 or 403 and
+//! the challenge of [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3), and with 503 when keys
+//! are missing: an outage of the API's own is never a 401.
 //!
 //! # Who is calling
 //!
 //! [`AgentPrincipal::kind`] says who acts, and for whom; [`AgentPrincipal::agent_status`] says how
-//! sure that is. Entra puts the claims that tell agents apart into an API's tokens only if the API's
-//! registration asks for them, and so a token without them proves nothing:
+//! sure that is. Entra puts the claims that identify agents into an API's tokens only if the API's
+//! registration requests them, so a token without them proves nothing:
 //!
-//! | status | meaning | how it comes about |
+//! | status | meaning | evidence |
 //! |---|---|---|
 //! | [`Attested`](AgentStatus::Attested) | an agent is involved | `xms_act_fct` or `xms_sub_fct` says so |
 //! | [`Declared`](AgentStatus::Declared) | an agent is involved | the configuration lists it: [`ValidatorBuilder::known_agents`] |
 //! | [`NotAgent`](AgentStatus::NotAgent) | no agent is involved | both claims are there, and neither says so |
-//! | [`Unattested`](AgentStatus::Unattested) | nobody knows | a claim is missing or malformed |
+//! | [`Unattested`](AgentStatus::Unattested) | unknown | a claim is missing or malformed |
 //!
 //! To keep agents out, ask for `NotAgent`; [`AgentPrincipal::is_agent`] being `false` is not enough.
 //!
 //! # Keys
 //!
 //! One background task for each validator and its clones fetches the authority's keys every hour, and
-//! at once when a token names a key that is not known: that same request waits, two seconds at
-//! most, and is admitted if the key has come. A stranger who invents key ids causes one fetch in 30
-//! seconds at the most. While the authority is out of reach the last good keys serve for 24 hours.
-//! Every number is a setting of [`KeySettings`].
+//! at once when a token names an unknown key: that same request waits, at most two seconds, and is
+//! admitted if the fetch has found the key. Invented key ids cause at most one fetch in 30 seconds.
+//! While the authority is out of reach the last good keys serve for 24 hours. Every number is a setting
+//! of [`KeySettings`].
 //!
-//! What becomes of them is logged with the target `tower_entra::keys`, each event once and nothing
-//! per request: `info` when keys come and go and when an outage ends, `warn` when one begins, once
-//! for each reason, or when keys of the set are broken, `error` when the last good ones have become
-//! too old, and `debug` for every fetch.
+//! The task logs with the target `tower_entra::keys`, each event once and nothing per request: `info`
+//! when keys are added or withdrawn and when an outage ends, `warn` when one begins, once for each
+//! reason, or when keys of the set are broken, `error` when the last good ones have become too old, and
+//! `debug` for every fetch.
 //!
 //! # When a token is refused
 //!
@@ -86,18 +86,18 @@
 //! | [`Error::hint`] | one sentence: what to change, in the client, in the API's registration, or here |
 //!
 //! [`EntraAuthLayer`] writes all three into its [audit log](EntraAuthLayer#the-audit-log), one event
-//! for each verdict, and for an admitted request who was calling: see [`AgentPrincipal::audit`]. With
-//! `tower_entra=info` in its filter, an operator reads there why a caller is turned away.
+//! for each verdict, and for an admitted request the caller: see [`AgentPrincipal::audit`]. The filter
+//! `tower_entra=info` shows why a caller is refused.
 //!
-//! Never hand the line to the client: it shows what the token claims, escaped and cut, and how the API
-//! is configured. To take one token apart by hand there is the example `explain`.
+//! Never send the line to the client: it shows what the token claims, escaped and cut, and how the API
+//! is configured. The example `explain` shows what is in one token.
 //!
 //! # What this is not
 //!
-//! - It gets no tokens; it only checks those that come.
-//! - It finds out who is calling, and what they may do it decides by the [`Requirement`]s of the API
-//!   alone; without any, it demands no more than that a token grant something. It keeps no lists,
-//!   looks up no groups, and asks nobody.
+//! - It gets no tokens; it only checks those of requests.
+//! - It decides what a caller may do only by the [`Requirement`]s of the API; without any, it demands
+//!   only that a token grants something. It keeps no lists, looks up no groups, and asks no other
+//!   service.
 //! - It does not open encrypted tokens, check proofs of possession, or serve Azure AD B2C, whose
 //!   tokens name no tenant.
 //! - It revokes nothing: a token is good until it expires or its key is withdrawn.

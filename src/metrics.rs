@@ -1,5 +1,5 @@
-//! What is counted and measured (feature `metrics`), for whichever recorder of the
-//! [`metrics`](https://docs.rs/metrics) facade the program has installed.
+//! What is counted and measured (feature `metrics`), for the recorder of the
+//! [`metrics`](https://docs.rs/metrics) facade that the program has installed.
 //!
 //! | name | type | unit | labels |
 //! |---|---|---|---|
@@ -19,8 +19,8 @@
 //! Nothing that came with a request or from an authority becomes a label.
 //!
 //! What to watch: [`KEY_SET_TIME_LEFT`] says how long an outage of the authority may still last.
-//! Under `error.type` `keys_unavailable`, verdicts are 503s of our own. Suppressed refreshes that
-//! climb mean that somebody invents keys, or that the authority rotates faster than it says.
+//! Verdicts under `error.type` `keys_unavailable` are 503s of the API's own. Rising suppressed refreshes
+//! mean that a client invents key ids, or that the authority rotates faster than it says.
 
 use std::time::Duration;
 #[cfg(feature = "metrics")]
@@ -48,7 +48,7 @@ names! {
     /// | `admitted` | the token passed every check | |
     /// | `anonymous` | a layer in optional mode let a request without a token through, whatever the application then answered | |
     /// | `refused` | a check failed | the check: [`ErrorKind::as_str`](crate::ErrorKind::as_str) |
-    /// | `denied` | the application said no by a [`Denial`](crate::Denial); the token was admitted, and counted as that, before | `denied` |
+    /// | `denied` | the application refused by a [`Denial`](crate::Denial); the token was admitted, and counted as that, before | `denied` |
     ///
     /// A request that is given up while it waits for a key is not counted.
     VERDICTS = "tower_entra.verdicts";
@@ -86,18 +86,17 @@ names! {
     KEY_SET_TIME_LEFT = "tower_entra.keys.time_left";
 }
 
-/// How often gauges are renewed while nothing happens. Without the feature, never: nobody is woken
-/// for it.
+/// How often gauges are renewed while nothing happens. Never without the feature, so that no timer
+/// wakes the task for it.
 pub(crate) const CADENCE: Option<Duration> = if cfg!(feature = "metrics") {
     Some(Duration::from_secs(15))
 } else {
     None
 };
 
-/// Functions that do something with the feature, and come to nothing without it.
+/// Functions that compile to nothing without the feature.
 ///
-/// The recorder is the program's. That it panics is the end neither of a request nor of the task that
-/// fetches keys.
+/// A panic in the program's recorder must end neither a request nor the key task.
 macro_rules! recorded {
     ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),*) $body:block)*) => {$(
         $(#[$doc])*
@@ -113,7 +112,7 @@ macro_rules! recorded {
 }
 
 recorded! {
-    /// Says what the metrics are. Saying so again changes nothing.
+    /// Describes the metrics to the recorder. Idempotent.
     fn describe() {
         use metrics::{Unit, describe_counter, describe_gauge};
 
@@ -156,7 +155,7 @@ recorded! {
         });
     }
 
-    /// The application has said no.
+    /// The application has refused an admitted caller.
     fn denied() {
         metrics::counter!(VERDICTS, "outcome" => "denied", "error.type" => "denied").increment(1);
     }
@@ -199,7 +198,7 @@ recorded! {
     }
 }
 
-/// Constants alone: that is what keeps the number of time series small.
+/// Only constants, which keeps the number of time series small.
 #[cfg(feature = "metrics")]
 fn labels_of(
     source: Option<&'static str>,
@@ -211,8 +210,8 @@ fn labels_of(
         .collect()
 }
 
-/// The keys of a counter with many labels, each made when it is first needed: what a stranger can
-/// have counted as often as they like then allocates nothing.
+/// The keys of a counter with many labels, each made when it is first needed, so that a count that an
+/// unauthenticated client causes allocates nothing.
 #[cfg(feature = "metrics")]
 struct Keys<K>([OnceLock<(K, Key)>; 64]);
 
@@ -222,8 +221,8 @@ impl<K: Copy + PartialEq> Keys<K> {
         Self([const { OnceLock::new() }; 64])
     }
 
-    /// Adds one to the counter that `key` is made for. Each takes the first place that is free; more
-    /// than there are places are made anew each time.
+    /// Adds one to the counter of `key`. Each key takes the first free place; a key without a place is
+    /// made anew each time.
     fn count(&self, of: K, key: impl Fn() -> Key) {
         let places = self.0.iter();
         let mut keys = places.map(|place| place.get_or_init(|| (of, key())));

@@ -9,7 +9,7 @@ use http::Uri;
 pub(crate) struct Origin(String);
 
 impl Origin {
-    /// Reads a URL that must be an origin alone; one trailing slash makes no difference.
+    /// Reads a URL that must be only an origin; one trailing slash makes no difference.
     pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
         let url = url.strip_suffix('/').unwrap_or(url);
         let uri: Uri = url.parse().map_err(|_| "is not a URL")?;
@@ -33,7 +33,7 @@ impl Origin {
             return None;
         }
         match (scheme, authority.port_u16()) {
-            // A port that is no number is no port at all.
+            // A port that is not a number is refused.
             (_, None) if authority.as_str().len() != host.len() => None,
             (_, None) | ("http", Some(80)) | ("https", Some(443)) => {
                 Some(Self(format!("{scheme}://{host}")))

@@ -5,7 +5,7 @@ use crate::{config_error::ConfigError, ids::TenantId};
 /// The tenants whose tokens are accepted. There is no default: each API has to say.
 ///
 /// Tenants are named by their GUIDs. A name such as `contoso.onmicrosoft.com` is refused when the
-/// validator is built, because tokens carry GUIDs alone.
+/// validator is built, because tokens carry only GUIDs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenants(Choice);
 
@@ -17,7 +17,7 @@ enum Choice {
 }
 
 impl Tenants {
-    /// Accepts one tenant. What an API for one's own organization needs.
+    /// Accepts one tenant, as an API for a single organization needs.
     #[must_use]
     pub fn single(tid: impl AsRef<str>) -> Self {
         Self(Choice::Listed(vec![tid.as_ref().to_owned()]))
@@ -40,8 +40,8 @@ impl Tenants {
 
     /// Accepts every organization's tenant; personal Microsoft accounts are refused.
     ///
-    /// Any company's users, applications and agents are then authenticated. Who of them may do
-    /// what is for handlers to decide, by tenant and object id.
+    /// Users, applications and agents of any company are then authenticated. Handlers decide which of
+    /// them may do what, by tenant and object id.
     #[must_use]
     pub fn any_organization() -> Self {
         Self(Choice::AnyOrganization)
@@ -103,7 +103,7 @@ impl TenantPolicy {
         }
     }
 
-    /// The path segment under which discovery knows these tenants.
+    /// The path segment of the discovery URL for these tenants.
     pub(crate) fn discovery_segment(&self) -> String {
         match (self.one_tenant(), self) {
             (Some(tenant), _) => tenant.to_string(),

@@ -1,3 +1,3 @@
-//! Guides: what the items of this crate add up to. There is no code here.
+//! Guides to using the items of this crate together. There is no code here.
 
 pub mod who_may_do_what;
