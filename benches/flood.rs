@@ -4,7 +4,7 @@
 //! cargo bench --bench flood
 //! ```
 //!
-//! One thread validates good tokens and takes the time of each, first alone, then while another
+//! One thread validates good tokens and takes the time of each, first by itself, then while another
 //! thread sends 100,000 and more otherwise plausible tokens, each with a key id of its own.
 
 use std::{

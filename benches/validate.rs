@@ -238,7 +238,7 @@ const LABORIOUS: [&str; 4] = [
     "a header of 440 long numbers",
 ];
 
-/// What takes the longest of all that a stranger can send in 16 KiB, without a signature check.
+/// The slowest inputs that a client can send in 16 KiB, without a signature check.
 fn enter_laborious_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<'_>) {
     let members = |count: usize, name: &dyn Fn(usize) -> String| {
         (0..count)

@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! cargo run --example explain < token.txt               # with the signature: fetches keys
-//! cargo run --example explain -- --offline < token.txt  # without: what it would come to
+//! cargo run --example explain -- --offline < token.txt  # without: no verdict
 //! ```
 //!
 //! The token is read from standard input, where no other user of the machine sees it, and is sent
-//! nowhere. The environment says whose tokens are accepted, as it does for `whoami`.
+//! nowhere. The environment configures whose tokens are accepted, as for `whoami`.
 
 #[path = "common/rehearsal.rs"]
 mod rehearsal;
@@ -71,7 +71,7 @@ fn give_up(problem: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// The token alone, whether or not the word `Bearer` came with it.
+/// The token without the word `Bearer`, if that precedes it.
 fn read_token() -> Result<String, String> {
     if io::stdin().is_terminal() {
         eprintln!("Paste the token and end with Enter and Ctrl-D.");
@@ -114,7 +114,7 @@ fn decode(segment: &str) -> Result<Map<String, Value>, &'static str> {
     serde_json::from_slice(&json).map_err(|_| "not a JSON object")
 }
 
-/// Those that are known in their order, then the others.
+/// Known members in the order of `known`, then the others.
 fn show_members(members: &Map<String, Value>, known: &[Meaning]) {
     let named = known
         .iter()
@@ -139,7 +139,7 @@ fn show_members(members: &Map<String, Value>, known: &[Meaning]) {
     }
 }
 
-/// What is to be said of the claim that names the client in tokens of the other version.
+/// A note on the claim that names the client in tokens of the other version.
 fn of_other_version(name: &str, claims: &Map<String, Value>) -> Option<&'static str> {
     match (name, claims.get("ver").and_then(Value::as_str)) {
         ("azp", Some("1.0")) => {
@@ -183,7 +183,7 @@ const HEADER: &[Meaning] = &[
     Meaning::new("typ", "Entra's access tokens and ID tokens both have JWT"),
     Meaning::new(
         "nonce",
-        "a token for Microsoft Graph: nobody else can verify it",
+        "a token for Microsoft Graph: only Graph can verify it",
     ),
 ];
 
@@ -204,12 +204,12 @@ const CLAIMS: &[Meaning] = &[
     Meaning::new("appidacr", "how the client proved itself").with(credential),
     Meaning::new(
         "oid",
-        "the object it speaks of: the person, or the app or agent itself",
+        "the object it identifies: the person, or the app or agent itself",
     ),
     Meaning::new("sub", "the subject; a person's differs from API to API"),
     Meaning::new(
         "idtyp",
-        "app: nobody has delegated anything; user: somebody has",
+        "app: no user has delegated anything; user: a user has",
     ),
     Meaning::new("xms_act_fct", "what the actor (azp or appid) is").with(facets),
     Meaning::new("xms_sub_fct", "what the subject is").with(facets),
@@ -256,8 +256,8 @@ fn credential(value: &Value) -> String {
     .to_owned()
 }
 
-/// Integers between spaces in a text, alone, or in a list of both, as the crate reads them. Of what
-/// is something else in part, or has none, nothing counts.
+/// One integer, a text of integers between spaces, or a list of both, as the crate reads them. `None`
+/// if any part is something else, or if there is none.
 fn numbers(value: &Value) -> Option<Vec<i32>> {
     let of_one = |value: &Value| match value {
         Value::String(text) => {
@@ -319,10 +319,10 @@ fn now() -> Option<i64> {
     i64::try_from(since.as_secs()).ok()
 }
 
-/// What can be said without a key. It is no verdict: nobody has vouched for the token.
+/// What is known without a key. It is no verdict: the token may be forged.
 async fn rehearse(token: &str, settings: Option<&Settings>) {
     println!("\n{}", paint(BOLD, "Verdict"));
-    let warning = "NOT VERIFIED: the signature was not checked, so anybody may have written this.";
+    let warning = "NOT VERIFIED: the signature was not checked, so the token may be forged.";
     println!("  {}", paint(RED, warning));
     let (Some(settings), Some(claims)) = (settings, claims_of(token)) else {
         return;
@@ -346,14 +346,14 @@ async fn rehearse(token: &str, settings: Option<&Settings>) {
     }
 }
 
-/// The claims as they are written in the token.
+/// The claims in the token's own spelling.
 fn claims_of(token: &str) -> Option<String> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     String::from_utf8(claims).ok()
 }
 
-/// Shows who would be calling if it were time for these claims, which is all that `kind` says is
-/// wrong with them.
+/// Shows who would be calling if these claims were valid now, where `kind` says that only their dates
+/// are wrong.
 async fn rehearse_in_time(rehearsal: &Rehearsal, claims: &str, kind: ErrorKind) {
     let title = match kind {
         ErrorKind::Expired => "Who would be calling, if it had not expired",
@@ -367,7 +367,7 @@ async fn rehearse_in_time(rehearsal: &Rehearsal, claims: &str, kind: ErrorKind) 
     }
 }
 
-/// The same claims with an end that lies ahead, and a beginning that does not.
+/// The same claims with an end in the future, and a beginning that is not.
 fn in_time(claims: &str) -> Option<String> {
     let mut claims: Map<String, Value> = serde_json::from_str(claims).ok()?;
     let now = now()?;
@@ -381,7 +381,7 @@ fn in_time(claims: &str) -> Option<String> {
     Some(Value::Object(claims).to_string())
 }
 
-/// What the validator says, with the keys of the authority.
+/// The validator's verdict, with the keys of the authority.
 async fn verdict(validator: &Validator, settings: &Settings, token: &str) -> ExitCode {
     // A longer wait than a request would have.
     let _ = time::timeout(KEYS_LIMIT, validator.ready()).await;
@@ -403,7 +403,7 @@ async fn verdict(validator: &Validator, settings: &Settings, token: &str) -> Exi
                 println!("\n  Only an API that keeps its own list of callers would admit it.");
                 show_caller("Who is calling", &caller);
             }
-            // The authority has vouched for these claims, so they are worth a rehearsal.
+            // The authority has signed these claims, so they are worth a rehearsal.
             let is_early_or_late =
                 matches!(error.kind(), ErrorKind::Expired | ErrorKind::NotYetValid);
             if is_early_or_late
@@ -428,7 +428,7 @@ fn show_refusal(error: &Error) {
     println!("  {error}");
     println!("  {}", paint(BOLD, error.hint()));
     if !is_verified(error.kind()) {
-        let warning = "Nobody has vouched for what stands above: its signature was not verified.";
+        let warning = "NOT VERIFIED: the values above may be forged.";
         println!("  {}", paint(RED, warning));
     }
 }

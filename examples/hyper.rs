@@ -5,7 +5,7 @@
 //! cargo run --example hyper -- --once   # shows the answers; fails if one is unexpected
 //! ```
 //!
-//! As in the quickstart, an [`Issuer`] on loopback stands for Entra.
+//! As in the quickstart, an [`Issuer`] on loopback replaces Entra.
 
 use std::{
     convert::Infallible, env, error::Error as StdError, net::Ipv4Addr, process::ExitCode,
@@ -93,7 +93,7 @@ async fn serve(listener: TcpListener, validator: Validator) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // A client that has gone again, or too many open files: neither is the end.
+                // The client has gone, or too many files are open: neither ends the server.
                 eprintln!("accept: {error}");
                 time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -104,10 +104,10 @@ async fn serve(listener: TcpListener, validator: Validator) {
     }
 }
 
-/// An ordinary handler. Whoever comes this far was admitted: the layer has answered all others.
+/// An ordinary handler. Only admitted requests reach it: the layer has answered all others.
 async fn hello(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let Some(caller) = request.extensions().get::<AgentPrincipal>() else {
-        // Nobody has put the layer around this.
+        // The layer is missing.
         let mut response = Response::default();
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         return Ok(response);

@@ -6,7 +6,7 @@
 //! cargo run --example policy -- --once   # shows it; fails if an answer is unexpected
 //! ```
 //!
-//! No network and no account is needed: an [`Issuer`] on loopback stands for Entra.
+//! No network and no account is needed: an [`Issuer`] on loopback replaces Entra.
 
 use std::{
     env,
@@ -66,10 +66,10 @@ async fn main() -> Result<ExitCode, Box<dyn StdError>> {
     Ok(ExitCode::from(u8::from(surprises > 0)))
 }
 
-/// The whole policy, but for whose mailbox is whose.
+/// The whole policy, except which mailbox belongs to whom.
 fn api(validator: Validator) -> Result<Router, ConfigError> {
-    // An agent or a person, but no ordinary app. What they need is a scope if somebody has delegated
-    // it to them, and an app role if they act on their own.
+    // An agent or a person, but no ordinary app, with the scope if the token is delegated, and with the
+    // app role if the caller acts on its own.
     let may_draft =
         Requirement::agents()
             .or(Requirement::people())
@@ -78,8 +78,8 @@ fn api(validator: Validator) -> Result<Router, ConfigError> {
                 "Orders.Draft.All",
             )?)?;
 
-    // A person, and nobody who may be an agent, whose sign-in satisfied `c1`: at the tenant that may
-    // stand for a second factor.
+    // A person, attested not to be an agent, whose sign-in satisfied `c1`: in the tenant that may mean
+    // a second factor.
     let may_approve = Requirement::people()
         .and(Requirement::scope("Orders.Approve")?)?
         .and(Requirement::authentication_context("c1")?)?;
@@ -99,17 +99,17 @@ fn api(validator: Validator) -> Result<Router, ConfigError> {
             "/mailboxes/{tenant}/{owner}",
             get(mailbox).layer(only(has_mailbox)),
         )
-        .layer(middleware::from_fn(tell_denials))
+        .layer(middleware::from_fn(log_denials))
         .layer(EntraAuthLayer::new(validator).refusal_body(ProblemJson))
         .with_state(Orders::default()))
 }
 
-/// How many orders there are. Theirs are the numbers from 1.
+/// How many orders there are. They are numbered from 1.
 type Orders = Arc<AtomicU32>;
 
 async fn draft(State(orders): State<Orders>, caller: AgentPrincipal) -> (StatusCode, Json<Value>) {
     let number = orders.fetch_add(1, Ordering::Relaxed) + 1;
-    tell(&caller, &format!("drafted order {number}"));
+    log(&caller, &format!("drafted order {number}"));
     (StatusCode::CREATED, Json(json!({ "order": number })))
 }
 
@@ -121,12 +121,12 @@ async fn approve(
     if !(1..=orders.load(Ordering::Relaxed)).contains(&number) {
         return Err(StatusCode::NOT_FOUND);
     }
-    tell(&caller, &format!("approved order {number}"));
+    log(&caller, &format!("approved order {number}"));
     Ok(Json(json!({ "order": number, "approved": true })))
 }
 
-/// Whose mailbox it is no requirement on the route can know. An object id means something only
-/// together with its tenant.
+/// No requirement on the route can check whose mailbox it is. An object id is unique only together with
+/// its tenant.
 async fn mailbox(
     Path((tenant, owner)): Path<(String, String)>,
     caller: AgentPrincipal,
@@ -138,28 +138,27 @@ async fn mailbox(
     if !is_own {
         return Err(Denial::new().into());
     }
-    tell(&caller, "read its own mailbox");
+    log(&caller, "read its own mailbox");
     Ok(Json(
         json!({ "mails": ["Your order 1 has been approved."] }),
     ))
 }
 
-/// Says who did what. Names and addresses are not in it: they change hands, and a log is no place for
-/// them.
-fn tell(caller: &AgentPrincipal, what: &str) {
+/// Logs who did what, without names and addresses: they are reassigned, and a log must not have them.
+fn log(caller: &AgentPrincipal, what: &str) {
     println!("    {} {what}", who(caller));
 }
 
-/// Says who was kept from doing something, and why.
-async fn tell_denials(caller: AgentPrincipal, request: Request, next: Next) -> Response {
+/// Logs who was denied, and why.
+async fn log_denials(caller: AgentPrincipal, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     if let Some(denial) = response.extensions().get::<Denial>() {
-        tell(&caller, &format!("was refused: {denial}"));
+        log(&caller, &format!("was refused: {denial}"));
     }
     response
 }
 
-/// The one who acts, which is always the client, and the one on whose behalf.
+/// Who acts, which is always the client, and on whose behalf.
 fn who(caller: &AgentPrincipal) -> String {
     let client = short(caller.client_id().as_ref());
     let object = short(caller.object_id().as_ref());
@@ -170,22 +169,22 @@ fn who(caller: &AgentPrincipal) -> String {
         PrincipalKind::AgentUser => format!("agent {client} as user {object} ({status})"),
         PrincipalKind::User => format!("user {object} through {client} ({status})"),
         PrincipalKind::Application => format!("app {client} ({status})"),
-        _ => format!("somebody through {client} ({status})"),
+        _ => format!("a caller of unknown kind through {client} ({status})"),
     }
 }
 
-/// Enough of a GUID to tell it from the others here. A real log has all of it, and the tenant.
+/// Enough of a GUID to distinguish it from the others here. A real log has all of it, and the tenant.
 fn short(guid: Option<&impl AsRef<str>>) -> String {
     guid.map_or("?", AsRef::as_ref).chars().take(8).collect()
 }
 
-/// What somebody does, by which token, and the answer that is expected: the status, and what the
-/// challenge asks for.
+/// What a caller does, by which token, and the expected answer: the status, and what the challenge
+/// asks for.
 struct Call(&'static str, Option<TokenBuilder>, &'static str);
 
 #[rustfmt::skip] // A table.
 fn calls(issuer: &Issuer) -> Vec<(&'static str, Vec<Call>)> {
-    let alone = || Some(issuer.autonomous_agent().roles(["Orders.Draft.All"]));
+    let on_its_own = || Some(issuer.autonomous_agent().roles(["Orders.Draft.All"]));
     let for_alice = || Some(issuer.agent_on_behalf_of("alice").scope(ALL_SCOPES));
     let account = || Some(issuer.agent_user().scope(ALL_SCOPES));
     let app = || Some(issuer.application().roles(["Orders.Draft.All"]));
@@ -195,13 +194,13 @@ fn calls(issuer: &Issuer) -> Vec<(&'static str, Vec<Call>)> {
     vec![
         ("POST /orders", vec![
             Call("an agent drafts an order for alice", for_alice(), "201"),
-            Call("an agent on its own drafts one", alone(), "201"),
+            Call("an agent on its own drafts one", on_its_own(), "201"),
             Call("an agent's user account drafts one", account(), "201"),
             Call("alice drafts one", Some(alice()), "201"),
             Call("an ordinary app with that role may not", app(), "403 insufficient_scope"),
-            Call("an agent whose token has no facets neither", without_facets(alone()), "403 insufficient_scope"),
+            Call("an agent whose token has no facets neither", without_facets(on_its_own()), "403 insufficient_scope"),
             Call("alice by a client without the scope", Some(alice().scope("Mail.Read")), "403 insufficient_scope Orders.Draft"),
-            Call("nobody", None, "401"),
+            Call("a request without a token may not", None, "401"),
         ]),
         ("POST /orders/1/approval", vec![
             Call("an agent for alice may not approve", for_alice(), "403 insufficient_scope"),
@@ -220,8 +219,8 @@ fn calls(issuer: &Issuer) -> Vec<(&'static str, Vec<Call>)> {
     ]
 }
 
-/// Makes every call, shows the answer below what the server has said of it, and counts the answers
-/// that were not expected.
+/// Makes every call, shows the answer below what the server has printed, and counts unexpected
+/// answers.
 async fn show(url: &str, issuer: &Issuer) -> Result<usize, Box<dyn StdError>> {
     let mut surprises = 0;
     for (route, calls) in calls(issuer) {

@@ -1,13 +1,13 @@
 //! What this crate does, in one run: an API behind [`EntraAuthLayer`] is called by agents, people
-//! and apps, and by some who should not get in.
+//! and apps, and by some that must be refused.
 //!
 //! ```text
 //! cargo run --example quickstart             # shows the answers, then serves for you to try
 //! cargo run --example quickstart -- --once   # shows the answers; fails if one is unexpected
 //! ```
 //!
-//! No network and no account is needed: an [`Issuer`] on loopback stands for Entra. The requests
-//! are real HTTP all the same, keys are fetched, and signatures are made and checked.
+//! No network and no account is needed: an [`Issuer`] on loopback replaces Entra. The requests are
+//! real HTTP nevertheless, keys are fetched, and signatures are made and checked.
 //! `RUST_LOG=tower_entra=debug` shows what the crate logs meanwhile.
 
 use std::{env, error::Error as StdError, io, net::Ipv4Addr, process::ExitCode, time::Duration};
@@ -87,7 +87,7 @@ async fn agents(caller: AgentPrincipal) -> Result<Json<Value>, Denial> {
     }
 }
 
-/// People only. A caller that nobody has attested to be no agent may be one.
+/// People only. An unattested caller may be an agent.
 async fn people(caller: AgentPrincipal) -> Result<Json<Value>, Denial> {
     if caller.kind() == PrincipalKind::User && caller.agent_status() == AgentStatus::NotAgent {
         Ok(whoami(caller).await)
@@ -96,8 +96,8 @@ async fn people(caller: AgentPrincipal) -> Result<Json<Value>, Denial> {
     }
 }
 
-/// What a layer outside of [`EntraAuthLayer`] learns of a refusal. Log it and count it: the code is
-/// stable. Only a demonstration hands it to the client.
+/// What a layer outside of [`EntraAuthLayer`] gets about a refusal. Log it and count it: the code is
+/// stable. Only a demonstration sends it to the client.
 async fn reveal(mut response: Response) -> Response {
     let extensions = response.extensions();
     if let Some(why) = extensions.get::<Error>().map(|error| error.kind().as_str()) {
@@ -108,7 +108,7 @@ async fn reveal(mut response: Response) -> Response {
 }
 
 /// A call: its name, which may end in a path other than `/whoami`; its `Authorization` headers,
-/// one a line; and the expected answer, which is what a table says in the next two columns.
+/// one a line; and the expected answer, which is in the next two columns of a table.
 struct Call(&'static str, String, &'static str);
 
 /// Every kind of caller, and how sure a handler can be of it.
@@ -167,7 +167,7 @@ fn bearer(token: TokenBuilder) -> String {
     format!("Bearer {}", token.mint())
 }
 
-/// What came of a request, for a table: the handler's own words, or how it was refused.
+/// The answer to a request, for a table: the handler's own words, or how it was refused.
 async fn send(url: &str, path: &str, authorization: &str) -> Result<Value, Box<dyn StdError>> {
     let mut request = http::Request::get(format!("{url}{path}"));
     for header in authorization.lines() {
@@ -188,7 +188,7 @@ async fn send(url: &str, path: &str, authorization: &str) -> Result<Value, Box<d
     Ok(json!({ "status": status, "for your log": header(WHY), "for the client": error }))
 }
 
-/// Sends requests, prints what came of them, and counts the answers that were not expected.
+/// Sends requests, prints the answers, and counts unexpected ones.
 async fn show(
     url: &str,
     title: &str,
@@ -203,7 +203,7 @@ async fn show(
         answer["request"] = name.into();
         answer["blueprint"] = answer["parent_agent_blueprint"].take();
         let cells = columns.iter().map(|column| match answer[column].as_str() {
-            // Enough of a GUID to tell it from the others.
+            // Enough of a GUID to distinguish it from the others.
             Some(guid) if guid.len() == 36 => guid.chars().take(8).collect(),
             text => text.unwrap_or("–").to_owned(),
         });
@@ -296,11 +296,11 @@ const ADMITTED: &str = "Admitted: 200, and the handler knows who is calling";
 #[rustfmt::skip] // One line.
 const CALLER: &[&str] = &["request", "kind", "agent_status", "client_id", "object_id", "blueprint"];
 const FACETS: &str = "\
-Entra sends facets only to APIs that ask for them. Without, an agent looks like an app, or like the
-person it acts for: it is unattested then, and /people, which wants not_agent, turns it away.";
+Entra sends facets only to APIs that request them. Without them, an agent looks like an app, or like
+the person it acts for: it is then unattested, and /people, which demands not_agent, refuses it.";
 const REFUSED: &str = "Refused: a typed error for your log, a challenge for the client";
 const REFUSAL: &[&str] = &["request", "status", "for your log", "for the client"];
 const WHY: &str = "x-demo-refused-because";
-/// An agent that the validator is told of.
+/// An agent that the validator's configuration lists.
 const KNOWN_AGENT: &str = "5d0a4c1e-93b7-4f6a-8c52-b1f3e07d9a64";
 const OTHER_TENANT: &str = "c0ffee00-5a1d-4b2e-9f37-6d1e8a94b7c3";

@@ -6,8 +6,8 @@
 //!
 //! The argument is how many seconds it runs. The server refreshes its keys every second and has a
 //! cool-down of one second. The issuer publishes a new key every few seconds, signs with it once
-//! the server has had one good refresh, and withdraws the old one when nobody uses its tokens any
-//! more. No good token may be refused. Exits with 1 if one was.
+//! the server has had one good refresh, and withdraws the old one when its tokens are no longer in use.
+//! No good token may be refused. Exits with 1 if one was.
 
 use std::{
     convert::Infallible,
@@ -102,7 +102,7 @@ impl Soak {
     fn token(&self) -> String {
         self.token
             .lock()
-            .expect("nobody panics while holding it")
+            .expect("no thread panics while holding it")
             .clone()
     }
 
@@ -167,7 +167,7 @@ async fn send_requests(address: SocketAddr, soak: Arc<Soak>) {
     }
 }
 
-/// Publishes, waits for a good refresh, signs, waits until old requests are through, withdraws.
+/// Publishes, waits for a good refresh, signs, waits until old requests are finished, withdraws.
 async fn rotate(soak: Arc<Soak>) {
     while soak.is_running() {
         sleep(Duration::from_secs(2)).await;
@@ -178,8 +178,10 @@ async fn rotate(soak: Arc<Soak>) {
         };
         soak.wait_for_a_good_refresh().await;
         soak.issuer.sign_with(&new);
-        *soak.token.lock().expect("nobody panics while holding it") =
-            soak.issuer.autonomous_agent().mint();
+        *soak
+            .token
+            .lock()
+            .expect("no thread panics while holding it") = soak.issuer.autonomous_agent().mint();
         sleep(Duration::from_secs(1)).await;
         soak.issuer.withdraw(&old);
         soak.rotations.fetch_add(1, Ordering::SeqCst);
@@ -231,8 +233,7 @@ async fn break_fetches(soak: Arc<Soak>) {
     }
 }
 
-/// What the process holds in memory, issuer and clients included. `None` where Linux's `/proc` is
-/// not.
+/// What the process holds in memory, issuer and clients included. `None` without Linux's `/proc`.
 fn resident_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;

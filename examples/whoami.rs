@@ -1,14 +1,14 @@
-//! A real API against a real tenant: tells each caller who it is.
+//! A real API against a real tenant: it shows each caller who it is.
 //!
 //! ```text
 //! AZURE_TENANT_ID=… EXPECTED_AUDIENCE=… cargo run --example whoami
 //! ```
 //!
-//! The environment says whose tokens are accepted; the README lists the variables. Keys are fetched
-//! in the background: with the authority out of reach the program starts all the same, answers 503,
+//! The environment configures whose tokens are accepted; the README lists the variables. Keys are
+//! fetched in the background: with the authority out of reach the program still starts, answers 503,
 //! and recovers by itself.
 //!
-//! The log on stderr tells who called, and of each refusal why it was made and what to change.
+//! The log on stderr says who called, and for each refusal the reason and what to change.
 //! `RUST_LOG` sets how much; the default is `info,tower_entra=debug`.
 
 #[path = "common/settings.rs"]
@@ -34,7 +34,7 @@ use self::settings::{Problem, Settings};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Who called, who was refused, why, and what to change; and how the keys are doing.
+    // Who called, who was refused, why, and what to change; and the state of the keys.
     let filter = env::var("RUST_LOG").ok();
     let filter = filter.filter(|filter| !filter.trim().is_empty());
     tracing_subscriber::fmt()
@@ -64,7 +64,7 @@ async fn serve() -> Result<(), Problem> {
         .local_addr()
         .map_err(|error| Problem::new("PORT", error))?;
     println!("listening on http://{address}");
-    // Keys are there before the first request needs them.
+    // Fetch keys before the first request needs them.
     tokio::spawn(async move { validator.ready().await });
     tracing::info!(
         tenants = ?settings.tenants,
@@ -84,12 +84,12 @@ fn app(settings: &Settings, validator: &Validator) -> Result<Router, Problem> {
     let by_acl = settings.layer(validator.with_authorization_by_acl())?;
     let metadata = settings.metadata(validator)?;
 
-    // Who is calling is found out first, then whether they may.
+    // The outer layer determines the caller, the inner one whether it may call.
     let only = |requirement| (layer.clone(), RequireLayer::new(requirement));
     let agents_only = only(Requirement::agents());
-    // A caller that nobody has attested to be no agent may be one.
+    // An unattested caller may be an agent.
     let people_only = only(Requirement::people());
-    // The scope for callers to whom somebody delegated something, the role for applications.
+    // The scope for delegated callers, the role for applications.
     let granted = only(Requirement::scope_or_role(
         "Orders.Read",
         "Orders.Read.All",
@@ -159,7 +159,7 @@ async fn readyz(State(validator): State<Validator>) -> StatusCode {
     }
 }
 
-/// What the environment says, as an API.
+/// The settings of the environment, as an API.
 impl Settings {
     fn layer(&self, validator: Validator) -> Result<EntraAuthLayer, Problem> {
         let layer = EntraAuthLayer::new(validator);
@@ -169,15 +169,15 @@ impl Settings {
         }
     }
 
-    /// What the API says about itself, under the first of its names, which Entra wants before the name
-    /// of a scope: it would take the short form for one of Microsoft Graph.
+    /// The metadata of the API, under the first of its audiences. Entra expects that before the name of a
+    /// scope: it takes the short form for one of Microsoft Graph.
     fn metadata(&self, validator: &Validator) -> Result<ProtectedResourceMetadata, Problem> {
         let resource = self.audiences.first().map_or("", String::as_str);
         let metadata = ProtectedResourceMetadata::new(resource, validator)?;
         let with_scopes = metadata
             .clone()
             .with_scopes([format!("{resource}/Orders.Read")]);
-        // None after a name that has a character which no scope may have.
+        // No scopes if the audience has a character that no scope may have.
         Ok(with_scopes.unwrap_or(metadata))
     }
 }

@@ -1,4 +1,4 @@
-//! The least that anybody must do about a token: verify it, with a key that has been parsed before.
+//! The minimum work on a token: verify it, with a key that has been parsed before.
 
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

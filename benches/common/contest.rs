@@ -1,9 +1,9 @@
 //! Functions measured against each other, in turns.
 //!
-//! On a machine that others use too, the speed of one minute says little about that of the next. So
-//! nothing here is measured for itself: in each of many rounds every function runs one short batch,
-//! beginning with another one each time, and whatever slows the machine down slows all of them
-//! down. What counts is the ratio of two medians over all rounds.
+//! On a shared machine, the speed of one minute says little about that of the next. So only ratios are
+//! compared: in each of many rounds every function runs one short batch, and each round begins with
+//! another function, so that other load slows all of them down alike. The result is the ratio of two
+//! medians over all rounds.
 
 use std::{
     hint::black_box,
@@ -18,7 +18,7 @@ pub(crate) struct Contest<'f> {
 
 struct Entrant<'f> {
     name: &'static str,
-    /// Runs so many times and says how long that took.
+    /// Runs this many times and returns how long that took.
     run: Box<dyn FnMut(u32) -> Duration + 'f>,
     batch: u32,
     /// Of one call, in nanoseconds, batch by batch.

@@ -9,7 +9,7 @@ use std::{
 
 use crate::contest::median;
 
-/// Something that several threads do at a time. Each is told which one it is.
+/// Something that several threads do at a time. Each gets its number.
 pub(crate) struct Work<'f> {
     name: &'static str,
     measure: &'static str,

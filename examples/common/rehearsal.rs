@@ -1,7 +1,7 @@
-//! What a validator would say of a token if its signature were good.
+//! The verdict on a token if its signature were good.
 //!
-//! The claims are signed again, by a key that is made here, known to nobody else and trusted by the
-//! one validator in here alone. What that validator admits says nothing about the token.
+//! The claims are signed again, by a key that is made here and that only the validator in here trusts.
+//! What that validator admits proves nothing about the token.
 
 use std::{error::Error, pin::Pin};
 

@@ -1,10 +1,10 @@
-//! What `whoami` and `explain` are told by the environment. The README lists the variables.
+//! The settings of `whoami` and `explain`, from the environment. The README lists the variables.
 
 use std::{env, fmt, str::FromStr};
 
 use tower_entra::{Authority, ConfigError, Tenants, Validator, ValidatorBuilder};
 
-/// What the environment says.
+/// The settings of the environment.
 pub(crate) struct Settings {
     pub(crate) tenants: Vec<String>,
     pub(crate) audiences: Vec<String>,
@@ -69,7 +69,7 @@ impl Settings {
         }
     }
 
-    /// The authority as issuers have it: in small letters, without the port that goes without saying.
+    /// The authority as it appears in issuers: in lower case, without the scheme's default port.
     pub(crate) fn host(&self) -> String {
         let host = self.authority.trim_end_matches('/').to_ascii_lowercase();
         let port = if host.starts_with("http://") {

@@ -99,7 +99,7 @@ class Explain(unittest.TestCase):
                 for text in ("REFUSED", *texts):
                     self.assertIn(text, said)
                 self.assertNotIn("Who is calling", said)
-                self.assertNotIn("Nobody has vouched", said)
+                self.assertNotIn("NOT VERIFIED", said)
 
     def test_a_token_that_grants_nothing_is_explained_with_its_caller(self) -> None:
         payload = claims(self.authority, APPLICATION, roles=ABSENT)
@@ -112,7 +112,7 @@ class Explain(unittest.TestCase):
         for changes in ({}, {"exp": 1_000}):
             said = self.said(token(stranger, claims(self.authority, PERSON, **changes)), 1)
             self.assertIn("check 5, signature", said)
-            self.assertIn("Nobody has vouched", said)
+            self.assertIn("NOT VERIFIED", said)
             self.assertNotIn("Who is calling", said)
             self.assertNotIn("Who would be calling", said)
 
@@ -156,7 +156,7 @@ class Explain(unittest.TestCase):
         sent = token(self.key, claims(self.authority, PERSON))
         with Authority(listening=False) as silent:
             said = self.said(sent, 1, **variables(silent))
-        for text in ("NOT DECIDED (keys_unavailable)", "could not be reached", "Nobody has vouched"):
+        for text in ("NOT DECIDED (keys_unavailable)", "could not be reached", "NOT VERIFIED"):
             self.assertIn(text, said)
 
     def test_claims_that_would_take_over_a_terminal_are_escaped(self) -> None:

@@ -45,7 +45,7 @@ fn main() {
     }
 }
 
-/// Everybody with the issuer's keys, ready.
+/// All validators, loaded with the issuer's keys.
 struct Peers {
     ours: Validator,
     jsonwebtoken: HashMap<String, DecodingKey>,
@@ -92,7 +92,7 @@ fn validation(issuer: &Issuer) -> Validation {
 }
 
 fn oauth_resource_server(issuer: &Issuer, keys: &str) -> OAuthValidator {
-    // Nobody listens there: the keys are given.
+    // No server listens there: the keys are given.
     let mut config = oauth_resource_server::testing::resolved_config("http://127.0.0.1:9/jwks");
     config.issuer = issuer.v1_issuer();
     config.audience = issuer.audience().to_owned();

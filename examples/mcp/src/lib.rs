@@ -1,7 +1,7 @@
 //! An [MCP](https://modelcontextprotocol.io) server whose tools know who calls them: an agent acting
 //! as itself, an agent acting for a person, an agent's own user account, a person, or an app.
 //!
-//! [`EntraAuthLayer`] stands in front of rmcp's Streamable HTTP service. rmcp hands the head of the
+//! [`EntraAuthLayer`] is around rmcp's Streamable HTTP service. rmcp passes the head of the
 //! HTTP request to the tool that is called, and the [`AgentPrincipal`] is in its extensions.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -55,7 +55,7 @@ impl Site {
         format!("{}/{name}", self.resource())
     }
 
-    /// Where [RFC 9728](https://www.rfc-editor.org/rfc/rfc9728#section-3.1) wants the document that
+    /// Where [RFC 9728](https://www.rfc-editor.org/rfc/rfc9728#section-3.1) puts the document that
     /// describes the resource: its well-known path goes between the resource's host and path.
     fn metadata_url(&self) -> String {
         format!("{}{METADATA_PATH}", self.origin)
@@ -72,7 +72,7 @@ impl Site {
     }
 }
 
-/// The server: tools behind tokens, and the document that tells clients where to get one.
+/// The server: tools behind tokens, and the document that shows clients where to get one.
 ///
 /// # Errors
 ///
@@ -94,31 +94,31 @@ pub fn app(validator: Validator, site: Site) -> Result<Router, ConfigError> {
         .route_service(PATH, mcp)
         .route_layer(middleware::from_fn(pass_denial_on))
         .route_layer(layer)
-        // Outside the layers, because it is for those who have no token yet.
+        // Outside the layers, because it is for clients that have no token yet.
         .route(METADATA_PATH, get(|| async { Json(metadata) })))
 }
 
 fn configuration(site: &Site) -> StreamableHttpServerConfig {
     let host = site.origin.split("://").last().unwrap_or_default();
     StreamableHttpServerConfig::default()
-        // rmcp answers to these names only, so that no web page can reach it under a name of its
-        // own. Without the first it would refuse whatever comes from outside this machine.
+        // rmcp answers only under these names, so that no web page can reach it under a name of its
+        // own. Without the first it would refuse every request from outside this machine.
         .with_allowed_hosts([host, "localhost", "127.0.0.1", "::1"])
-        // Web pages have no business here at all.
+        // Refuses web pages.
         .enforce_origin_validation()
-        // No sessions: each request stands for itself, as its token does. rmcp asks of a session only
-        // its id, and so whoever learns one can, with a good token of another caller, take the
-        // answers that its owner waits for. MCP has dropped sessions in its version 2026-07-28.
+        // No sessions, so that each request is judged by its own token. rmcp identifies a session only by
+        // its id, so a client with that id and a good token of another caller can take the answers that
+        // its owner waits for. MCP has dropped sessions in its version 2026-07-28.
         .with_legacy_session_mode(false)
         // The status waits for the tool's answer: see `pass_denial_on`.
         .with_json_response(true)
 }
 
-/// Hands a tool's denial to [`EntraAuthLayer`], which makes 403 of it and names the scopes to ask
-/// for. That is where MCP clients look for them.
+/// Passes a tool's denial to [`EntraAuthLayer`], which answers 403 and names the scopes to ask for,
+/// where MCP clients look for them.
 ///
-/// No layer could refuse beforehand. Which tool is called stands in the body of the request, and only
-/// clients of MCP 2026-07-28 repeat it in a header. What all tools ask for belongs into a layer.
+/// No layer could refuse beforehand: the name of the tool is in the body of the request, and only
+/// clients of MCP 2026-07-28 repeat it in a header. A requirement of all tools belongs into a layer.
 async fn pass_denial_on(mut request: Request, next: Next) -> Response {
     let verdict = Verdict::default();
     request.extensions_mut().insert(verdict.clone());
@@ -133,7 +133,7 @@ async fn pass_denial_on(mut request: Request, next: Next) -> Response {
 #[derive(Clone, Default)]
 struct Verdict(Arc<OnceLock<Denial>>);
 
-/// Who calls a tool: a parameter of every tool that wants to know.
+/// The caller of a tool: a parameter of every tool that needs it.
 struct Caller {
     principal: AgentPrincipal,
     verdict: Verdict,
@@ -141,7 +141,7 @@ struct Caller {
 
 impl<C: AsRequestContext> FromContextPart<C> for Caller {
     fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
-        // Of the request that carries this very call, not of one that came earlier.
+        // Of the request that carries this call, not of an earlier one.
         let parts = context.as_request_context().extensions.get::<Parts>();
         let caller = parts.and_then(|parts| {
             Some(Self {
@@ -166,9 +166,9 @@ impl Caller {
     /// Refuses the call. The error is for a client to which the status has gone out already, as it
     /// would have after a progress notification.
     fn denied(&self, denial: Denial) -> ErrorData {
-        // What a denial says of itself is for the log.
+        // The text of a denial is for the log.
         let error = ErrorData::invalid_request("the caller is not allowed to do this", None);
-        // The first denial stands.
+        // The first denial counts.
         let _ = self.verdict.0.set(denial);
         error
     }
@@ -183,19 +183,19 @@ struct Orders {
 
 #[tool_router(server_handler)]
 impl Orders {
-    /// Tells who is calling, as far as the server knows.
+    /// Shows the caller as the server sees it.
     #[tool(annotations(read_only_hint = true))]
     fn whoami(&self, caller: Caller) -> Structured<Who> {
         Structured(caller.who())
     }
 
-    /// Lists orders: one's own, or those of the person for whom an agent calls. An agent or an
+    /// Lists the caller's orders, or those of the person for whom an agent calls. An agent or an
     /// application that acts as itself sees the whole tenant's.
     #[tool(annotations(read_only_hint = true))]
     fn list_orders(&self, caller: Caller) -> Result<Structured<Listing>, ErrorData> {
         let principal = &caller.principal;
         let person = match principal.kind() {
-            // Nobody has lent it any rights: it has those of its role.
+            // It has no delegated permissions, only its role.
             PrincipalKind::AutonomousAgent | PrincipalKind::Application => {
                 if !principal.has_role(READ_ALL) {
                     return Err(caller.denied(Denial::new()));
@@ -213,8 +213,8 @@ impl Orders {
         Ok(Structured(Listing { whose, orders }))
     }
 
-    /// Places an order for oneself, or for the person for whom an agent calls. An agent that acts as
-    /// itself has nobody to order for.
+    /// Places an order for the caller, or for the person for whom an agent calls. An agent that acts as
+    /// itself cannot order.
     #[tool]
     fn place_order(
         &self,
@@ -237,7 +237,7 @@ impl Orders {
 }
 
 impl Orders {
-    /// The person in whose name this is done, if the caller was given the scope for it.
+    /// The person for whom the caller acts, if it has the scope.
     fn person(&self, caller: &Caller, scope: &str) -> Result<ObjectId, ErrorData> {
         let principal = &caller.principal;
         let is_delegated = matches!(
@@ -245,7 +245,7 @@ impl Orders {
             PrincipalKind::AgentOnBehalfOfUser | PrincipalKind::AgentUser | PrincipalKind::User
         );
         let Some(person) = principal.object_id().filter(|_| is_delegated) else {
-            // No scope would mend this.
+            // No scope would change this.
             return Err(caller.denied(Denial::new()));
         };
         if !principal.has_scope(scope) {
@@ -281,7 +281,7 @@ struct Listing {
 
 #[derive(Clone, Serialize, JsonSchema)]
 struct Order {
-    /// Whose it is takes both: an object id means nothing outside its tenant.
+    /// The owner takes both: an object id is unique only in its tenant.
     #[serde(skip)]
     tenant: TenantId,
     #[serde(skip)]
@@ -306,10 +306,10 @@ enum Item {
 const PATH: &str = "/mcp";
 const METADATA_PATH: &str = "/.well-known/oauth-protected-resource/mcp";
 
-/// Scopes, for those to whom a person has delegated something.
+/// Scopes, for delegated callers.
 const READ: &str = "Orders.Read";
 const WRITE: &str = "Orders.Write";
-/// A role, for those who act as themselves.
+/// A role, for callers that act as themselves.
 const READ_ALL: &str = "Orders.Read.All";
 
 /// How many orders fit into memory.

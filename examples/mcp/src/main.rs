@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let settings = ["AZURE_TENANT_ID", "EXPECTED_AUDIENCE", "PUBLIC_ORIGIN"];
     if settings.iter().all(|name| env::var_os(name).is_none()) {
-        // Nothing to test against: an Entra look-alike on this machine will do.
+        // No tenant is configured: use an Entra look-alike on this machine.
         let issuer = Issuer::start().await;
         let site = Site {
             origin: here,
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         authorization_server: format!("https://login.microsoftonline.com/{tenant}/v2.0"),
     };
     let validator = Validator::builder(Tenants::single(tenant), [audience]).build()?;
-    // Keys are there before the first request needs them.
+    // Fetch keys before the first request needs them.
     let warm_up = validator.clone();
     tokio::spawn(async move { warm_up.ready().await });
     println!("an MCP server: {}", site.resource());

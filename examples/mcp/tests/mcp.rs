@@ -1,4 +1,4 @@
-//! The server as MCP clients meet it: rmcp's own client, and bare HTTP for what no client would do.
+//! The server as MCP clients see it: rmcp's own client, and bare HTTP for what no client would do.
 
 use std::{error::Error, net::Ipv4Addr, time::Duration};
 
@@ -168,13 +168,13 @@ async fn a_denial_by_a_tool_is_403_and_names_the_scope_to_ask_for() {
             "{challenge}"
         );
         assert!(challenge.contains("resource_metadata="), "{challenge}");
-        // The client is none the worse for it.
+        // The client still works.
         let listing = call(&client, "list_orders", json!({})).await.unwrap();
         assert_eq!(listing["orders"], json!([]));
         client.cancel().await.unwrap();
     }
 
-    // What no scope would mend names none: an agent on its own, and one without the role.
+    // Where no scope would help, the challenge names none: an agent on its own, and one without the role.
     let issuer = &server.issuer;
     for (caller, tool) in [
         (issuer.autonomous_agent(), "place_order"),
@@ -215,7 +215,7 @@ async fn there_is_no_session_to_take_over() {
     assert_eq!(hello.status(), 200);
     assert_eq!(hello.headers().get(SESSION), None);
 
-    // Nor does one that somebody claims to have make a difference.
+    // A session id that a client invents makes no difference either.
     let bob = server.issuer.agent_on_behalf_of("bob").mint();
     let call = server.post("whoami", json!({})).header(SESSION, "alices");
     let answer = answer(call.bearer_auth(bob).send().await.unwrap()).await;
@@ -231,8 +231,8 @@ async fn there_is_no_session_to_take_over() {
     }
 }
 
-/// Not this server's way, but rmcp's default. Tools are told the caller of each request all the
-/// same; what else a session gives away, `configuration` says.
+/// Not this server's setting, but rmcp's default. Tools still get the caller of each request;
+/// `configuration` says what a session leaks.
 #[tokio::test]
 async fn within_a_session_each_request_is_judged_by_its_own_token() {
     struct Whoami;
@@ -317,7 +317,7 @@ impl Server {
         Self::serve(listener, origin.clone(), origin).await
     }
 
-    /// A server that is known to the outside by another origin than the one where it listens.
+    /// A server that clients know by another origin than the one where it listens.
     async fn start_at(public_origin: &str) -> Self {
         let (listener, origin) = listen().await;
         Self::serve(listener, origin, public_origin.to_owned()).await
