@@ -1,4 +1,4 @@
-//! The two documents that the issuer serves, and how a test changes them.
+//! The two documents that the issuer serves.
 
 use std::collections::BTreeMap;
 
@@ -7,90 +7,15 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     TenantId,
-    testing::{
-        issuer::Issuer,
-        keys::{Entry, KeyRing},
-    },
+    testing::keys::{Entry, KeyRing},
 };
-
-/// The documents that are served. A change applies to every tenant's and from the next fetch on.
-impl Issuer {
-    /// Serves these exact bytes as the key set, well formed or not.
-    pub fn set_keys_document(&self, raw: impl Into<Vec<u8>>) {
-        self.shared.lock().documents.raw_key_set = Some(raw.into());
-    }
-
-    /// Serves this JWK as well, after the issuer's own keys: a duplicate, a key of another kind,
-    /// or something that is no key at all.
-    ///
-    /// # Panics
-    ///
-    /// If the value cannot be written as JSON.
-    #[track_caller]
-    pub fn publish_jwk(&self, jwk: impl Serialize) {
-        let jwk = to_value(jwk);
-        self.shared.lock().documents.extra_jwks.push(jwk);
-    }
-
-    /// The key set as it is served now.
-    #[must_use]
-    pub fn keys_document(&self) -> Vec<u8> {
-        let state = self.shared.lock();
-        state.documents.key_set(&self.shared.url, &state.keys)
-    }
-
-    /// Undoes [`set_keys_document`](Self::set_keys_document), [`publish_jwk`](Self::publish_jwk)
-    /// and every change to a member of a key. Which keys are published stays as it is.
-    pub fn reset_keys_document(&self) {
-        let mut state = self.shared.lock();
-        state.documents.raw_key_set = None;
-        state.documents.extra_jwks.clear();
-        state.keys.forget_edits();
-    }
-
-    /// Sets a member of the discovery document, such as `issuer` or `jwks_uri`.
-    ///
-    /// # Panics
-    ///
-    /// If the value cannot be written as JSON.
-    #[track_caller]
-    pub fn set_discovery_member(&self, name: &str, value: impl Serialize) {
-        let value = to_value(value);
-        self.shared
-            .lock()
-            .documents
-            .discovery_edits
-            .insert(name.to_owned(), Some(value));
-    }
-
-    /// Leaves a member out of the discovery document.
-    pub fn remove_discovery_member(&self, name: &str) {
-        self.shared
-            .lock()
-            .documents
-            .discovery_edits
-            .insert(name.to_owned(), None);
-    }
-
-    /// Serves these exact bytes as the discovery document, well formed or not.
-    pub fn set_discovery_document(&self, raw: impl Into<Vec<u8>>) {
-        self.shared.lock().documents.raw_discovery = Some(raw.into());
-    }
-
-    /// Undoes every change to the discovery document.
-    pub fn reset_discovery_document(&self) {
-        let mut state = self.shared.lock();
-        state.documents.raw_discovery = None;
-        state.documents.discovery_edits.clear();
-    }
-}
 
 #[derive(Default)]
 pub(super) struct Documents {
-    raw_discovery: Option<Vec<u8>>,
-    discovery_edits: BTreeMap<String, Option<Value>>,
-    raw_key_set: Option<Vec<u8>>,
-    extra_jwks: Vec<Value>,
+    pub(super) raw_discovery: Option<Vec<u8>>,
+    pub(super) discovery_edits: BTreeMap<String, Option<Value>>,
+    pub(super) raw_key_set: Option<Vec<u8>>,
+    pub(super) extra_jwks: Vec<Value>,
 }
 
 impl Documents {
@@ -118,6 +43,11 @@ impl Documents {
 pub(super) enum Endpoint {
     Discovery,
     Keys,
+}
+
+/// The target of a request whose head is `GET {target} HTTP/1.1` and headers.
+pub(super) fn target_of(head: &str) -> &str {
+    head.split_ascii_whitespace().nth(1).unwrap_or_default()
 }
 
 /// A request target that the issuer serves.

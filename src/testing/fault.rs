@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::testing::{
     documents::Endpoint,
-    issuer::Issuer,
     response::{CACHE, Header, JSON, gzip_bomb, head, response},
 };
 
@@ -66,44 +65,6 @@ pub enum Target {
     Keys,
 }
 
-/// Faults. Each lasts until [`heal`](Self::heal), until it has struck as often as it was to, or
-/// until another takes its place.
-impl Issuer {
-    /// Spoils every answer in this way from now on.
-    pub fn fail(&self, fault: Fault) {
-        self.fail_at(Target::Both, fault);
-    }
-
-    /// Spoils the next `times` answers, those of both documents counted together.
-    pub fn fail_times(&self, times: u32, fault: Fault) {
-        self.fail_times_at(Target::Both, times, fault);
-    }
-
-    /// Spoils every answer with one of the documents. A fault of the other document goes on.
-    pub fn fail_at(&self, target: Target, fault: Fault) {
-        self.shared.lock().faults.plan(Plan {
-            target,
-            fault,
-            times: None,
-        });
-    }
-
-    /// Spoils the next `times` answers with one of the documents. A fault of the other document
-    /// goes on.
-    pub fn fail_times_at(&self, target: Target, times: u32, fault: Fault) {
-        self.shared.lock().faults.plan(Plan {
-            target,
-            fault,
-            times: Some(times),
-        });
-    }
-
-    /// Answers rightly again. Answers already under way stay spoiled.
-    pub fn heal(&self) {
-        self.shared.lock().faults = Faults::default();
-    }
-}
-
 /// The faults still to come, no two for the same document.
 #[derive(Default)]
 pub(super) struct Faults(Vec<Plan>);
@@ -115,16 +76,20 @@ struct Plan {
 }
 
 impl Faults {
-    fn plan(&mut self, new: Plan) {
-        self.0
-            .retain_mut(|old| match old.target.without(new.target) {
-                Some(target) => {
-                    old.target = target;
-                    true
-                }
-                None => false,
-            });
-        self.0.push(new);
+    /// Plans a fault for the next `times` answers, or for all of them, in the place of those before.
+    pub(super) fn plan(&mut self, target: Target, times: Option<u32>, fault: Fault) {
+        self.0.retain_mut(|old| match old.target.without(target) {
+            Some(rest) => {
+                old.target = rest;
+                true
+            }
+            None => false,
+        });
+        self.0.push(Plan {
+            target,
+            fault,
+            times,
+        });
     }
 
     /// The fault of the next answer from this endpoint, which counts as struck.

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     Authority, TenantId, Tenants, Validator, ValidatorBuilder,
     testing::{
+        documents::target_of,
         server::Server,
         state::{Settings, Shared},
     },
@@ -278,9 +279,4 @@ impl IssuerBuilder {
             _server: Arc::new(server),
         }
     }
-}
-
-/// The target of a request whose head is `GET {target} HTTP/1.1` and headers.
-pub(super) fn target_of(head: &str) -> &str {
-    head.split_ascii_whitespace().nth(1).unwrap_or_default()
 }

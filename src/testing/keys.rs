@@ -197,6 +197,15 @@ impl SigningKey {
     }
 }
 
+#[derive(Clone)]
+pub(super) enum Signer {
+    /// The key of the issuer that the token names, or its current one.
+    Key,
+    Stranger,
+    Secret(Vec<u8>),
+    Bytes(Vec<u8>),
+}
+
 impl Material {
     fn rsa(size: KeySize) -> Self {
         Self::Rsa(generate_rsa(size))

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::testing::{
     algorithm::Algorithm,
     documents::{edit, to_value},
-    keys::SigningKey,
+    keys::{Signer, SigningKey},
     token::TokenBuilder,
 };
 
@@ -146,13 +146,4 @@ impl TokenBuilder {
         edit(&mut header, &self.header);
         Value::Object(header).to_string()
     }
-}
-
-#[derive(Clone)]
-pub(super) enum Signer {
-    /// The key of the issuer that the token names, or its current one.
-    Key,
-    Stranger,
-    Secret(Vec<u8>),
-    Bytes(Vec<u8>),
 }

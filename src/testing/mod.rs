@@ -74,7 +74,11 @@ mod algorithm;
 
 mod documents;
 
+mod edits;
+
 mod fault;
+
+mod faults;
 
 mod response;
 

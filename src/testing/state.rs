@@ -6,9 +6,8 @@ use std::{
 };
 
 use crate::testing::{
-    documents::{Documents, Endpoint, Route},
+    documents::{Documents, Endpoint, Route, target_of},
     fault::{Fault, Faults},
-    issuer::target_of,
     keys::KeyRing,
 };
 

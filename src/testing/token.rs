@@ -11,7 +11,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::testing::{
-    algorithm::Algorithm, documents::to_value, issuer::Issuer, keys::random_text, mint::Signer,
+    algorithm::Algorithm,
+    documents::to_value,
+    issuer::Issuer,
+    keys::{Signer, random_text},
     state::Shared,
 };
 
