@@ -19,6 +19,7 @@ from authority import CLOUD, Authority
 
 TENANT = "7090e106-1ad3-4313-9b7a-75cc3e576d40"
 OTHER_TENANT = "0f6a3c5e-2b8d-4c1f-9e57-d3a1b2c4e5f6"
+THIRD_TENANT = "b5d3e9a1-7c42-4f6d-8e0b-2a9c4d1f7e63"
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 API = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"
@@ -42,7 +43,7 @@ Json = dict[str, Any]
 
 
 class Scenario(StrEnum):
-    """Who is calling. The values are the kinds that `whoami` tells."""
+    """The callers. The values are the kinds that `whoami` reports."""
 
     AUTONOMOUS_AGENT = "autonomous_agent"
     AGENT_ON_BEHALF_OF_USER = "agent_on_behalf_of_user"
@@ -177,7 +178,7 @@ def without_absent(members: Json) -> Json:
 
 @dataclass(frozen=True)
 class Key:
-    """A signing key of the authority, or of somebody who would like to be one."""
+    """A signing key, of the authority or of an attacker."""
 
     kid: str
     private: rsa.RSAPrivateKey

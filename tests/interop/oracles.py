@@ -1,4 +1,4 @@
-"""What other JOSE libraries say about a token, each as strict as it can be told to be."""
+"""The verdicts of other JOSE libraries on a token, each as strict as it can be configured."""
 
 import json
 import os

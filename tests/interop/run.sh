@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Proves the example `whoami` against tokens minted by PyJWT, and its verdicts against those of
-# PyJWT and of npm's jose. Works from any directory.
+# Tests the example `whoami` with tokens minted by PyJWT, and its verdicts against those of PyJWT and
+# of npm's jose. Works from any directory.
 #
 #   CARGO_TARGET_DIR   where cargo builds, and Python's and npm's packages lie (default: target)
 #   PYTHON             the interpreter to use, 3.11 or later (default: python3)
-#   DIFFERENCES        if set, `test_oracles` says how many mutants of each class are judged otherwise
+#   DIFFERENCES        if set, `test_mutants` prints how many mutants of each class are judged otherwise
 #
 # Arguments choose tests, as `python -m unittest` takes them: run.sh test_keys
 set -euo pipefail

@@ -125,6 +125,25 @@ class Routes(WhoamiTest):
                 for route in ("/agents", "/people", "/orders"):
                     self.assert_insufficient_scope(self.whoami.get(route, token))
 
+    def test_without_a_token_there_are_no_credentials_at_any_other_route(self) -> None:
+        for route in ("/whoami", "/agents", "/people", "/orders"):
+            with self.subTest(route):
+                self.assert_no_credentials(self.whoami.get(route))
+                self.assert_no_credentials(self.whoami.curl(route))
+
+    def test_a_token_in_the_query_is_not_read(self) -> None:
+        good = self.token()
+        self.assert_no_credentials(self.whoami.get(f"/whoami?access_token={good}"))
+        self.assertEqual(self.whoami.get("/whoami?access_token=x", good).status, 200)
+        self.refused("null", f"/whoami?access_token={good}")
+
+    def test_no_claim_gets_into_a_denial(self) -> None:
+        for text in ('marker", error="none', "marker\r\nX-Marker: 1", "https://marker.example/v2.0"):
+            with self.subTest(text):
+                answer = self.whoami.get("/agents", self.token(PERSON, idtyp=text))
+                self.assert_insufficient_scope(answer)
+                self.assertNotIn("marker", str(answer.headers).lower())
+
     def test_public_tells_whether_there_was_a_token(self) -> None:
         for request in (self.whoami.get, self.whoami.curl):
             answer = request("/public")
@@ -217,6 +236,16 @@ class KnownAgentsAtRoutes(WhoamiTest):
         self.admitted(self.token(PERSON, azp=CLIENT), "/people")
         token = self.token(APPLICATION, azp=DAEMON)
         self.assert_insufficient_scope(self.whoami.get("/agents", token))
+
+
+class Cache(WhoamiTest):
+    variables: ClassVar = {"TOKEN_CACHE": "100"}
+
+    def test_every_route_keeps_its_rule_for_a_token_that_the_cache_remembers(self) -> None:
+        sent = self.token(AUTONOMOUS, roles=ABSENT)
+        for _ in range(2):
+            self.admitted(sent)
+            self.assert_insufficient_scope(self.whoami.get("/agents", sent))
 
 
 class ResourceMetadata(WhoamiTest):

@@ -27,6 +27,8 @@ from mint import (
     V2,
     VERSIONS,
     Scenario,
+    encoded,
+    handmade,
     token,
 )
 
@@ -215,6 +217,22 @@ class EveryScenario(TestsOfWhoami):
         body = self.admitted(token(self.key, payload | {"exp": payload["exp"] + 0.9}))
         self.assertEqual(body["expires_at"], payload["exp"])
 
+    def test_a_date_may_be_written_with_a_fraction_or_an_exponent(self) -> None:
+        good = encoded(self.claims(exp=ABSENT))[:-1]
+        for number in (b"4102444800.0", b"4102444800.999", b"4.1024448e9"):
+            with self.subTest(exp=number):
+                body = self.admitted(handmade(self.key, good + b',"exp":' + number + b"}"))
+                self.assertEqual(body["expires_at"], 4102444800)
+
+    def test_the_last_second_of_the_year_9999_is_a_date(self) -> None:
+        self.assertEqual(self.admitted(self.token(exp=253402300799))["expires_at"], 253402300799)
+
+    def test_one_client_may_have_both_names(self) -> None:
+        for version, name in ((V2, "appid"), (V1, "azp")):
+            with self.subTest(version=version):
+                body = self.admitted(self.token(PERSON, version, **{name: CLIENT}))
+                self.assertEqual(body["client_id"], CLIENT)
+
 
 class Facets(TestsOfWhoami):
     def test_order_repetition_noise_and_form_of_facets_do_not_matter(self) -> None:
@@ -258,6 +276,10 @@ class Facets(TestsOfWhoami):
                     "subject_facets": None,
                 }
                 self.assert_tells_of(AGENTS_USER, expected, xms_sub_fct=form)
+
+    def test_a_claim_of_another_type_counts_as_absent(self) -> None:
+        expected = {"actor_facets": None, "tenant_facets": None, "identity_relationships": None}
+        self.assert_tells_of(PERSON, expected, xms_act_fct={"11": 1}, xms_tnt_fct=True, xms_idrel={})
 
     def test_no_facet_is_part_of_another_number(self) -> None:
         expected = {"kind": "user", "agent_status": "not_agent", "is_agent_user_identity": False}

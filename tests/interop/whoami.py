@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import select
+import socket
 import subprocess
 import tempfile
 import time
@@ -102,22 +103,31 @@ class Whoami:
         finally:
             connection.close()
 
-    def statuses(self, path: str, tokens: Sequence[str]) -> list[int]:
-        """The status for each bearer token, asked for one after the other on one connection."""
+    def answers(self, path: str, tokens: Sequence[str]) -> list[Answer]:
+        """The answer for each bearer token, asked for one after the other on one connection."""
         host, _, port = self.address.partition(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=LIMIT)
-        statuses = []
+        answers = []
         try:
             for token in tokens:
                 connection.putrequest("GET", path)
                 connection.putheader("Authorization", f"Bearer {token}".encode())
                 connection.endheaders()
                 response = connection.getresponse()
-                response.read()
-                statuses.append(response.status)
+                answers.append(Answer(response.status, response.getheaders(), response.read()))
         finally:
             connection.close()
-        return statuses
+        return answers
+
+    def raw(self, path: str, lines: Sequence[bytes]) -> Answer:
+        """GET with exactly these header lines, whether or not HTTP allows them."""
+        host, _, port = self.address.partition(":")
+        head = b"\r\n".join([f"GET {path} HTTP/1.1".encode(), b"Host: x", b"Connection: close", *lines])
+        with socket.create_connection((host, int(port)), LIMIT) as connection:
+            connection.sendall(head + b"\r\n\r\n")
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            return Answer(response.status, response.getheaders(), response.read())
 
     def curl(self, path: str, token: str | None = None) -> Answer:
         """The same request, made by curl. The token is not on its command line."""
