@@ -4,7 +4,7 @@
 //! appears twice two readers of one token may see two different callers. What a token may be must not
 //! depend on what other crates of a graph turn on in serde_json (`arbitrary_precision`,
 //! `unbounded_depth`, `float_roundtrip`). And a reader that builds only what is used takes half the
-//! instructions. The two agree on everything else, which `json_oracle.rs` tests.
+//! instructions. The two agree on everything else, which `properties/` tests.
 
 use std::borrow::Cow;
 
@@ -281,10 +281,6 @@ const GUID_ITEM: usize = 39;
 
 /// Enough for the roles and groups of most callers.
 const TYPICAL_ITEMS: usize = 64;
-
-#[cfg(test)]
-#[path = "json_oracle.rs"]
-mod oracle;
 
 #[cfg(test)]
 mod tests {

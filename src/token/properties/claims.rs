@@ -1,4 +1,4 @@
-//! Claims, against another reading of them.
+//! Claims, compared with a second reading of them.
 
 use super::{Tree, is_so, lower_case};
 use crate::{
@@ -11,9 +11,8 @@ use crate::{
     },
 };
 
-/// Claims are admitted exactly if none that decides is in the wrong type or another letter case, and
-/// each is read as it stands; one that only informs and is not in its form counts as absent and is
-/// named.
+/// Claims are admitted exactly if no deciding claim has the wrong type or another letter case, and each
+/// is read as it is written. An informing claim of the wrong form counts as absent and is named.
 pub(crate) fn claims(json: &[u8]) {
     let read = check_claims(json);
     if let Err(flaw) = &read {
@@ -72,7 +71,7 @@ fn deciding(read: &Claims<'_>, tree: &Tree) {
     assert_eq!(read.has_id_token_mark, is_marked);
 }
 
-/// Returns the claims that are there and not in their form.
+/// Returns the names of the claims that are present in the wrong form.
 fn informing(read: &Claims<'_>, tree: &Tree) -> Vec<&'static str> {
     let mut malformed = Vec::new();
     let mut note = |name, is_read: bool| {
@@ -114,10 +113,7 @@ fn informing(read: &Claims<'_>, tree: &Tree) -> Vec<&'static str> {
         Some(Tree::Integer(acct)) => Some(*acct),
         _ => None,
     };
-    // Minus zero, for which readers have two types.
-    if tree.get("acct") != Some(&Tree::Fraction(-0.0)) {
-        assert_eq!(read.acct, acct);
-    }
+    assert_eq!(read.acct, acct);
     note("acct", read.acct.is_some());
 
     for (read, name) in [
@@ -184,7 +180,7 @@ fn is_one_or_several(tree: &Tree) -> bool {
     tree.text().is_some() || tree.texts().is_some()
 }
 
-/// A set of integers in a text, in a list of texts and integers, or alone.
+/// A set of integers: a text, a list of texts and integers, or one integer.
 fn set_of(tree: &Tree) -> Option<Vec<u32>> {
     let part = |tree: &Tree| match tree {
         Tree::Text(text) => Some(text.clone()),

@@ -1,18 +1,17 @@
-//! Another reader of JSON, to hold ours against: serde_json builds the whole tree, and what else is
-//! demanded of it is looked for afterwards.
+//! The other reader of JSON: serde_json builds the whole tree, and repeated names and depth, which
+//! serde_json allows, are looked for afterwards.
 
 use std::{collections::BTreeSet, fmt};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A JSON value, every member of it kept.
+/// A JSON value as serde_json reads it, with every member in its order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Tree {
     Null,
     Bool(bool),
     Integer(i64),
-    /// A whole number that 64 bits with a sign cannot hold.
-    Huge,
+    /// Also a whole number beyond `i64`, and `-0`.
     Fraction(f64),
     Text(String),
     List(Vec<Self>),
@@ -49,7 +48,7 @@ impl Tree {
     }
 
     pub(crate) fn is_number(&self) -> bool {
-        matches!(self, Self::Integer(_) | Self::Huge | Self::Fraction(_))
+        matches!(self, Self::Integer(_) | Self::Fraction(_))
     }
 
     /// A list of nothing but texts.
@@ -111,7 +110,9 @@ impl<'j> Visitor<'j> for Planter {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Tree, E> {
-        Ok(i64::try_from(number).map_or(Tree::Huge, Tree::Integer))
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss)]
+        let fraction = || Tree::Fraction(number as f64);
+        Ok(i64::try_from(number).map_or_else(|_| fraction(), Tree::Integer))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Tree, E> {
