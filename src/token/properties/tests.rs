@@ -1,4 +1,4 @@
-//! Inputs for the checks: mostly right, with faults where readers have them.
+//! Inputs for the checks: mostly right, with faults where readers usually fail.
 
 use proptest::{
     collection::vec,
@@ -8,7 +8,7 @@ use proptest::{
 
 use super::*;
 
-/// JSON text of any value, in any spacing and spelling, with names that come up again and again.
+/// JSON text of any value, in any spacing and spelling, with a few names that repeat.
 fn value(names: &'static [&'static str]) -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -45,7 +45,7 @@ fn member(
     (name, space(), value).prop_map(|(name, space, value)| format!("{name}{space}:{space}{value}"))
 }
 
-/// One of the names, quoted, and now and then spelled with an escape.
+/// One of the names, quoted, sometimes with an escape.
 fn name(names: &'static [&'static str]) -> impl Strategy<Value = String> {
     (select(names), any::<Option<Index>>()).prop_map(|(name, escaped)| {
         let escape = |(at, letter): (usize, char)| {
@@ -133,7 +133,7 @@ fn space() -> impl Strategy<Value = &'static str> {
     prop_oneof![12 => Just(""), 2 => Just(" "), 1 => select(["\n\t", "\r ", "\u{a0}", "//"].as_slice())]
 }
 
-/// The same text, or one with something taken out, put in, or cut off.
+/// The same text, or the text with a piece removed, inserted, or cut off.
 fn bent(text: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     (text, 0..8_u8, any::<Index>(), select(WEDGES.as_slice())).prop_map(
         |(mut text, way, at, wedge)| {
@@ -157,7 +157,7 @@ const WEDGES: [&str; 16] = [
     "\"", "{", "}", "[", "]", ",", ":", "\\", " ", "0", "-", ".", "e", "{}", "\u{feff}", "\u{1f}",
 ];
 
-/// A text with parts of a token's alphabet, and some that are not of it.
+/// Segments of the alphabet of base64url, and some of other characters.
 fn segments() -> impl Strategy<Value = String> {
     let segment = prop_oneof![
         4 => vec(any::<u8>(), 0..40).prop_map(|bytes| encode(&bytes)),
@@ -306,7 +306,7 @@ const CLAIM_TEXTS: [&str; 18] = [
     "cp1",
 ];
 
-/// Nested lists and objects, at the depth where readers stop, and deeper than any stack.
+/// Nested lists and objects, at the depth where the readers stop, and deeper than any stack.
 fn deep() -> impl Strategy<Value = String> {
     let depth = prop_oneof![28..36_usize, 126..130_usize, Just(20_000_usize)];
     (depth, any::<bool>()).prop_map(|(depth, in_lists)| {
