@@ -1,4 +1,4 @@
-//! The algorithms that a key of the issuer can sign.
+//! The algorithms with which a key of the issuer can sign.
 
 use aws_lc_rs::signature::{
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
@@ -35,7 +35,7 @@ impl Algorithm {
         }
     }
 
-    /// How an RSA key signs it. None for the algorithm of keys on P-256.
+    /// The padding and the hash of an RSA key. `None` for the algorithm of keys on P-256.
     pub(super) fn rsa_encoding(self) -> Option<&'static dyn RsaEncoding> {
         match self {
             Self::Rs256 => Some(&RSA_PKCS1_SHA256),

@@ -53,7 +53,7 @@ pub(super) fn target_of(head: &str) -> &str {
 /// A request target that the issuer serves.
 pub(super) struct Route {
     pub(super) endpoint: Endpoint,
-    /// The tenant as the path has it, a GUID in lower case.
+    /// The tenant in the path; a GUID is in lower case.
     tenant: String,
     app_id: Option<String>,
 }
@@ -81,7 +81,7 @@ impl Route {
         })
     }
 
-    /// What stands for the tenant in the `issuer` of its discovery document.
+    /// The tenant in the `issuer` of its discovery document.
     fn issuer_tenant(&self) -> &str {
         match self.tenant.as_str() {
             "organizations" | "common" => TENANT_PLACEHOLDER,
@@ -166,7 +166,7 @@ fn discovery_document(url: &str, route: &Route) -> Value {
 
 const CLOUD: &str = "microsoftonline.com";
 
-/// What stands, literally, for the tenant where a document speaks for all of them.
+/// The text in the place of the tenant in a document for all tenants.
 const TENANT_PLACEHOLDER: &str = "{tenantid}";
 
 /// The tenant of personal Microsoft accounts.

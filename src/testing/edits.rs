@@ -1,10 +1,10 @@
-//! How a test changes the documents that the issuer serves.
+//! Changes to the documents that the issuer serves.
 
 use serde::Serialize;
 
 use crate::testing::{documents::to_value, issuer::Issuer};
 
-/// The documents that are served. A change applies to every tenant's and from the next fetch on.
+/// The documents. A change applies to every tenant's document, from the next fetch on.
 impl Issuer {
     /// Serves these exact bytes as the key set, well formed or not.
     pub fn set_keys_document(&self, raw: impl Into<Vec<u8>>) {
@@ -12,7 +12,7 @@ impl Issuer {
     }
 
     /// Serves this JWK as well, after the issuer's own keys: a duplicate, a key of another kind,
-    /// or something that is no key at all.
+    /// or a value that is no key.
     ///
     /// # Panics
     ///
@@ -23,7 +23,7 @@ impl Issuer {
         self.shared.lock().documents.extra_jwks.push(jwk);
     }
 
-    /// The key set as it is served now.
+    /// The key set that is served now.
     #[must_use]
     pub fn keys_document(&self) -> Vec<u8> {
         let state = self.shared.lock();
@@ -31,7 +31,7 @@ impl Issuer {
     }
 
     /// Undoes [`set_keys_document`](Self::set_keys_document), [`publish_jwk`](Self::publish_jwk)
-    /// and every change to a member of a key. Which keys are published stays as it is.
+    /// and every change to a member of a key. The same keys stay published.
     pub fn reset_keys_document(&self) {
         let mut state = self.shared.lock();
         state.documents.raw_key_set = None;

@@ -1,4 +1,4 @@
-//! Faults: everything that can be wrong with an answer, as the bytes and pauses it is made of.
+//! Faults of an answer, as the bytes and pauses of which it consists.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::testing::{
     response::{CACHE, Header, JSON, gzip_bomb, head, response},
 };
 
-/// Something that goes wrong with an answer.
+/// A fault of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Answers with this status. The body is the right document all the same, so that nothing but
-    /// the status tells.
+    /// Answers with this status. The body is the right document, so that only the status shows the
+    /// fault.
     Status(u16),
     /// The same, with a `Retry-After` header.
     StatusWithRetryAfter {
@@ -23,11 +23,11 @@ pub enum Fault {
     },
     /// Accepts the connection and never answers.
     Hang,
-    /// Answers rightly after this long, at most ten minutes.
+    /// Sends the right answer after this time, at most ten minutes.
     Slow(Duration),
-    /// Answers rightly, but the body comes at one byte each 100 ms.
+    /// Sends the right answer, but of the body one byte each 100 ms.
     Drip,
-    /// Promises the whole document and closes after half of it.
+    /// Declares the length of the whole document and closes after half of it.
     Truncated,
     /// Answers 200 with a sign-in page.
     Html,
@@ -39,33 +39,33 @@ pub enum Fault {
     NoKeys,
     /// Answers 302 with this `Location`.
     Redirect(String),
-    /// Answers 200 with a body that begins well and does not end until the client closes or has
-    /// taken 64 MiB.
+    /// Answers 200 with a body that begins well and ends only when the client closes or has read
+    /// 64 MiB.
     Endless,
-    /// Answers 200 with `Content-Encoding: gzip` and 100 KiB that inflate to 16 MiB of white space.
+    /// Answers 200 with `Content-Encoding: gzip` and 100 KiB that decompress to 16 MiB of spaces.
     GzipBomb,
     /// Answers with bytes that are not HTTP.
     Garbage,
     /// Closes the connection without an answer.
     Close,
-    /// Answers 200 with the right document and then something that is not JSON.
+    /// Answers 200 with the right document, followed by text that is not JSON.
     TrailingGarbage,
 }
 
-/// Which of the issuer's two documents a [`Fault`] strikes.
+/// The documents whose answers have a [`Fault`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
     /// The discovery document and the key set.
     #[default]
     Both,
-    /// The discovery document alone.
+    /// Only the discovery document.
     Discovery,
-    /// The key set alone.
+    /// Only the key set.
     Keys,
 }
 
-/// The faults still to come, no two for the same document.
+/// The planned faults, at most one for each document.
 #[derive(Default)]
 pub(super) struct Faults(Vec<Plan>);
 
@@ -76,7 +76,7 @@ struct Plan {
 }
 
 impl Faults {
-    /// Plans a fault for the next `times` answers, or for all of them, in the place of those before.
+    /// Plans a fault for the next `times` answers, or for all. It replaces earlier faults of `target`.
     pub(super) fn plan(&mut self, target: Target, times: Option<u32>, fault: Fault) {
         self.0.retain_mut(|old| match old.target.without(target) {
             Some(rest) => {
@@ -92,7 +92,7 @@ impl Faults {
         });
     }
 
-    /// The fault of the next answer from this endpoint, which counts as struck.
+    /// The fault of the next answer from this endpoint, which is counted.
     pub(super) fn next(&mut self, endpoint: Endpoint) -> Option<Fault> {
         let plan = self
             .0
@@ -114,7 +114,7 @@ impl Target {
         }
     }
 
-    /// What is left of this target when another fault takes `taken`.
+    /// The rest of this target when another fault takes `taken`.
     fn without(self, taken: Self) -> Option<Self> {
         match (self, taken) {
             (Self::Both, Self::Discovery) => Some(Self::Keys),
@@ -125,14 +125,14 @@ impl Target {
     }
 }
 
-/// One thing that the server does on a connection. After the last it closes.
+/// One action of the server on a connection. After the last it closes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Sends these bytes.
     Send(Vec<u8>),
-    /// Sends these bytes one by one, a pause before each.
+    /// Sends these bytes one by one, with a pause before each.
     Drip(Vec<u8>),
-    /// Sends spaces until the client closes or has taken a great many.
+    /// Sends spaces until the client closes or has read 64 MiB.
     Pour,
     Pause(Duration),
     /// Waits until the client closes.
@@ -140,7 +140,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// The answer of an issuer in good order.
+    /// The answer without a fault.
     pub(super) fn document(document: &[u8]) -> Self {
         Self::Send(response(200, &[JSON, CACHE], document))
     }

@@ -1,35 +1,36 @@
-//! How a test spoils the answers of the issuer.
+//! Faults that a test plans for the answers of the issuer.
 
 use crate::testing::{
     fault::{Fault, Faults, Target},
     issuer::Issuer,
 };
 
-/// Faults. Each lasts until [`heal`](Self::heal), until it has struck as often as it was to, or
-/// until another takes its place.
+/// Faults. Each lasts until [`heal`](Self::heal), until its number of answers is reached, or until
+/// another replaces it.
 impl Issuer {
-    /// Spoils every answer in this way from now on.
+    /// Answers every request with this fault from now on.
     pub fn fail(&self, fault: Fault) {
         self.fail_at(Target::Both, fault);
     }
 
-    /// Spoils the next `times` answers, those of both documents counted together.
+    /// Answers the next `times` requests with this fault, counting both documents together.
     pub fn fail_times(&self, times: u32, fault: Fault) {
         self.fail_times_at(Target::Both, times, fault);
     }
 
-    /// Spoils every answer with one of the documents. A fault of the other document goes on.
+    /// Answers every request for one of the documents with this fault. A fault of the other document
+    /// continues.
     pub fn fail_at(&self, target: Target, fault: Fault) {
         self.shared.lock().faults.plan(target, None, fault);
     }
 
-    /// Spoils the next `times` answers with one of the documents. A fault of the other document
-    /// goes on.
+    /// Answers the next `times` requests for one of the documents with this fault. A fault of the other
+    /// document continues.
     pub fn fail_times_at(&self, target: Target, times: u32, fault: Fault) {
         self.shared.lock().faults.plan(target, Some(times), fault);
     }
 
-    /// Answers rightly again. Answers already under way stay spoiled.
+    /// Ends every fault. Answers that have begun keep theirs.
     pub fn heal(&self) {
         self.shared.lock().faults = Faults::default();
     }

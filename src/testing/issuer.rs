@@ -1,4 +1,4 @@
-//! The handle that tests hold: how an issuer is started, what it is called, what it has seen.
+//! The handle that a test holds: starting an issuer, its names, the requests that it has received.
 
 use std::{fmt, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
 /// An Entra look-alike on loopback. **Never for production.**
 ///
 /// Clones are handles of the same issuer; its server stops when the last one is dropped. No two
-/// issuers share a key, so a token of one is a forgery to the other.
+/// issuers share a key: each refuses the other's tokens.
 ///
 /// See the [module docs](super) for an example.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub struct Issuer {
     _server: Arc<Server>,
 }
 
-/// Starting, and what the issuer is called.
+/// Starting, and the issuer's names.
 impl Issuer {
     /// Starts an issuer with the defaults of [`IssuerBuilder`].
     ///
@@ -53,21 +53,21 @@ impl Issuer {
         }
     }
 
-    /// Where the issuer listens: `http://127.0.0.1:PORT`, without a trailing slash.
+    /// The URL of the issuer: `http://127.0.0.1:PORT`, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         self.shared.url.clone()
     }
 
-    /// The GUID of the home tenant, that of every token unless
-    /// [`TokenBuilder::tenant`](super::TokenBuilder::tenant) says otherwise.
+    /// The GUID of the home tenant, which every token has unless
+    /// [`TokenBuilder::tenant`](super::TokenBuilder::tenant) sets another.
     #[must_use]
     pub fn tenant_id(&self) -> &str {
         &self.shared.settings.tenant_id
     }
 
     /// The audience of every token unless
-    /// [`TokenBuilder::audience`](super::TokenBuilder::audience) says otherwise.
+    /// [`TokenBuilder::audience`](super::TokenBuilder::audience) sets another.
     #[must_use]
     pub fn audience(&self) -> &str {
         &self.shared.settings.audience
@@ -117,12 +117,13 @@ impl Issuer {
 
     /// A validator of this issuer's tokens for its [`audience`](Self::audience).
     ///
-    /// It admits the home tenant alone, or any organization's if the issuer is
-    /// [`multi_tenant`](IssuerBuilder::multi_tenant). Each call makes one with keys of its own.
+    /// It admits only the home tenant, or any organization's tenant if the issuer is
+    /// [`multi_tenant`](IssuerBuilder::multi_tenant). Each call makes a validator with a key cache of
+    /// its own.
     ///
     /// # Panics
     ///
-    /// If the audience that the issuer was built with is not one that a validator takes.
+    /// If a validator refuses the audience that the issuer was built with.
     #[must_use]
     pub fn validator(&self) -> Validator {
         self.validator_builder()
@@ -130,7 +131,7 @@ impl Issuer {
             .expect("the issuer's own names make a valid configuration")
     }
 
-    /// The same as [`validator`](Self::validator), with its other settings still open.
+    /// The builder of [`validator`](Self::validator), for other settings.
     pub fn validator_builder(&self) -> ValidatorBuilder {
         let tenants = if self.shared.settings.multi_tenant {
             Tenants::any_organization()
@@ -141,21 +142,21 @@ impl Issuer {
     }
 }
 
-/// What the issuer has been asked. Answers that a fault spoiled count too.
+/// The requests that the issuer has received, including those answered with a fault.
 impl Issuer {
-    /// How often a discovery document was asked for.
+    /// How many requests there were for a discovery document.
     #[must_use]
     pub fn discovery_fetches(&self) -> u64 {
         self.shared.lock().log.discovery_fetches
     }
 
-    /// How often a key set was asked for.
+    /// How many requests there were for a key set.
     #[must_use]
     pub fn key_fetches(&self) -> u64 {
         self.shared.lock().log.key_fetches
     }
 
-    /// How often either was asked for.
+    /// How many requests there were for either.
     #[must_use]
     pub fn fetches(&self) -> u64 {
         let state = self.shared.lock();
@@ -240,16 +241,16 @@ impl IssuerBuilder {
         self
     }
 
-    /// Makes [`Issuer::validator`] admit any organization's tenant, where the default is the home
-    /// tenant alone.
+    /// Makes [`Issuer::validator`] admit any organization's tenant. The default is only the home
+    /// tenant.
     ///
-    /// The issuer itself serves and signs for every tenant in either case.
+    /// In either case the issuer itself serves and signs for every tenant.
     pub fn multi_tenant(mut self) -> Self {
         self.settings.multi_tenant = true;
         self
     }
 
-    /// Sets the port. The default, 0, lets the system pick one.
+    /// Sets the port. With the default, 0, the system picks one.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
@@ -262,7 +263,7 @@ impl IssuerBuilder {
     /// If the port cannot be bound.
     #[must_use = "the server stops when the issuer is dropped"]
     pub async fn start(self) -> Issuer {
-        // Awaiting nothing keeps a paused clock where it is while the first key is made.
+        // Without an await, a paused clock does not advance while the first key is made.
         self.start_blocking()
     }
 

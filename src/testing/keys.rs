@@ -1,4 +1,4 @@
-//! Signing keys: how they are made, how they sign, and what they look like as JWKs.
+//! Signing keys: how they are made, how they sign, and their JWKs.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use crate::testing::algorithm::Algorithm;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyKind {
-    /// RSA of 2048 bits, as Entra's are: signs RS256, and its JWK has no `alg`.
+    /// RSA of 2048 bits, as Entra's keys: signs RS256, and its JWK has no `alg`.
     Rsa2048,
     /// RSA of 3072 bits, otherwise the same.
     Rsa3072,
@@ -29,7 +29,7 @@ pub enum KeyKind {
     P256,
 }
 
-/// The keys of one issuer. Those published are served in the order of their publication.
+/// The keys of one issuer. Published keys are served in the order of their publication.
 pub(super) struct KeyRing {
     entries: Vec<Entry>,
     pub(super) current: String,
@@ -39,7 +39,7 @@ pub(super) struct Entry {
     pub(super) kid: String,
     pub(super) key: Arc<SigningKey>,
     pub(super) published: bool,
-    /// Members of the JWK that were set, or removed.
+    /// Members of the JWK that a test has set or removed.
     pub(super) edits: BTreeMap<String, Option<Value>>,
 }
 
@@ -84,7 +84,7 @@ impl KeyRing {
     #[track_caller]
     pub(super) fn publish(&mut self, kid: &str) {
         if !self.entry(kid).published {
-            // Its place in the key set is that of a new key: the last.
+            // As a new key, it is the last of the key set.
             self.entries.sort_by_key(|entry| entry.kid == kid);
             self.entry_mut(kid).published = true;
         }
@@ -123,7 +123,7 @@ impl SigningKey {
 
     /// A key of this kind that no issuer publishes.
     pub(super) fn stranger(kind: KeyKind) -> Self {
-        // Making an RSA key takes a tenth of a second, and no test can tell strangers apart.
+        // Making an RSA key takes a tenth of a second, and no test can distinguish two strangers.
         static RSA: LazyLock<Arc<RsaKeyPair>> = LazyLock::new(|| generate_rsa(KeySize::Rsa2048));
 
         let material = match kind {
@@ -135,7 +135,7 @@ impl SigningKey {
         Self { kind, material }
     }
 
-    /// The algorithm that goes with the key unless a token asks for another.
+    /// The algorithm of the key, unless a token sets another.
     pub(super) fn algorithm(&self) -> Algorithm {
         match self.kind {
             KeyKind::Rsa2048 | KeyKind::Rsa3072 => Algorithm::Rs256,
@@ -166,7 +166,7 @@ impl SigningKey {
         }
     }
 
-    /// The public part, as Entra publishes it.
+    /// The JWK of the public key, as Entra publishes it.
     pub(super) fn jwk(&self) -> Map<String, Value> {
         let jwk = match &self.material {
             Material::Rsa(key) => {
@@ -261,5 +261,5 @@ fn point_coordinates(point: &[u8]) -> (&[u8], &[u8]) {
     point[1..].split_at(32)
 }
 
-/// What makes 27 characters, the length of Entra's key ids.
+/// 20 bytes are 27 characters, the length of Entra's key ids.
 const KID_BYTES: usize = 20;

@@ -16,7 +16,7 @@ use crate::testing::{
 
 /// Header and signature.
 impl TokenBuilder {
-    /// Sets a member of the header. What is set here holds whatever the signer.
+    /// Sets a member of the header. It has precedence over the signer's.
     ///
     /// # Panics
     ///
@@ -33,7 +33,7 @@ impl TokenBuilder {
         self
     }
 
-    /// Makes this text the header, whatever its members.
+    /// Makes this text the header; members set before are not used.
     pub fn header_text(mut self, text: impl Into<String>) -> Self {
         self.header_text = Some(text.into());
         self
@@ -57,7 +57,7 @@ impl TokenBuilder {
     /// Signs with this algorithm, which the header then names: `RS256`, `RS384`, `RS512`, `PS256`,
     /// `PS384` or `PS512` with an RSA key, `ES256` with a key on P-256.
     ///
-    /// The default is the one that the key is for. To name one and sign with another, set the
+    /// The default is the algorithm of the key. To name one and sign with another, set the
     /// [header](Self::header) `alg` as well.
     ///
     /// # Panics
@@ -72,7 +72,7 @@ impl TokenBuilder {
         self
     }
 
-    /// Signs with HS256 and this secret: what an attacker does who takes a public key for one.
+    /// Signs with HS256 and this secret: the attack that uses a public key as a shared secret.
     pub fn hs256(mut self, secret: impl Into<Vec<u8>>) -> Self {
         self.signer = Signer::Secret(secret.into());
         self.header("alg", "HS256")
@@ -83,7 +83,7 @@ impl TokenBuilder {
         self.signature([]).header("alg", "none")
     }
 
-    /// Makes these bytes the signature. The header stays as it would be.
+    /// Makes these bytes the signature. The header does not change.
     pub fn signature(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.signer = Signer::Bytes(bytes.into());
         self
@@ -93,7 +93,7 @@ impl TokenBuilder {
     ///
     /// # Panics
     ///
-    /// If the key named was never made, or cannot sign the algorithm asked for.
+    /// If there is no key of this id, or it cannot sign with the algorithm.
     #[must_use]
     #[track_caller]
     pub fn mint(self) -> String {

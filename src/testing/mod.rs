@@ -1,12 +1,12 @@
 //! An Entra ID look-alike on loopback, for the tests of an API that admits Entra tokens.
 //!
-//! An [`Issuer`] is what an API under test takes for Entra: it serves a discovery document and a
-//! key set over HTTP on `127.0.0.1`, and mints the tokens of every kind of caller, each in one
-//! line. Nothing of the validator is stubbed out: keys are fetched, signatures are made and
-//! checked, keys rotate. No network and no account is needed.
+//! To the API under test, an [`Issuer`] is Entra: it serves a discovery document and a key set over
+//! HTTP on `127.0.0.1`, and mints the tokens of every kind of caller, each in one line. No part of
+//! the validator is stubbed: keys are fetched, signatures are made and checked, keys rotate. It needs
+//! neither network nor account.
 //!
-//! **It is not an identity provider and never for production.** Whoever reaches the process mints
-//! any token. Turn the feature `testing` on in `[dev-dependencies]` alone.
+//! **It is not an identity provider and never for production.** Every caller of its methods can mint
+//! any token. Enable the feature `testing` only in `[dev-dependencies]`.
 //!
 //! # Example
 //!
@@ -24,14 +24,14 @@
 //! let caller = validator.validate(&token).await?;
 //! assert_eq!(caller.kind(), PrincipalKind::AgentOnBehalfOfUser);
 //!
-//! // ... and so is every way in which a token can be wrong.
+//! // ... and so is every fault of a token.
 //! let expired = issuer.user().expired().mint();
 //! assert!(validator.validate(&expired).await.is_err());
 //!
 //! let forged = issuer.user().signed_by_stranger().mint();
 //! assert!(validator.validate(&forged).await.is_err());
 //!
-//! // A key that is new to the validator is fetched within the request.
+//! // The validator fetches a new key within the request.
 //! issuer.rotate();
 //! validator.validate(&issuer.user().mint()).await?;
 //! # Ok(())
@@ -40,23 +40,23 @@
 //!
 //! # What it does as Entra does
 //!
-//! - The discovery document lies at `/{tenant}/v2.0/.well-known/openid-configuration`, where
-//!   `{tenant}` is any GUID, `organizations`, `common` or `consumers`. Asked with `?appid=`, it
-//!   names a `jwks_uri` with the same query.
-//! - Keys have no `alg`. They have an `issuer` in which `{tenantid}` stands for the tenant, and a
+//! - The discovery document is at `/{tenant}/v2.0/.well-known/openid-configuration`, where
+//!   `{tenant}` is any GUID, `organizations`, `common` or `consumers`. With `?appid=` in the request,
+//!   its `jwks_uri` has the same query.
+//! - Keys have no `alg`. They have an `issuer` with `{tenantid}` in the place of the tenant, and a
 //!   `cloud_instance_name`.
 //! - Version 2.0 tokens are issued by `{url}/{tid}/v2.0`, version 1.0 tokens by `{url}/{tid}/`.
-//! - The facet claims hold what was seen in real tokens. An API gets them only if its registration
-//!   asks for them, so test [`without_facets`](TokenBuilder::without_facets) as well.
+//! - The facet claims have the values of real tokens. An API gets them only if its registration
+//!   requests them, so test [`without_facets`](TokenBuilder::without_facets) as well.
 //!
-//! Keys have no certificate (`x5c`), there is no version 1.0 discovery document, and tokens are
-//! minted rather than asked for: there is no token endpoint.
+//! Keys have no certificate (`x5c`). There is no version 1.0 discovery document and no token
+//! endpoint: the test mints its tokens.
 //!
 //! # Time
 //!
-//! The server has a thread of its own and the real clock, whatever the test's runtime does. With
-//! tokio's clock paused, the time limits of a fetch in the test's own runtime pass as soon as that
-//! runtime is idle: resume the clock around a fetch that has to succeed.
+//! The server has its own thread and uses the real clock. With tokio's clock paused, the time limits
+//! of a fetch in the test's runtime expire as soon as that runtime is idle: resume the clock around a
+//! fetch that has to succeed.
 
 mod issuer;
 

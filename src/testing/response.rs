@@ -7,7 +7,7 @@ use http::StatusCode;
 pub(super) type Header<'a> = (&'a str, &'a str);
 
 pub(super) fn response(status: u16, headers: &[Header<'_>], body: &[u8]) -> Vec<u8> {
-    // These have no body whatever their headers say (RFC 9110, section 6.4.1).
+    // These never have a body (RFC 9110, section 6.4.1).
     if matches!(status, 100..=199 | 204 | 304) {
         return head(status, headers, None);
     }
@@ -35,10 +35,10 @@ pub(super) fn head(status: u16, headers: &[Header<'_>], length: Option<usize>) -
 
 /// A whole, valid gzip stream of [`BOMB_LENGTH`] spaces.
 ///
-/// One space and then its repetition, 258 bytes at a time: the longest that a back reference of
-/// [RFC 1951](https://www.rfc-editor.org/rfc/rfc1951#section-3.2.5) reaches.
+/// One space and then its repetition, 258 bytes at a time: the maximum of a back reference in
+/// [RFC 1951](https://www.rfc-editor.org/rfc/rfc1951#section-3.2.5).
 pub(super) fn gzip_bomb() -> Vec<u8> {
-    // Huffman codes go in from their most significant bit on, bytes fill from their least.
+    // Huffman codes are packed from their most significant bit, bytes from their least significant.
     let final_block_of_fixed_codes = "110";
     let space = "01010000";
     let repeat_258_at_distance_1 = "1100010100000";

@@ -1,4 +1,4 @@
-//! How the keys of an issuer come, change and go.
+//! Rotation of the keys of an issuer.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::testing::{
 
 /// Keys. The issuer starts with one, published and signing.
 ///
-/// An RSA key takes about a tenth of a second to make. Every method that takes a `kid` panics if
-/// the issuer never made a key of that id.
+/// Making an RSA key takes about a tenth of a second. Every method that takes a `kid` panics if the
+/// issuer has never made a key of that id.
 impl Issuer {
     /// Publishes a new key and signs with it from now on. Returns its `kid`.
     ///
@@ -27,13 +27,13 @@ impl Issuer {
         kid
     }
 
-    /// Publishes a new key but goes on signing with the current one. Returns its `kid`.
+    /// Publishes a new key and continues to sign with the current one. Returns its `kid`.
     #[allow(clippy::must_use_candidate)] // Most tests have no use for the id.
     pub fn publish_key(&self) -> String {
         self.publish_key_with(KeyKind::Rsa2048)
     }
 
-    /// Publishes a new key of this kind but goes on signing with the current one. Returns its
+    /// Publishes a new key of this kind and continues to sign with the current one. Returns its
     /// `kid`.
     #[allow(clippy::must_use_candidate)] // Most tests have no use for the id.
     pub fn publish_key_with(&self, kind: KeyKind) -> String {
@@ -53,7 +53,7 @@ impl Issuer {
         self.add_key(kind, false)
     }
 
-    /// Publishes the key, after those already published. One that is published stays where it is.
+    /// Publishes the key after those already published. A published key keeps its place.
     #[track_caller]
     pub fn publish(&self, kid: &str) {
         self.shared.lock().keys.publish(kid);
@@ -66,7 +66,7 @@ impl Issuer {
         state.keys.current = state.keys.entry(kid).kid.clone();
     }
 
-    /// Publishes the key no longer. It can still sign: what a revoked key in the wrong hands does.
+    /// Stops publishing the key. It can still sign, as a revoked key in an attacker's hands can.
     #[track_caller]
     pub fn withdraw(&self, kid: &str) {
         self.shared.lock().keys.entry_mut(kid).published = false;
@@ -74,7 +74,7 @@ impl Issuer {
 
     /// Puts new key material of the same kind under the same `kid`.
     ///
-    /// What the old material signed no longer verifies.
+    /// Signatures by the old material no longer verify.
     #[track_caller]
     pub fn replace_key(&self, kid: &str) {
         let kind = self.shared.lock().keys.entry(kid).key.kind;
@@ -84,7 +84,7 @@ impl Issuer {
 
     /// Sets a member of the key's JWK, such as `alg` or `issuer`. The key itself stays the same.
     ///
-    /// Holds until [`reset_keys_document`](Self::reset_keys_document).
+    /// Lasts until [`reset_keys_document`](Self::reset_keys_document).
     ///
     /// # Panics
     ///
@@ -102,7 +102,7 @@ impl Issuer {
 
     /// Leaves a member out of the key's JWK.
     ///
-    /// Holds until [`reset_keys_document`](Self::reset_keys_document).
+    /// Lasts until [`reset_keys_document`](Self::reset_keys_document).
     #[track_caller]
     pub fn remove_key_member(&self, kid: &str, name: &str) {
         self.shared
@@ -131,7 +131,7 @@ impl Issuer {
     }
 
     fn add_key(&self, kind: KeyKind, published: bool) -> String {
-        // Made before the lock is taken, so that the server goes on answering meanwhile.
+        // The key is made before the lock is taken, so that the server can answer meanwhile.
         let key = SigningKey::generate(kind);
         self.shared.lock().keys.add(key, published)
     }

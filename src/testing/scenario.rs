@@ -8,8 +8,8 @@ use crate::{
     testing::{issuer::Issuer, token::TokenBuilder},
 };
 
-/// Tokens, one method for each kind of caller. Unless told otherwise they are of version 2.0,
-/// valid for an hour from now, and signed by the current key.
+/// Tokens, one method for each kind of caller. By default they are of version 2.0, valid for an hour
+/// from now, and signed by the current key.
 impl Issuer {
     /// An agent identity acting for itself, with the role `Orders.Read.All`.
     pub fn autonomous_agent(&self) -> TokenBuilder {
@@ -54,16 +54,16 @@ impl Issuer {
             .roles([ROLE])
     }
 
-    /// An ID token of [`user`](Self::user): meant for a client, to be refused by every API.
+    /// An ID token of [`user`](Self::user): it is for a client, and every API must refuse it.
     ///
-    /// Its audience is the API's all the same, so that nothing but its being an ID token tells.
+    /// Its audience is nevertheless the API's, so that an API can refuse it only as an ID token.
     pub fn id_token(&self) -> TokenBuilder {
         self.named(TokenBuilder::new(self), USER)
             .claim("nonce", "741999f8-63d1-4c35-ad75-482e8c185155")
     }
 
-    /// The bare minimum that is admitted, to build on: a person through the ordinary client, with
-    /// the scope `Orders.Read` and no facets.
+    /// A token with the fewest claims that are admitted, to build on: a person through the ordinary
+    /// client, with the scope `Orders.Read` and no facets.
     pub fn token(&self) -> TokenBuilder {
         let oid = self.object_id_of(USER);
         TokenBuilder::new(self)
@@ -73,7 +73,7 @@ impl Issuer {
             .scope(SCOPE)
     }
 
-    /// The object id that the person of this name has in every token. A GUID stands for itself.
+    /// The object id of the person of this name, the same in every token. A GUID is its own object id.
     #[must_use]
     pub fn object_id_of(&self, user: &str) -> String {
         match user.parse::<ObjectId>() {
@@ -121,14 +121,14 @@ impl Issuer {
             .claim("preferred_username", format!("{user}@example.com"))
     }
 
-    /// The pseudonym that a person goes by at this API and at no other: 43 characters.
+    /// The pseudonym of a person at this API, different at every other: 43 characters.
     fn subject_of(&self, oid: &str) -> String {
         let pair = format!("{oid} at {}", self.audience());
         URL_SAFE_NO_PAD.encode(digest(&SHA256, pair.as_bytes()))
     }
 }
 
-/// A GUID in the form of a random one that is always the same for the same name.
+/// A GUID in the form of a random one, always the same for the same name.
 fn guid_from(name: &str) -> String {
     let hash = digest(&SHA256, name.as_bytes());
     let mut bytes = [0; 16];

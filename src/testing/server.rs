@@ -1,4 +1,4 @@
-//! The HTTP/1.1 server: GET alone, one request a connection, and full control of the bytes.
+//! The HTTP/1.1 server: only GET, one request a connection, and full control of the bytes.
 
 use std::{
     convert::Infallible,
@@ -24,8 +24,8 @@ use crate::testing::{
 
 /// A running server; dropping it stops it.
 ///
-/// It runs on a thread and a runtime of its own, so that it serves whatever runtime the test is
-/// in, one with a paused clock and none at all included.
+/// It has its own thread and runtime, so it serves a test in any runtime, in one with a paused clock,
+/// and in none.
 pub(super) struct Server {
     stop: Option<oneshot::Sender<()>>,
     /// Disconnects when the port is closed and every connection is gone.
@@ -33,7 +33,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts serving what `shared` makes of the server's URL.
+    /// Starts a server of the state that `shared` makes of its URL.
     pub(super) fn start(port: u16, shared: impl FnOnce(String) -> Shared) -> (Self, Arc<Shared>) {
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
@@ -79,7 +79,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.take();
-        // An instant in which the thread closes the port, so that what comes next finds it closed.
+        // Wait until the thread has closed the port, so that the next connection is refused.
         let stopped = self
             .stopped
             .get_mut()
@@ -100,9 +100,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) -> Infallible {
         let slot = Arc::clone(&slots)
             .acquire_owned()
             .await
-            .expect("nobody closes the semaphore");
+            .expect("the semaphore is never closed");
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: some come back as connections end.
+            // Most likely there are no file descriptors left: wait until connections end.
             time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -143,7 +143,7 @@ enum Unread {
     TooLong,
 }
 
-/// Reads until the empty line that ends a request's head has come.
+/// Reads up to the empty line that ends the head of a request.
 async fn read_head(stream: &mut TcpStream) -> Result<String, Unread> {
     let mut head = Vec::new();
     let mut chunk = [0; 1024];
@@ -202,9 +202,9 @@ async fn hold(stream: &mut TcpStream) -> io::Result<()> {
 const MAX_CONNECTIONS: usize = 1_024;
 const MAX_HEAD: usize = 16 * 1024;
 
-/// How long a client may take over its request's head.
+/// How long a client may take to send the head of its request.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
-/// How long a connection may last, whatever its fault.
+/// How long a connection may last, with any fault.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(600);
 const STOP_LIMIT: Duration = Duration::from_millis(100);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);

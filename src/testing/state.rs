@@ -1,4 +1,4 @@
-//! What the handle, the server and the token builders of one issuer share.
+//! The state that the handle, the server and the token builders of one issuer share.
 
 use std::{
     collections::VecDeque,
@@ -56,7 +56,7 @@ impl Shared {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        // A test that panicked over a wrong argument leaves nothing half done.
+        // A panic over a wrong argument leaves no change half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -68,7 +68,7 @@ impl Shared {
         format!("{}/{tenant}/v2.0", self.url)
     }
 
-    /// Logs a request and decides its answer, all under one lock.
+    /// Logs a request and decides its answer, under one lock.
     pub(super) fn receive(&self, head: String) -> Answer {
         let route = Route::parse(target_of(&head));
         let mut state = self.lock();

@@ -1,4 +1,4 @@
-//! A token about to be minted, and its claims.
+//! The builder of a token, and its claims.
 
 use std::{
     collections::BTreeMap,
@@ -18,10 +18,10 @@ use crate::testing::{
     state::Shared,
 };
 
-/// A token of an [`Issuer`] about to be minted.
+/// The builder of a token of an [`Issuer`].
 ///
-/// The methods apply in the order in which they are called, so a later one wins. Anything can be
-/// set, right or wrong; [`mint`](Self::mint) makes the token.
+/// The methods apply in the order in which they are called: a later one replaces what an earlier one
+/// has set. Every value can be set, right or wrong; [`mint`](Self::mint) makes the token.
 #[derive(Clone)]
 #[must_use = "a token does nothing before it is minted"]
 pub struct TokenBuilder {
@@ -74,8 +74,8 @@ impl TokenBuilder {
         self.claim("ver", "2.0").with_issuer_of_version()
     }
 
-    /// Leaves out the facets, `xms_idrel`, `xms_par_app_azp` and `idtyp`: what an API gets whose
-    /// registration asks for none of them.
+    /// Leaves out the facets, `xms_idrel`, `xms_par_app_azp` and `idtyp`, as in the tokens of an API
+    /// whose registration requests none of them.
     pub fn without_facets(mut self) -> Self {
         for name in OPTIONAL_CLAIMS {
             self.claims.remove(name);
@@ -132,33 +132,33 @@ impl TokenBuilder {
         self.claim("aud", audience)
     }
 
-    /// Sets `tid`, and `iss` to what this issuer issues for that tenant.
+    /// Sets `tid`, and `iss` to this issuer's value for that tenant.
     pub fn tenant(self, tid: &str) -> Self {
         self.claim("tid", tid).with_issuer_of_version()
     }
 
-    /// Sets `exp`, in seconds since the Unix epoch, and nothing else.
+    /// Sets only `exp`, in seconds since the Unix epoch.
     pub fn expires_at(self, seconds: i64) -> Self {
         self.claim("exp", seconds)
     }
 
-    /// Sets `exp` to this many seconds from now, and nothing else. See [`expired`](Self::expired)
-    /// for a token that was good once.
+    /// Sets only `exp`, to this many seconds from now. See [`expired`](Self::expired) for a token that
+    /// was once valid.
     pub fn expires_in(self, seconds: i64) -> Self {
         self.expires_at(now().saturating_add(seconds))
     }
 
-    /// Sets `iat` and `nbf`, in seconds since the Unix epoch. Entra makes the two the same.
+    /// Sets `iat` and `nbf`, in seconds since the Unix epoch. In Entra's tokens the two are equal.
     pub fn issued_at(self, seconds: i64) -> Self {
         self.claim("iat", seconds).not_before(seconds)
     }
 
-    /// Sets `nbf`, in seconds since the Unix epoch, and nothing else.
+    /// Sets only `nbf`, in seconds since the Unix epoch.
     pub fn not_before(self, seconds: i64) -> Self {
         self.claim("nbf", seconds)
     }
 
-    /// Sets `exp` to this many seconds after `iat`, or after now if there is no such number.
+    /// Sets `exp` to this many seconds after `iat`, or from now if `iat` is no integer.
     pub fn valid_for(self, seconds: i64) -> Self {
         let issued = self
             .claims
@@ -168,17 +168,17 @@ impl TokenBuilder {
         self.expires_at(issued.saturating_add(seconds))
     }
 
-    /// Makes it a token of two hours ago that was valid for one.
+    /// Makes it a token that was issued two hours ago and was valid for one.
     pub fn expired(self) -> Self {
         self.issued_at(now() - 2 * LIFETIME).valid_for(LIFETIME)
     }
 
-    /// Makes this text the payload, whatever the claims: JSON that no serializer would write.
+    /// Makes this text the payload in place of the claims: JSON that no serializer would write.
     pub fn payload(self, text: impl Into<String>) -> Self {
         self.payload_bytes(text.into())
     }
 
-    /// Makes these bytes the payload, whatever the claims: UTF-8 or not.
+    /// Makes these bytes the payload in place of the claims: UTF-8 or not.
     pub fn payload_bytes(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.payload = Some(bytes.into());
         self
@@ -210,7 +210,7 @@ impl TokenBuilder {
     }
 }
 
-/// Shows which claims there are, not what they hold.
+/// Shows the names of the claims, not their values.
 impl fmt::Debug for TokenBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.claims.keys().collect();
@@ -222,16 +222,16 @@ impl fmt::Debug for TokenBuilder {
 
 fn now() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = elapsed.expect("the clock stands after 1970").as_secs();
-    i64::try_from(seconds).expect("the clock stands before the year 292 billion")
+    let seconds = elapsed.expect("the time is after 1970").as_secs();
+    i64::try_from(seconds).expect("the time is before the year 292 billion")
 }
 
 const LIFETIME: i64 = 3_600;
 
-/// What makes 22 characters, the length of Entra's token ids.
+/// 16 bytes are 22 characters, the length of Entra's token ids.
 const UTI_BYTES: usize = 16;
 
-/// Claims that have another name in version 1.0: first the name in 2.0.
+/// Claims with another name in version 1.0: the name in 2.0, then the name in 1.0.
 const RENAMED: [(&str, &str); 3] = [
     ("azp", "appid"),
     ("azpacr", "appidacr"),

@@ -153,7 +153,7 @@ fn other_paths_and_methods_are_refused_and_not_counted() {
 fn a_head_that_is_too_long_is_refused() {
     let issuer = Issuer::start_blocking();
     let mut stream = TcpStream::connect(issuer.url().strip_prefix("http://").unwrap()).unwrap();
-    // One read more than the limit, so that nothing is left unread to reset the connection.
+    // One read more than the limit: bytes left unread would reset the connection.
     let head = format!("GET /{} ", "a".repeat(16 * 1024 - 5));
     stream.write_all(head.as_bytes()).unwrap();
     let mut reply = String::new();
@@ -182,7 +182,7 @@ fn fetches_are_counted_and_their_targets_kept() {
 }
 
 #[test]
-fn no_more_than_a_thousand_requests_are_kept() {
+fn at_most_a_thousand_requests_are_kept() {
     let issuer = Issuer::start_blocking();
     for number in 0..1_005 {
         answer(&issuer, &format!("/{number}"));

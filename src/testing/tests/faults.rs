@@ -3,7 +3,7 @@ use std::{io::ErrorKind, time::Instant};
 use super::*;
 use crate::testing::{Fault, Target};
 
-/// An issuer whose next answers are spoiled in this way.
+/// An issuer with this fault.
 fn failing(fault: Fault) -> Issuer {
     let issuer = Issuer::start_blocking();
     issuer.fail(fault);
@@ -11,13 +11,13 @@ fn failing(fault: Fault) -> Issuer {
 }
 
 #[track_caller]
-fn spoiled(fault: Fault) -> (String, Vec<u8>) {
+fn with_fault(fault: Fault) -> (String, Vec<u8>) {
     let issuer = failing(fault);
     get(&issuer, &keys_target(&issuer))
 }
 
 #[test]
-fn a_status_comes_with_the_right_document() {
+fn a_status_has_the_right_document() {
     let issuer = failing(Fault::Status(503));
     let (head, body) = get(&issuer, &keys_target(&issuer));
     assert!(
@@ -31,7 +31,7 @@ fn a_status_comes_with_the_right_document() {
 #[test]
 fn a_status_without_a_body_has_none() {
     for status in [204, 304] {
-        let (head, body) = spoiled(Fault::Status(status));
+        let (head, body) = with_fault(Fault::Status(status));
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
         assert!(!head.contains("Content-Length"), "{head}");
         assert_eq!(body, b"");
@@ -40,7 +40,7 @@ fn a_status_without_a_body_has_none() {
 
 #[test]
 fn a_status_can_say_when_to_retry() {
-    let (head, _) = spoiled(Fault::StatusWithRetryAfter {
+    let (head, _) = with_fault(Fault::StatusWithRetryAfter {
         status: 429,
         seconds: 7,
     });
@@ -69,7 +69,7 @@ fn a_hanging_issuer_never_answers() {
 }
 
 #[test]
-fn a_slow_issuer_answers_rightly_after_its_delay() {
+fn a_slow_issuer_sends_the_right_answer_after_its_delay() {
     let issuer = failing(Fault::Slow(Duration::from_millis(300)));
     let start = Instant::now();
     assert_eq!(jwks(&issuer).len(), 1);
@@ -88,7 +88,7 @@ fn a_dripping_issuer_sends_the_body_byte_by_byte() {
 }
 
 #[test]
-fn a_truncated_answer_promises_more_than_it_brings() {
+fn a_truncated_answer_is_shorter_than_its_content_length() {
     let issuer = failing(Fault::Truncated);
     let document = issuer.keys_document();
     let (head, body) = get(&issuer, &keys_target(&issuer));
@@ -106,7 +106,7 @@ fn answers_of_200_can_hold_anything() {
         (Fault::EmptyObject, "{}"),
         (Fault::NoKeys, "{\"keys\":[]}"),
     ] {
-        let (head, body) = spoiled(fault);
+        let (head, body) = with_fault(fault);
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         assert!(
             head.contains(&format!("\r\nContent-Length: {}\r\n", expected.len())),
@@ -118,7 +118,7 @@ fn answers_of_200_can_hold_anything() {
 
 #[test]
 fn a_sign_in_page_is_html() {
-    let (head, body) = spoiled(Fault::Html);
+    let (head, body) = with_fault(Fault::Html);
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     assert!(head.contains("\r\nContent-Type: text/html"), "{head}");
     assert!(body.starts_with(b"<!DOCTYPE html>"));
@@ -126,7 +126,7 @@ fn a_sign_in_page_is_html() {
 
 #[test]
 fn a_redirect_names_its_location() {
-    let (head, body) = spoiled(Fault::Redirect("http://169.254.169.254/x".to_owned()));
+    let (head, body) = with_fault(Fault::Redirect("http://169.254.169.254/x".to_owned()));
     assert!(head.starts_with("HTTP/1.1 302 Found\r\n"), "{head}");
     assert!(
         head.contains("\r\nLocation: http://169.254.169.254/x\r\n"),
@@ -160,7 +160,7 @@ fn an_endless_answer_has_no_length_and_stops_at_64_mib() {
 
 #[test]
 fn a_gzip_bomb_is_small_and_says_that_it_is_gzip() {
-    let (head, body) = spoiled(Fault::GzipBomb);
+    let (head, body) = with_fault(Fault::GzipBomb);
     assert!(head.contains("\r\nContent-Encoding: gzip\r\n"), "{head}");
     assert!(body.starts_with(&[0x1f, 0x8b, 8]));
     assert!(body.len() < 128 * 1024);
@@ -175,7 +175,7 @@ fn garbage_is_not_http() {
 }
 
 #[test]
-fn a_closed_connection_brings_nothing() {
+fn a_closed_connection_sends_nothing() {
     let issuer = failing(Fault::Close);
     assert_eq!(answer(&issuer, &keys_target(&issuer)), b"");
     assert_eq!(issuer.key_fetches(), 1);
@@ -211,7 +211,7 @@ fn a_fault_lasts_until_healed() {
 }
 
 #[test]
-fn a_counted_fault_strikes_that_often() {
+fn a_counted_fault_ends_after_its_number_of_answers() {
     let issuer = Issuer::start_blocking();
     issuer.fail_times(3, Fault::Status(500));
     assert_eq!(statuses(&issuer), (500, 500));

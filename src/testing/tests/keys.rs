@@ -34,7 +34,7 @@ fn a_rotation_signs_with_a_new_key_and_keeps_the_old_one_published() {
 }
 
 #[test]
-fn a_key_is_published_only_when_it_is_asked_to_be() {
+fn an_unpublished_key_is_served_only_after_publish() {
     let issuer = Issuer::start_blocking();
     let first = issuer.current_kid();
     let hidden = issuer.new_unpublished_key_with(KeyKind::P256);
@@ -79,7 +79,7 @@ fn a_strangers_signature_does_not_verify_though_the_header_names_a_published_key
 }
 
 #[test]
-fn a_pss_key_says_so_and_signs_so() {
+fn a_pss_key_has_its_alg_and_signs_ps256() {
     let issuer = Issuer::start_blocking();
     let kid = issuer.publish_key_with(KeyKind::RsaPss);
     let token = issuer.token().signed_by(&kid).mint();
@@ -119,6 +119,6 @@ fn a_larger_rsa_key_has_a_larger_modulus() {
 
 #[test]
 #[should_panic(expected = "\"nobody\" is not a key of this issuer")]
-fn naming_a_key_that_was_never_made_is_a_panic() {
+fn an_unknown_kid_is_a_panic() {
     Issuer::start_blocking().sign_with("nobody");
 }

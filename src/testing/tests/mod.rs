@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use crate::testing::{Issuer, TokenBuilder};
 
-/// Sends a GET for `target` and leaves the answer to be read.
+/// Sends a GET for `target`. The answer is still to be read.
 #[track_caller]
 fn ask(issuer: &Issuer, target: &str) -> TcpStream {
     let address = issuer.url().strip_prefix("http://").unwrap().to_owned();
@@ -123,7 +123,7 @@ fn claims(token: TokenBuilder) -> Value {
     parts(&token.mint()).1
 }
 
-/// Verifies the token with a published JWK, whatever its header says.
+/// Verifies the token with this JWK and does not read its header.
 #[track_caller]
 fn verify_with(jwk: &Value, token: &str, algorithm: &RsaParameters) -> Result<(), Unspecified> {
     let member = |name: &str| decode(jwk[name].as_str().unwrap());

@@ -178,7 +178,7 @@ fn a_token_of_another_tenant_has_its_issuer() {
 }
 
 #[test]
-fn a_token_without_facets_has_nothing_that_an_api_must_ask_for() {
+fn a_token_without_facets_has_no_optional_claim() {
     let issuer = Issuer::start_blocking();
     let claims = claims(issuer.autonomous_agent().without_facets());
     let names: Vec<_> = claims
@@ -287,7 +287,7 @@ fn an_algorithm_that_is_not_known_is_a_panic() {
 }
 
 #[test]
-fn an_unsigned_token_says_none_and_ends_in_a_dot() {
+fn an_unsigned_token_has_alg_none_and_an_empty_signature() {
     let issuer = Issuer::start_blocking();
     let token = issuer.token().unsigned().mint();
     assert!(token.ends_with('.'));
