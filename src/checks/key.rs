@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use crate::{
     algorithm::SignatureAlgorithm,
-    error::{BadSignature, NoKeys, Refusal, UnknownKey, Unverified, WellKnownApi},
-    keys::{KeyReport, MissingKey},
+    error::{
+        BadSignature, KeyReport, MissingKey, NoKeys, Refusal, UnknownKey, Unverified, WellKnownApi,
+    },
     shown::{Few, Shown},
     token::{Claims, UnverifiedToken},
 };
@@ -38,7 +39,7 @@ pub(crate) fn missing_key(
                 retry_after,
                 kid: report.is_usable.then(|| Shown::of(kid)),
                 keys,
-                problem: report.problem.map(|problem| problem.to_string().into()),
+                problem: report.problem,
                 url: report.url,
             }
             .into(),

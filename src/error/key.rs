@@ -5,6 +5,26 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{DatesFault, ProvenanceFault, WrongAudience, WrongProvenance, date::Date, hints};
 use crate::shown::Shown;
 
+/// Why there is no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MissingKey {
+    Unknown,
+    Unavailable { retry_after: Duration },
+}
+
+/// The facts about the keys that explain why one is missing.
+#[derive(Debug)]
+pub(crate) struct KeyReport {
+    /// The URL of the discovery document.
+    pub(crate) url: Arc<str>,
+    /// The number of keys of the last good fetch, and the time since then.
+    pub(crate) keys: Option<(usize, Duration)>,
+    /// Whether these keys are still usable.
+    pub(crate) is_usable: bool,
+    /// Why the last fetch failed, if it did.
+    pub(crate) problem: Option<Arc<str>>,
+}
+
 /// A token whose `kid` names no key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UnknownKey {

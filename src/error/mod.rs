@@ -49,7 +49,7 @@ pub(crate) use self::{
     hints::ASK_FOR_FACETS,
     issuer_hint::IssuerAdvice,
     json::{Flaw, JsonType, WrongType, hint_about_form},
-    key::{NoKeys, UnknownKey, Unverified},
+    key::{KeyReport, MissingKey, NoKeys, UnknownKey, Unverified},
     nature::{Contradiction, IdTokenMark, NoGrant},
     provenance::{AllowedTenants, ForeignTenant, ProvenanceFault, WrongIssuer, WrongProvenance},
     refusal::{DeniedText, Refusal},

@@ -1,17 +1,10 @@
-//! Why there is no key, and why a fetch failed.
+//! Why a fetch failed.
 
 use std::time::Duration;
 
 use http::StatusCode;
 
 use super::skipped::Skipped;
-
-/// Why there is no key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MissingKey {
-    Unknown,
-    Unavailable { retry_after: Duration },
-}
 
 /// Why a fetch failed. Contains no text that the endpoint sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

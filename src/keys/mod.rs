@@ -36,10 +36,9 @@ pub(crate) mod properties;
 
 pub(crate) use self::{
     chores::Chore,
-    error::MissingKey,
     fetch::{FetchRules, Fetcher},
     jwk::PublishedKey,
-    source::{KeyReport, KeySource},
+    source::KeySource,
     state::Snapshot,
     ticket::Ticket,
 };

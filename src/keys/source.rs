@@ -3,12 +3,10 @@
 use std::{
     fmt,
     sync::{Arc, Weak},
-    time::Duration,
 };
 
 use super::{
     chores::Chore,
-    error::{FetchError, MissingKey},
     fetch::{FetchRules, Fetcher},
     journal::Refresh,
     settings::KeySettings,
@@ -16,23 +14,11 @@ use super::{
     task::Start,
     ticket::Ticket,
 };
+use crate::error::{KeyReport, MissingKey};
 
 /// One authority's keys. Dropping the source ends its task.
 pub(crate) struct KeySource {
     state: Arc<SourceState>,
-}
-
-/// The facts about the keys that explain why one is missing.
-#[derive(Debug)]
-pub(crate) struct KeyReport {
-    /// The URL of the discovery document.
-    pub(crate) url: Arc<str>,
-    /// The number of keys of the last good fetch, and the time since then.
-    pub(crate) keys: Option<(usize, Duration)>,
-    /// Whether these keys are still usable.
-    pub(crate) is_usable: bool,
-    /// The error of the last fetch, if it failed.
-    pub(crate) problem: Option<FetchError>,
 }
 
 impl KeySource {
@@ -86,7 +72,7 @@ impl KeySource {
             is_usable: snapshot
                 .as_ref()
                 .is_some_and(|snapshot| state.is_usable(snapshot)),
-            problem: *lock(&state.problem),
+            problem: lock(&state.problem).clone(),
         }
     }
 

@@ -20,7 +20,6 @@ use tokio::{
 
 use super::{
     chores::Chores,
-    error::FetchError,
     fetch::Fetcher,
     journal::{Journal, Refresh},
     schedule::{Lookup, Schedule},
@@ -64,8 +63,9 @@ pub(super) struct SourceState {
     /// Notifies waiting requests that a fetch, or the task, has ended.
     pub(super) progress: watch::Sender<()>,
     pub(super) waiters: Arc<Semaphore>,
-    /// The error of the last fetch, if it failed.
-    pub(super) problem: Mutex<Option<FetchError>>,
+    /// The error of the last fetch, if it failed, in words. Made once for each fetch, because every
+    /// request that lacks a key repeats them.
+    pub(super) problem: Mutex<Option<Arc<str>>>,
     pub(super) is_running: AtomicBool,
     journal: Mutex<Journal>,
     pub(super) task: Mutex<Option<AbortHandle>>,

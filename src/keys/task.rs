@@ -124,7 +124,7 @@ impl SourceState {
 
     fn end_fetch(&self, refresh: Refresh, result: Result<KeySet, FetchError>) {
         // Before `progress` is signalled: a request that wakes reports this error.
-        *lock(&self.problem) = result.as_ref().err().copied();
+        *lock(&self.problem) = result.as_ref().err().map(|error| error.to_string().into());
         match result {
             Ok(keys) => {
                 let keys = Arc::new(keys);

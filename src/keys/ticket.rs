@@ -16,12 +16,12 @@ use tokio::{
 };
 
 use super::{
-    error::MissingKey,
     journal::Refresh,
     schedule::Lookup,
     state::{Snapshot, SourceState, now},
     task::{Start, runtime_with_a_timer},
 };
+use crate::error::MissingKey;
 
 /// A place among the requests that wait for a key. Dropping it frees the place and does not affect
 /// the fetch.

@@ -35,10 +35,13 @@ pub struct AuditRecord {
     caller: AgentPrincipal,
 }
 
-impl AuditRecord {
-    pub(super) fn of(caller: &AgentPrincipal) -> Self {
-        Self {
-            caller: caller.clone(),
+impl AgentPrincipal {
+    /// What an audit log should keep of this caller, to be serialized. The
+    /// [layer](crate::EntraAuthLayer) logs the same of every request that it admits.
+    #[must_use]
+    pub fn audit(&self) -> AuditRecord {
+        AuditRecord {
+            caller: self.clone(),
         }
     }
 }

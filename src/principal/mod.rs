@@ -18,6 +18,8 @@ mod text;
 
 mod audit_record;
 
+mod groups;
+
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 
@@ -25,6 +27,7 @@ use self::text::Text;
 pub(crate) use self::{audit_record::AuditFields, kind::is_app_only};
 pub use self::{
     audit_record::AuditRecord,
+    groups::Groups,
     kind::{AgentStatus, PrincipalKind},
 };
 
@@ -361,24 +364,11 @@ impl AgentPrincipal {
         self.inner.has_client_capability
     }
 
-    /// The groups of the subject: `groups`.
-    #[must_use]
-    pub fn groups(&self) -> Groups<'_> {
-        Groups { principal: self }
-    }
-
     /// Claims that were not in their form and therefore count as absent, by name. None of them
     /// decides whether a token is admitted.
     #[must_use]
     pub fn malformed_claims(&self) -> &[&'static str] {
         &self.inner.malformed
-    }
-
-    /// What an audit log should keep of this caller, to be serialized. The
-    /// [layer](crate::EntraAuthLayer) logs the same of every request that it admits.
-    #[must_use]
-    pub fn audit(&self) -> AuditRecord {
-        AuditRecord::of(self)
     }
 
     /// Reads the claim set into a type of your own, for what has no method here.
@@ -432,35 +422,3 @@ const ONLY_APPID: &str = "azp is missing, which names the client in version 2.0:
     which only version 1.0 tokens use";
 const NO_APPID: &str = "appid is missing, which names the client in version 1.0, and so is azp";
 const NO_AZP: &str = "azp is missing, which names the client in version 2.0, and so is appid";
-
-/// The groups of a subject, which may be too many for a token.
-#[derive(Clone, Copy, Debug)]
-pub struct Groups<'p> {
-    principal: &'p AgentPrincipal,
-}
-
-impl<'p> Groups<'p> {
-    /// The object ids in the token; none when there are too many.
-    pub fn ids(self) -> impl Iterator<Item = &'p str> {
-        self.principal
-            .inner
-            .groups
-            .iter()
-            .map(|text| self.principal.show(text))
-    }
-
-    /// Whether the subject is in more groups than the token could hold: 200 in a JWT, after which
-    /// Entra leaves `groups` out and says so by `_claim_names` or `hasgroups`. The
-    /// [audit log](crate::EntraAuthLayer#the-audit-log) then has `groups_overage`.
-    ///
-    /// An API that authorizes by group has two alternatives. Ask Microsoft Graph for the groups of
-    /// [`object_id`](AgentPrincipal::object_id), by `memberOf` or `getMemberObjects`, or better
-    /// `checkMemberGroups`, and not under the address that `_claim_names` leads to, which the token
-    /// has chosen. Or let Entra decide: assign groups to app roles of the API, which are never cut
-    /// short, or set the groups claim to *groups assigned to the application*. See
-    /// [groups overage](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference#groups-overage-claim).
-    #[must_use]
-    pub fn has_overage(self) -> bool {
-        self.principal.inner.has_groups_overage
-    }
-}
