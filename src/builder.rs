@@ -47,7 +47,7 @@ impl Validator {
     /// Begins the configuration of a validator: whose tokens are accepted, and for which
     /// audiences. Both have to be said; there is no default for either.
     ///
-    /// An audience is what stands in `aud`: the API's client id in version 2.0 tokens, in version
+    /// An audience is a value of `aud`: the API's client id in version 2.0 tokens, in version
     /// 1.0 usually its App ID URI (`api://…`). It is compared exactly.
     ///
     /// ```
