@@ -151,7 +151,7 @@ def tokens():
 
 
 def scripts():
-    """Which token, and what to do at which place with what: see tests/suite/edits.rs."""
+    """Which token, and what to do at which place with what: see tests/properties/edits.rs."""
     for token in range(6):
         yield bytes([token])
     for what in range(10):

@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../../tests/suite/edits.rs"]
+#[path = "../../tests/properties/edits.rs"]
 mod edits;
 
 libfuzzer_sys::fuzz_target!(|script: &[u8]| edits::check(script));

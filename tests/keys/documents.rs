@@ -5,13 +5,6 @@ use tower_entra::{AppId, ErrorKind, KeySettings, KeyStatus, Tenants, Validator, 
 
 use crate::support::*;
 
-const OTHER_TENANT: &str = "dd0f374e-74a5-4996-af69-500cda64057a";
-
-/// Waits for the first keys for a moment.
-fn hasty() -> KeySettings {
-    impatient().with_wait(20 * TICK)
-}
-
 /// This discovery document leads to no keys.
 async fn leads_nowhere(issuer: &Issuer, validator: &Validator) {
     validator.validate("starts the task").await.unwrap_err();

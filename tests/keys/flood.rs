@@ -6,9 +6,9 @@ use std::time::Instant;
 use tokio::time;
 use tower_entra::{ErrorKind, KeySettings, KeyStatus};
 
-use crate::{
+use crate::support::{
     client::{Reply, scripted},
-    support::*,
+    *,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tokio::time;
 use tower_entra::{ErrorKind, KeySettings, KeyStatus, testing::Issuer};
 
-use crate::{
+use crate::support::{
     client::{Reply, scripted, scripted_for},
-    support::*,
+    *,
 };
 
 fn answer(body: impl Into<Vec<u8>>) -> Response<Vec<u8>> {

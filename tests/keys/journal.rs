@@ -7,10 +7,10 @@ use tokio::time;
 use tower_entra::{ErrorKind, KeySettings, KeyStatus};
 use tracing::Level;
 
-use crate::{
+use crate::support::{
     client::{Reply, scripted},
-    log::{Line, Log},
-    support::*,
+    log::Line,
+    *,
 };
 
 /// The one line with this in its message.

@@ -13,9 +13,9 @@ use tokio::{
 };
 use tower_entra::{ErrorKind, KeySettings, KeyStatus, testing::Fault};
 
-use crate::{
+use crate::support::{
     client::{Reply, scripted},
-    support::*,
+    *,
 };
 
 fn runtime() -> Runtime {

@@ -7,10 +7,10 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, U
 use tokio::{runtime, time};
 use tower_entra::{ErrorKind, KeySettings, metrics as names};
 
-use crate::{
+use crate::support::{
     client::{Client, Reply, scripted, scripted_for},
     recorder::Recorder,
-    support::*,
+    *,
 };
 
 /// Panics whenever anything is to be measured or counted.

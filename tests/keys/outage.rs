@@ -6,9 +6,9 @@ use tower_entra::{
     testing::{Fault, Issuer},
 };
 
-use crate::{
+use crate::support::{
     client::{Reply, scripted},
-    support::*,
+    *,
 };
 
 #[tokio::test]

@@ -4,10 +4,9 @@ use http::{Response, StatusCode};
 use tokio::time;
 use tower_entra::{ErrorKind, KeySettings, KeyStatus};
 
-use crate::{
+use crate::support::{
     client::{Reply, scripted},
-    log::Log,
-    support::*,
+    *,
 };
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use std::{
 use tokio::runtime;
 use tower_entra::{KeySettings, KeyStatus, testing::Issuer};
 
-use crate::{client::scripted_for, support::*};
+use crate::support::{client::scripted_for, *};
 
 /// A request that finds no keys, and then finds that they have just come, wants no others.
 #[test]

@@ -8,10 +8,9 @@ use tower_entra::{
 };
 use tracing::Level;
 
-use crate::{
+use crate::support::{
     client::{Client, Reply, scripted},
-    log::Log,
-    support::*,
+    *,
 };
 
 #[tokio::test]

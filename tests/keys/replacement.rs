@@ -3,7 +3,7 @@
 use tokio::time;
 use tower_entra::{ErrorKind, KeySettings};
 
-use crate::{client::scripted, support::*};
+use crate::support::{client::scripted, *};
 
 #[tokio::test]
 async fn a_replaced_key_is_fetched_behind_the_first_bad_signature() {

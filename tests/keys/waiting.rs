@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::{task::JoinSet, time};
 use tower_entra::{ErrorKind, KeySettings, testing::Fault};
 
-use crate::{
+use crate::support::{
     client::{Reply, scripted},
-    support::*,
+    *,
 };
 
 #[tokio::test]

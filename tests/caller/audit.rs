@@ -1,0 +1,468 @@
+//! What the audit log keeps of a request.
+
+use http::{HeaderValue, Request, Response, StatusCode, header::AUTHORIZATION};
+use serde_json::{Value, json};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_entra::{
+    AgentPrincipal, Denial, EntraAuthLayer, Error,
+    testing::{Issuer, TokenBuilder},
+};
+
+use crate::support::{audited, block_on, caller_of, issuer, logged};
+
+fn layer() -> EntraAuthLayer {
+    EntraAuthLayer::new(issuer().validator())
+}
+
+fn request(authorization: &[&str]) -> Request<()> {
+    let mut request = Request::new(());
+    for value in authorization {
+        let value = HeaderValue::from_str(value).unwrap();
+        request.headers_mut().append(AUTHORIZATION, value);
+    }
+    request
+}
+
+fn bearer(token: TokenBuilder) -> Request<()> {
+    request(&[&format!("Bearer {}", token.mint())])
+}
+
+/// Sends one request to a service that admits whoever comes in.
+fn send(layer: &EntraAuthLayer, request: Request<()>) -> Response<String> {
+    let inner = |_: Request<()>| async { Ok::<_, Error>(Response::new(String::new())) };
+    block_on(layer.layer(service_fn(inner)).oneshot(request)).unwrap()
+}
+
+/// The one event that a request makes, without its time.
+#[track_caller]
+fn event(layer: &EntraAuthLayer, request: Request<()>) -> Value {
+    let (_, events) = audited(|| send(layer, request));
+    let [event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let mut event = event.clone();
+    let members = event.as_object_mut().unwrap();
+    members.remove("timestamp").unwrap();
+    assert_eq!(members.remove("target").unwrap(), "tower_entra::audit");
+    assert_eq!(members.remove("level").unwrap(), "INFO");
+    event
+}
+
+#[test]
+fn an_admitted_agent_is_one_event_with_its_ids_and_codes() {
+    let token = issuer().agent_on_behalf_of("alice").claim("uti", "the-uti");
+    assert_eq!(
+        event(&layer(), bearer(token)),
+        json!({
+            "message": "request admitted",
+            "tid": issuer().tenant_id(),
+            "oid": issuer().object_id_of("alice"),
+            "client_id": issuer().agent_id(),
+            "kind": "agent_on_behalf_of_user",
+            "agent_status": "attested",
+            "actor_facets": "3 9 11",
+            "subject_facets": "3",
+            "tenant_facets": "3",
+            "parent_agent_blueprint": issuer().blueprint_id(),
+            "uti": "the-uti",
+            "token_version": "2.0",
+        })
+    );
+}
+
+#[test]
+fn the_record_of_a_caller_serializes_to_the_same() {
+    let token = issuer().agent_on_behalf_of("alice").claim("uti", "the-uti");
+    let record = caller_of(token).audit();
+    assert_eq!(
+        serde_json::to_value(&record).unwrap(),
+        json!({
+            "tid": issuer().tenant_id(),
+            "oid": issuer().object_id_of("alice"),
+            "client_id": issuer().agent_id(),
+            "kind": "agent_on_behalf_of_user",
+            "agent_status": "attested",
+            "actor_facets": [3, 9, 11],
+            "subject_facets": [3],
+            "tenant_facets": [3],
+            "parent_agent_blueprint": issuer().blueprint_id(),
+            "uti": "the-uti",
+            "token_version": "2.0",
+        })
+    );
+    assert!(!format!("{record:?}").contains("alice"));
+
+    let bare = issuer()
+        .token()
+        .v1()
+        .without_claim("oid")
+        .without_claim("uti");
+    let record = serde_json::to_value(caller_of(bare).audit()).unwrap();
+    assert_eq!(
+        record,
+        json!({
+            "tid": issuer().tenant_id(),
+            "oid": null,
+            "client_id": issuer().client_id(),
+            "kind": "user",
+            "agent_status": "unattested",
+            "actor_facets": null,
+            "subject_facets": null,
+            "tenant_facets": null,
+            "parent_agent_blueprint": null,
+            "uti": null,
+            "token_version": "1.0",
+        })
+    );
+}
+
+#[test]
+fn a_caller_of_whom_nobody_knows_whether_it_is_an_agent_comes_with_the_claims_to_ask_for() {
+    let event = event(
+        &layer(),
+        bearer(issuer().autonomous_agent().without_facets()),
+    );
+    assert_eq!(event["agent_status"], "unattested");
+    let hint = event["hint"].as_str().unwrap();
+    for name in [
+        "xms_act_fct",
+        "xms_sub_fct",
+        "xms_par_app_azp",
+        "xms_idrel",
+        "idtyp",
+        "include_user_token",
+        "optionalClaims.accessToken",
+    ] {
+        assert!(hint.contains(name), "{hint}");
+    }
+}
+
+#[test]
+fn the_claims_to_ask_for_are_told_once_for_a_layer_and_its_clones() {
+    let unknown = || bearer(issuer().autonomous_agent().without_facets());
+    let layer = layer();
+    let clone = layer.clone();
+    // One of whom everything is known does not use it up.
+    let known = event(&layer, bearer(issuer().autonomous_agent()));
+    assert_eq!(known["hint"], Value::Null);
+    assert!(event(&layer, unknown())["hint"].is_string());
+    for layer in [&layer, &clone] {
+        let event = event(layer, unknown());
+        assert_eq!(event["agent_status"], "unattested");
+        assert_eq!(event["hint"], Value::Null);
+    }
+}
+
+#[test]
+fn a_refusal_of_a_token_with_many_long_audiences_is_a_short_line() {
+    let audiences: Vec<_> = (0..20)
+        .map(|at| format!("{at} {}", "a ".repeat(100)))
+        .collect();
+    let token = issuer().user().claim("aud", audiences);
+    let event = event(&layer(), bearer(token));
+    assert_eq!(event["code"], "audience_mismatch");
+    assert!(event.to_string().len() < 1_500, "{event}");
+}
+
+#[test]
+fn claims_that_count_as_absent_are_named_in_the_audit_log() {
+    let token = issuer()
+        .autonomous_agent()
+        .claim("xms_act_fct", json!({"sub": "zoe"}))
+        .claim("xms_idrel", "zoe");
+    let event = event(&layer(), bearer(token));
+    assert_eq!(event["malformed_claims"], "xms_act_fct xms_idrel");
+    assert!(!event.to_string().contains("zoe"), "{event}");
+}
+
+#[test]
+fn a_client_that_stands_in_the_claim_of_the_other_version_is_told_in_the_audit_log() {
+    let client = issuer().agent_id();
+    let user = || issuer().user();
+    for (token, words) in [
+        (
+            user().without_claim("azp").claim("appid", client),
+            "azp is missing, which names the client in version 2.0: the token has appid, which only \
+             version 1.0 tokens use",
+        ),
+        (
+            user().v1().without_claim("appid").claim("azp", client),
+            "appid is missing, which names the client in version 1.0: the token has azp, which only \
+             version 2.0 tokens use",
+        ),
+        (
+            user().without_claim("azp"),
+            "azp is missing, which names the client in version 2.0, and so is appid",
+        ),
+        (
+            user().v1().without_claim("appid"),
+            "appid is missing, which names the client in version 1.0, and so is azp",
+        ),
+    ] {
+        let event = event(&layer(), bearer(token));
+        assert_eq!(event["client_id"], Value::Null);
+        assert_eq!(event["no_client_id"], words);
+    }
+    for token in [user(), user().v1()] {
+        let event = event(&layer(), bearer(token));
+        assert_eq!(event.get("no_client_id"), None, "{event}");
+    }
+}
+
+#[test]
+fn an_overage_of_groups_is_told_in_the_audit_log() {
+    let names = json!({"groups": "src1"});
+    for token in [
+        issuer().user().claim("_claim_names", names),
+        issuer().user().claim("hasgroups", true),
+    ] {
+        let event = event(&layer(), bearer(token));
+        assert_eq!(event["message"], "request admitted");
+        assert_eq!(event["groups_overage"], true);
+    }
+    for token in [
+        issuer().user(),
+        issuer().user().claim("groups", ["a"]),
+        issuer().user().claim("hasgroups", false),
+    ] {
+        let event = event(&layer(), bearer(token));
+        assert_eq!(event.get("groups_overage"), None, "{event}");
+    }
+}
+
+#[test]
+fn a_denied_caller_comes_with_what_its_token_lacks() {
+    let inner = |_: Request<()>| async {
+        let mut response = Response::new(String::new());
+        response.extensions_mut().insert(Denial::new());
+        Ok::<_, Error>(response)
+    };
+    let token = issuer()
+        .user()
+        .without_claim("azp")
+        .claim("hasgroups", true);
+    let service = layer().layer(service_fn(inner));
+    let (_, events) = audited(|| block_on(service.oneshot(bearer(token))));
+    let refused = events.last().unwrap();
+    assert_eq!(refused["message"], "request refused");
+    assert_eq!(refused["groups_overage"], true);
+    let words = refused["no_client_id"].as_str().unwrap();
+    assert!(words.starts_with("azp is missing"), "{words}");
+}
+
+#[test]
+fn the_hint_about_claims_that_count_as_absent_goes_by_the_claim() {
+    let (_, log) = logged(|| caller_of(issuer().user().claim("uti", 5)));
+    assert!(log.contains("uti is a number instead of a string"), "{log}");
+    assert!(log.contains("hint=\"Look for a claims-mapping"), "{log}");
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
+fn facets_that_are_no_text_are_logged_with_what_they_are() {
+    let token = issuer()
+        .autonomous_agent()
+        .claim("xms_act_fct", json!({"sub": "zoe"}))
+        .claim("xms_sub_fct", "13 zoe");
+    let (caller, log) = logged(|| caller_of(token));
+    assert_eq!(caller.malformed_claims(), ["xms_act_fct", "xms_sub_fct"]);
+    for text in [
+        "DEBUG",
+        "xms_act_fct is an object instead of integers with spaces between them in a string",
+        "xms_sub_fct is a string of something else instead of integers",
+        "hint=\"The facets xms_act_fct",
+    ] {
+        assert!(log.contains(text), "{text:?} is not in: {log}");
+    }
+    assert!(!log.contains("zoe"), "{log}");
+}
+
+#[test]
+fn a_refusal_is_one_event_with_code_reason_and_hint() {
+    let token = || issuer().user().audience("api://another");
+    let error = send(&layer(), bearer(token()));
+    let error = error.extensions().get::<Error>().unwrap();
+    assert_eq!(
+        event(&layer(), bearer(token())),
+        json!({
+            "message": "request refused",
+            "code": "audience_mismatch",
+            "reason": error.to_string(),
+            "hint": error.hint(),
+        })
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_headers_is_told() {
+    let token = issuer().user().mint();
+    for (authorization, reason, hint) in [
+        (&[][..], "there is no Authorization header", "Bearer"),
+        (&["Basic YTpi"], "header is Basic", "scheme Bearer"),
+        (&["YTpi YTpi"], "is not Bearer", "scheme Bearer"),
+        (&["DPoP abc"], "header is DPoP", "plain bearer token"),
+        (&["pop abc"], "header is PoP", "plain bearer token"),
+        (
+            &["Bearer a", "Bearer b", "c"],
+            "there are 3",
+            "one Authorization header",
+        ),
+        (&["Bearer"], "nothing follows", "one token"),
+        (
+            &["Bearer,a"],
+            "does not begin with the word Bearer",
+            "the word Bearer",
+        ),
+        (
+            &["\"Bearer\" a"],
+            "does not begin with the word Bearer",
+            "the word Bearer",
+        ),
+        (
+            &[&token],
+            "a token without the word Bearer",
+            "word Bearer and a space",
+        ),
+        (&[" Bearer a"], "white space", "one token"),
+        (&["Bearer\ta"], "a tab", "one token"),
+        (&["Bearer Bearer a"], "appears twice", "one token"),
+        (&["Bearer a b"], "more than one token", "one token"),
+        (&["Bearer a "], "more than one token", "one token"),
+        (&["Bearer \"a\""], "in quotes", "without quotes"),
+        (&["Bearer {}"], "a character that no token has", "one token"),
+        (&["Bearer null"], "the word null", "variable"),
+        (&["Bearer undefined"], "the word undefined", "variable"),
+        (&[&format!("Bearer {token},")], "a character", "one token"),
+    ] {
+        let event = event(&layer(), request(authorization));
+        assert_eq!(event["message"], "request refused");
+        let found = event["reason"].as_str().unwrap();
+        assert!(found.contains(reason), "{authorization:?}: {found}");
+        let found = event["hint"].as_str().unwrap();
+        assert!(found.contains(hint), "{authorization:?}: {found}");
+        assert!(!event.to_string().contains(&token));
+    }
+}
+
+#[test]
+fn a_denial_of_a_handler_names_the_caller_and_the_scopes_that_lack() {
+    let inner = service_fn(|request: Request<()>| async move {
+        assert!(request.extensions().get::<AgentPrincipal>().is_some());
+        let mut response = Response::new(String::new());
+        let denial = Denial::new().with_scopes(["Orders.Write"]);
+        response.extensions_mut().insert(denial);
+        Ok::<_, Error>(response)
+    });
+    let token = issuer().agent_user().claim("uti", "the-uti");
+    let (response, events) = audited(|| {
+        let service = layer().layer(inner);
+        block_on(service.oneshot(bearer(token))).unwrap()
+    });
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let [admitted, refused] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(admitted["message"], "request admitted");
+    assert_eq!(refused["message"], "request refused");
+    assert_eq!(refused["code"], "denied");
+    let reason = refused["reason"].as_str().unwrap();
+    assert!(
+        reason.ends_with(": a scope is missing: Orders.Write"),
+        "{reason}"
+    );
+    for name in [
+        "tid",
+        "oid",
+        "client_id",
+        "kind",
+        "agent_status",
+        "subject_facets",
+        "uti",
+    ] {
+        assert_eq!(refused[name], admitted[name], "{name}");
+        assert!(refused[name].is_string(), "{name}");
+    }
+}
+
+#[test]
+fn a_request_that_waits_for_its_key_is_audited_once() {
+    let issuer = Issuer::start_blocking();
+    let validator = issuer.validator();
+    block_on(validator.ready());
+    issuer.rotate();
+    let layer = EntraAuthLayer::new(validator);
+    let event = event(&layer, bearer(issuer.user()));
+    assert_eq!(event["message"], "request admitted");
+    assert_eq!(event["kind"], "user");
+}
+
+#[test]
+fn an_anonymous_request_makes_no_event_at_the_level_info() {
+    let optional = layer().optional();
+    let (response, events) = audited(|| send(&optional, Request::new(())));
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(events, Vec::<Value>::new());
+    let (_, log) = logged(|| send(&optional, Request::new(())));
+    assert!(
+        log.contains("DEBUG tower_entra::audit: request let through without a token"),
+        "{log}"
+    );
+}
+
+#[test]
+fn the_audit_log_can_be_turned_off_and_refusals_are_then_there_for_who_looks() {
+    let off = layer().without_audit_log();
+    for token in [issuer().user(), issuer().user().expired()] {
+        let (_, events) = audited(|| send(&off, bearer(token)));
+        assert_eq!(events, Vec::<Value>::new());
+    }
+    let (_, log) = logged(|| send(&off, bearer(issuer().user().expired())));
+    let line = log
+        .lines()
+        .find(|line| line.contains("request refused"))
+        .unwrap();
+    assert!(
+        line.contains("DEBUG tower_entra: ") && line.contains("code=\"expired\""),
+        "{line}"
+    );
+    assert!(!log.contains("tower_entra::audit"), "{log}");
+}
+
+#[test]
+fn validating_without_a_layer_audits_nothing() {
+    let (_, events) = audited(|| caller_of(issuer().user()));
+    assert_eq!(events, Vec::<Value>::new());
+}
+
+#[test]
+fn texts_in_the_audit_log_are_escaped_and_cut() {
+    let hostile = "a\"\r\n\u{202e}\u{1b}[31m ".repeat(100);
+    let facets: Vec<_> = (0..1_000).map(|half| 2 * half + 1).collect();
+    let token = issuer()
+        .user()
+        .claim("uti", &hostile)
+        .claim("xms_act_fct", &facets);
+    let (_, log) = logged(|| send(&layer(), bearer(token.clone())));
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("tower_entra::audit"))
+        .collect();
+    let [line] = lines[..] else { panic!("{log}") };
+    assert!(
+        line.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+        "{line}"
+    );
+    assert!(
+        line.contains(r#"uti=a\"\r\n\u{202e}\u{1b}[31m a"#),
+        "{line}"
+    );
+    assert!(line.len() < 1_000, "{line}");
+    let event = event(&layer(), bearer(token.clone()));
+    assert_eq!(
+        event["uti"].as_str().unwrap().len(),
+        128 - "\\u{".len() + "...".len()
+    );
+    let record = serde_json::to_value(caller_of(token).audit()).unwrap();
+    assert_eq!(record["uti"], event["uti"]);
+    assert_eq!(record["actor_facets"].as_array().unwrap().len(), 16);
+}

@@ -1,0 +1,533 @@
+//! Who is calling, and what a handler learns of it.
+
+use serde::Deserialize;
+use serde_json::json;
+use tower_entra::{
+    AgentStatus, ClientAuthentication, Facet, IdentityRelationship, IdentityType, PrincipalKind,
+    TokenVersion, testing::TokenBuilder,
+};
+
+use crate::support::{OTHER_APP, OTHER_TENANT, admitted_by, caller_of, issuer};
+
+#[track_caller]
+fn kind_of(token: TokenBuilder) -> (PrincipalKind, AgentStatus) {
+    let principal = caller_of(token);
+    (principal.kind(), principal.agent_status())
+}
+
+#[test]
+fn white_space_beyond_ascii_separates_no_scopes() {
+    let scopes = |scp: &str| -> Vec<String> {
+        let caller = caller_of(issuer().token().scope(scp));
+        caller.scopes().map(str::to_owned).collect()
+    };
+    assert_eq!(scopes(" A  B\tC\r\nD "), ["A", "B", "C", "D"]);
+    for space in ["\u{a0}", "\u{85}", "\u{2028}", "\u{3000}", "\u{b}"] {
+        let scp = format!("A{space}B");
+        assert_eq!(scopes(&format!("{scp} C")), [scp.as_str(), "C"]);
+    }
+}
+
+#[test]
+fn each_scenario_has_its_kind() {
+    use {AgentStatus::*, PrincipalKind::*};
+
+    for (token, expected) in [
+        (issuer().autonomous_agent(), (AutonomousAgent, Attested)),
+        (
+            issuer().agent_on_behalf_of("alice"),
+            (AgentOnBehalfOfUser, Attested),
+        ),
+        (issuer().agent_user(), (AgentUser, Attested)),
+        (issuer().user(), (User, NotAgent)),
+        (issuer().application(), (Application, NotAgent)),
+    ] {
+        assert_eq!(kind_of(token.clone()), expected);
+        assert_eq!(kind_of(token.v1()), expected);
+    }
+}
+
+#[test]
+fn without_facets_agents_look_like_what_they_resemble_and_nothing_is_attested() {
+    use {AgentStatus::*, PrincipalKind::*};
+
+    for (token, expected) in [
+        (issuer().autonomous_agent(), (Application, Unattested)),
+        (issuer().agent_on_behalf_of("alice"), (User, Unattested)),
+        (issuer().agent_user(), (User, Unattested)),
+        (issuer().user(), (User, Unattested)),
+        // Its subject is its object, so it is app-only without `idtyp` too.
+        (issuer().application(), (Application, Unattested)),
+    ] {
+        assert_eq!(kind_of(token.without_facets()), expected);
+    }
+}
+
+#[test]
+fn the_first_row_of_evidence_that_fits_decides_the_kind() {
+    use {AgentStatus::*, PrincipalKind::*};
+
+    let user = || issuer().user();
+    let app = || issuer().application();
+    for (what, token, expected) in [
+        (
+            "13 in the subject, whoever the actor is",
+            user().claim("xms_sub_fct", "3 13"),
+            (AgentUser, Attested),
+        ),
+        (
+            "13 before 11 in the subject",
+            issuer().agent_user().claim("xms_sub_fct", "11 13"),
+            (AgentUser, Attested),
+        ),
+        (
+            "11 in the subject of an app",
+            app().claim("xms_sub_fct", "9 11"),
+            (AutonomousAgent, Attested),
+        ),
+        (
+            "11 in the actor of an app without subject facets",
+            app()
+                .claim("xms_act_fct", "11")
+                .without_claim("xms_sub_fct"),
+            (AutonomousAgent, Attested),
+        ),
+        (
+            "11 in the actor for a user",
+            user().claim("xms_act_fct", "11"),
+            (AgentOnBehalfOfUser, Attested),
+        ),
+        (
+            "11 in the actor without idtyp but with a scope",
+            user().claim("xms_act_fct", "11").without_claim("idtyp"),
+            (AgentOnBehalfOfUser, Attested),
+        ),
+        (
+            "13 in the actor attests an agent without making it the subject",
+            user().claim("xms_act_fct", "3 13"),
+            (User, Attested),
+        ),
+        (
+            "a device",
+            user().claim("idtyp", "device"),
+            (Unknown, NotAgent),
+        ),
+        (
+            "App is not app",
+            user().claim("idtyp", "App"),
+            (Unknown, NotAgent),
+        ),
+        (
+            "an agent by name alone",
+            user().claim("idtyp", "agent"),
+            (Unknown, NotAgent),
+        ),
+        ("no idtyp", user().without_claim("idtyp"), (User, NotAgent)),
+        (
+            "11 among the tenant's",
+            user().claim("xms_tnt_fct", "11 13"),
+            (User, NotAgent),
+        ),
+        (
+            "even numbers",
+            user().claim("xms_act_fct", "10 12 14"),
+            (User, NotAgent),
+        ),
+        (
+            "a blueprint alone",
+            user().claim("xms_par_app_azp", OTHER_APP),
+            (User, NotAgent),
+        ),
+        (
+            "one claim missing",
+            user().without_claim("xms_sub_fct"),
+            (User, Unattested),
+        ),
+        (
+            "the other missing",
+            user().without_claim("xms_act_fct"),
+            (User, Unattested),
+        ),
+        (
+            "one malformed",
+            user().claim("xms_sub_fct", "3 x"),
+            (User, Unattested),
+        ),
+        (
+            "one blank",
+            user().claim("xms_act_fct", " "),
+            (User, Unattested),
+        ),
+        (
+            "a subject of federated identity",
+            app().without_facets().claim("sub", "/eid1/c/pub/t/x/a/y/z"),
+            (Application, Unattested),
+        ),
+        (
+            "another subject than the object",
+            app().without_facets().claim("sub", "someone"),
+            (User, Unattested),
+        ),
+    ] {
+        assert_eq!(kind_of(token), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_known_agent_without_facets_is_declared_one() {
+    use {AgentStatus::*, PrincipalKind::*};
+
+    let validator = issuer()
+        .validator_builder()
+        .known_agents([(issuer().tenant_id(), issuer().agent_id())])
+        .build()
+        .unwrap();
+    for (token, expected) in [
+        (
+            issuer().autonomous_agent().without_facets(),
+            (AutonomousAgent, Declared),
+        ),
+        (
+            issuer().autonomous_agent().without_facets().v1(),
+            (AutonomousAgent, Declared),
+        ),
+        (
+            issuer().agent_on_behalf_of("a").without_facets(),
+            (AgentOnBehalfOfUser, Declared),
+        ),
+        (issuer().autonomous_agent(), (AutonomousAgent, Attested)),
+        // Another client, or the same in the place of an object, is not the known one.
+        (
+            issuer().application().without_facets(),
+            (Application, Unattested),
+        ),
+        (
+            issuer()
+                .application()
+                .without_facets()
+                .claim("oid", issuer().agent_id()),
+            (User, Unattested),
+        ),
+    ] {
+        let principal = admitted_by(&validator, &token.mint());
+        assert_eq!((principal.kind(), principal.agent_status()), expected);
+        assert_eq!(principal.is_agent(), expected.1 != Unattested);
+    }
+    let elsewhere = issuer()
+        .validator_builder()
+        .known_agents([(OTHER_TENANT, issuer().agent_id())])
+        .build()
+        .unwrap();
+    let principal = admitted_by(
+        &elsewhere,
+        &issuer().autonomous_agent().without_facets().mint(),
+    );
+    assert_eq!(principal.agent_status(), Unattested);
+}
+
+/// The inputs and answers of the tests of Microsoft.Identity.Web's `IsAgentUserIdentity`.
+#[test]
+fn an_agents_user_account_is_told_as_microsoft_identity_web_tells_it() {
+    let user = || issuer().agent_user();
+    for (facets, expected) in [
+        ("1 2 13 15", true),
+        ("1 2 3 4", false),
+        ("   9   13   21  ", true),
+        ("12 a 13", false),
+        ("", false),
+        (" ", false),
+        ("13", true),
+        ("113 131", false),
+    ] {
+        let principal = caller_of(user().claim("xms_sub_fct", facets));
+        assert_eq!(principal.is_agent_user_identity(), expected, "{facets:?}");
+    }
+    assert!(!caller_of(user().without_claim("xms_sub_fct")).is_agent_user_identity());
+    assert!(!caller_of(user().claim("xms_sub_fct", json!(null))).is_agent_user_identity());
+    assert!(caller_of(user().claim("xms_sub_fct", ["13"])).is_agent_user_identity());
+    assert!(caller_of(user().claim("xms_sub_fct", 13)).is_agent_user_identity());
+}
+
+#[test]
+fn the_parent_blueprint_is_told_for_the_audit_and_makes_nobody_an_agent() {
+    let blueprint = |token: TokenBuilder| {
+        caller_of(token)
+            .parent_agent_blueprint()
+            .map(|blueprint| blueprint.to_string())
+    };
+    assert_eq!(
+        blueprint(issuer().autonomous_agent()).as_deref(),
+        Some(issuer().blueprint_id())
+    );
+    assert_eq!(blueprint(issuer().user()), None);
+    let malformed = caller_of(
+        issuer()
+            .autonomous_agent()
+            .claim("xms_par_app_azp", "blueprint"),
+    );
+    assert_eq!(malformed.parent_agent_blueprint(), None);
+    assert_eq!(malformed.malformed_claims(), ["xms_par_app_azp"]);
+
+    let app = issuer()
+        .application()
+        .without_facets()
+        .claim("xms_par_app_azp", OTHER_APP);
+    assert!(!caller_of(app).is_agent());
+}
+
+#[test]
+fn every_claim_has_its_method() {
+    let token = issuer()
+        .agent_on_behalf_of("alice")
+        .scope("Orders.Read  Orders.Write")
+        .roles(["Approver"])
+        .claim("uti", "an-id")
+        .claim("acrs", ["c1", "c2"])
+        .claim("xms_cc", ["CP1"])
+        .claim("groups", [OTHER_APP])
+        .claim("xms_act_fct", "11 9 3 2")
+        .claim("xms_tnt_fct", "3 1001")
+        .issued_at(1_700_000_000)
+        .expires_at(4_000_000_000);
+    let principal = caller_of(token);
+    let seconds = |time: std::time::SystemTime| {
+        time.duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    let facets = |set: Option<&tower_entra::Facets>| {
+        set.map(|set| set.iter().map(Facet::value).collect::<Vec<_>>())
+    };
+
+    assert_eq!(principal.tenant_id().as_str(), issuer().tenant_id());
+    assert_eq!(
+        principal.object_id().unwrap().as_str(),
+        issuer().object_id_of("alice")
+    );
+    assert_eq!(principal.subject().unwrap().len(), 43);
+    assert_eq!(principal.client_id().unwrap().as_str(), issuer().agent_id());
+    assert!(principal.is_agent());
+    assert!(!principal.is_app_only());
+    assert_eq!(principal.identity_type(), Some(&IdentityType::User));
+    assert_eq!(facets(principal.actor_facets()), Some(vec![3, 9, 11]));
+    assert_eq!(facets(principal.subject_facets()), Some(vec![3]));
+    assert_eq!(facets(principal.tenant_facets()), Some(vec![3, 1001]));
+    assert!(
+        principal
+            .actor_facets()
+            .unwrap()
+            .contains(Facet::AGENT_IDENTITY)
+    );
+    let relationships = principal.identity_relationships().unwrap();
+    assert!(relationships.contains(IdentityRelationship::MEMBER_USER));
+    assert!(!principal.is_guest());
+    assert_eq!(
+        principal.scopes().collect::<Vec<_>>(),
+        ["Orders.Read", "Orders.Write"]
+    );
+    assert!(principal.has_scope("Orders.Write"));
+    assert!(!principal.has_scope("orders.write"));
+    assert!(!principal.has_scope("Orders"));
+    assert!(!principal.has_scope(""));
+    assert_eq!(principal.roles().collect::<Vec<_>>(), ["Approver"]);
+    assert!(principal.has_role("Approver"));
+    assert!(!principal.has_role("approver"));
+    assert_eq!(principal.token_version(), TokenVersion::V2);
+    assert_eq!(principal.issuer(), issuer().v2_issuer());
+    assert_eq!(principal.audience(), issuer().audience());
+    assert_eq!(principal.issued_at().map(seconds), Some(1_700_000_000));
+    assert_eq!(seconds(principal.expires_at()), 4_000_000_000);
+    assert_eq!(principal.token_id(), Some("an-id"));
+    assert_eq!(
+        principal.client_authentication(),
+        Some(ClientAuthentication::Assertion)
+    );
+    assert_eq!(
+        principal.authentication_contexts().collect::<Vec<_>>(),
+        ["c1", "c2"]
+    );
+    assert!(principal.supports_claims_challenge());
+    assert_eq!(principal.groups().ids().collect::<Vec<_>>(), [OTHER_APP]);
+    assert!(!principal.groups().has_overage());
+    assert!(principal.malformed_claims().is_empty());
+}
+
+#[test]
+fn what_a_token_does_not_say_is_absent() {
+    let token = issuer()
+        .token()
+        .without_claim("sub")
+        .without_claim("oid")
+        .without_claim("azp")
+        .without_claim("iat")
+        .without_claim("uti");
+    let principal = caller_of(token);
+    assert_eq!(principal.object_id(), None);
+    assert_eq!(principal.subject(), None);
+    assert_eq!(principal.client_id(), None);
+    assert_eq!(principal.identity_type(), None);
+    assert_eq!(principal.actor_facets(), None);
+    assert_eq!(principal.identity_relationships(), None);
+    assert_eq!(principal.issued_at(), None);
+    assert_eq!(principal.token_id(), None);
+    assert_eq!(principal.client_authentication(), None);
+    assert!(!principal.supports_claims_challenge());
+    assert_eq!(principal.roles().count(), 0);
+}
+
+#[test]
+fn how_a_client_proved_itself_shows_as_the_value_of_its_claim() {
+    for value in ["0", "1", "2"] {
+        let principal = caller_of(issuer().token().claim("azpacr", value));
+        let authentication = principal.client_authentication().expect("a known value");
+        assert_eq!(authentication.as_str(), value);
+        assert_eq!(authentication.to_string(), value);
+    }
+    let principal = caller_of(issuer().token().claim("azpacr", "3"));
+    assert_eq!(principal.client_authentication(), None);
+}
+
+#[test]
+fn the_client_of_a_version_1_token_is_its_appid() {
+    let principal = caller_of(issuer().user().v1());
+    assert_eq!(principal.token_version(), TokenVersion::V1);
+    assert_eq!(
+        principal.client_id().unwrap().as_str(),
+        issuer().client_id()
+    );
+    assert!(principal.client_authentication().is_some());
+    assert_eq!(principal.issuer(), issuer().v1_issuer());
+}
+
+#[test]
+fn the_client_is_read_from_the_claim_of_the_tokens_version_alone() {
+    let client = issuer().client_id();
+    let v2 = issuer().user().without_claim("azp").claim("appid", client);
+    assert_eq!(caller_of(v2).client_id(), None);
+    let v1 = issuer().user().v1();
+    let v1 = v1.without_claim("appid").claim("azp", client);
+    assert_eq!(caller_of(v1).client_id(), None);
+}
+
+#[test]
+fn an_application_is_its_own_subject_in_either_letter_case() {
+    let app = || issuer().application().without_claim("idtyp");
+    let object = OBJECT.to_uppercase();
+    for (what, token) in [
+        ("both", app().claim("oid", &object).claim("sub", &object)),
+        (
+            "the subject",
+            app().claim("oid", OBJECT).claim("sub", &object),
+        ),
+        (
+            "the object",
+            app().claim("oid", &object).claim("sub", OBJECT),
+        ),
+    ] {
+        let principal = caller_of(token);
+        assert!(principal.is_app_only(), "{what}");
+        assert_eq!(principal.kind(), PrincipalKind::Application, "{what}");
+    }
+}
+
+#[test]
+fn a_guest_is_told_by_account_relationship_or_provider() {
+    let user = || issuer().user();
+    for (what, token, expected) in [
+        ("a member", user().claim("acct", 0), false),
+        ("acct", user().claim("acct", 1), true),
+        ("xms_idrel", user().claim("xms_idrel", "28 5"), true),
+        (
+            "a member's idrel",
+            user().claim("xms_idrel", "1 15 25"),
+            false,
+        ),
+        ("another provider", user().claim("idp", "live.com"), true),
+        (
+            "this tenant, version 2",
+            user().claim("idp", issuer().v2_issuer()),
+            false,
+        ),
+        (
+            "this tenant, version 1",
+            user().claim("idp", issuer().v1_issuer()),
+            false,
+        ),
+    ] {
+        assert_eq!(caller_of(token).is_guest(), expected, "{what}");
+    }
+}
+
+#[test]
+fn names_and_addresses_have_no_effect_on_who_somebody_is() {
+    let token = issuer()
+        .user()
+        .claim("upn", "admin@example.com")
+        .claim("email", "admin@example.com")
+        .claim("preferred_username", "admin@example.com");
+    let (plain, named) = (caller_of(issuer().user()), caller_of(token));
+    assert_eq!(plain.tenant_id(), named.tenant_id());
+    assert_eq!(plain.object_id(), named.object_id());
+    assert_eq!(plain.kind(), named.kind());
+}
+
+#[test]
+fn other_claims_read_into_a_type_of_ones_own() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Employee {
+        employee_id: String,
+    }
+
+    let principal = caller_of(issuer().user().claim("employee_id", "4711"));
+    let employee: Employee = principal.claims().unwrap();
+    assert_eq!(
+        employee,
+        Employee {
+            employee_id: "4711".to_owned()
+        }
+    );
+
+    let wrong = caller_of(issuer().user().claim("employee_id", 4711)).claims::<Employee>();
+    let text = wrong.unwrap_err().to_string();
+    assert!(!text.contains("4711"), "{text}");
+}
+
+#[test]
+fn debug_shows_nothing_of_a_person_or_the_token() {
+    let token = issuer()
+        .user()
+        .claim("name", "Alice Example")
+        .claim("upn", "alice@example.com");
+    let principal = caller_of(token);
+    let text = format!("{principal:?}");
+    for secret in [
+        "Alice",
+        "alice@",
+        principal.subject().unwrap(),
+        principal.object_id().unwrap().as_str(),
+        "Orders.Read",
+        "ey",
+    ] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    assert!(text.contains("User"), "{text}");
+}
+
+#[test]
+fn claims_written_with_escapes_read_the_same() {
+    let text = format!(
+        r#"{{"ver":"2.0","iss":"{}","tid":"{}","aud":"{}","exp":4000000000,"azp":"{OTHER_APP}",
+            "scp":"Orders\u002eRead","roles":["A\u0064min"],"sub":"a\"b","uti":"\u00e9"}}"#,
+        issuer().v2_issuer().replace('/', "\\/"),
+        issuer().tenant_id(),
+        issuer().audience(),
+    );
+    let principal = caller_of(issuer().user().payload(text));
+    assert!(principal.has_scope("Orders.Read"));
+    assert!(principal.has_role("Admin"));
+    assert_eq!(principal.subject(), Some("a\"b"));
+    assert_eq!(principal.token_id(), Some("é"));
+    assert_eq!(principal.issuer(), issuer().v2_issuer());
+}
+
+const OBJECT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d4a";

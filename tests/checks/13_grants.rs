@@ -1,0 +1,426 @@
+//! H: scopes, roles, clients, and what contradicts them.
+
+use http::{Request, Response};
+use serde_json::json;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_entra::{
+    AgentPrincipal, Denial, EntraAuthLayer, Error, ErrorKind::*, PrincipalKind, testing::Issuer,
+};
+
+use crate::support::*;
+
+#[test]
+fn what_a_token_grants_is_judged_as_the_table_says() {
+    prove(rows());
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![
+        row(
+            "H01",
+            "neither a scope nor a role: 403, unless the API keeps a list of its own",
+            [
+                refused(NothingGranted, |issuer| {
+                    these([
+                        ("an app", issuer.application().without_claim("roles")),
+                        ("a person", issuer.user().without_claim("scp")),
+                        ("an agent", issuer.autonomous_agent().without_claim("roles")),
+                        ("of v1", issuer.application().v1().without_claim("roles")),
+                    ])
+                }),
+                admitted(|issuer| one(issuer.application().without_claim("roles"))).by_acl(),
+            ],
+        ),
+        row(
+            "H02",
+            "scopes and roles that are there and empty",
+            [refused(NothingGranted, |issuer| {
+                let mut inputs = each(["", " ", "/", " / ", "\t\n", "/ /"], |scp| {
+                    issuer.user().scope(scp)
+                });
+                let roles = [json!([]), json!([""]), json!([" ", "\t"])];
+                inputs.extend(each(roles, |roles| {
+                    issuer.application().claim("roles", roles)
+                }));
+                inputs
+            })],
+        ),
+        row(
+            "H03",
+            "scopes with more white space between them than one space: no empty scope",
+            [admitted_as(
+                |caller| assert!(caller.scopes().eq(["a", "b"]), "{caller:?}"),
+                |issuer| {
+                    each(
+                        ["a b", "a  b", " a b ", "a\tb", "a\nb", "\ta \t b"],
+                        |scp| issuer.user().scope(scp),
+                    )
+                },
+            )],
+        ),
+        row(
+            "H04",
+            "`scp` that is no text",
+            [refused(MalformedClaims, |issuer| {
+                each(
+                    [
+                        json!(["a", "b"]),
+                        json!([]),
+                        json!(null),
+                        json!(1),
+                        json!(true),
+                        json!({}),
+                    ],
+                    |scp| issuer.user().claim("scp", scp),
+                )
+            })],
+        ),
+        row(
+            "H05",
+            "a scope that nearly is `/`, which grants nothing",
+            [admitted_as(
+                |caller| assert_eq!(caller.scopes().count(), 1),
+                |issuer| each(["//", ".", "-", "/a"], |scp| issuer.user().scope(scp)),
+            )],
+        ),
+        row(
+            "H06",
+            "permissions under other names: not read",
+            [refused(NothingGranted, |issuer| {
+                each(
+                    [
+                        "scope",
+                        "scopes",
+                        "role",
+                        "permissions",
+                        "wids",
+                        "groups",
+                        "amr",
+                    ],
+                    |name| {
+                        let token = issuer.application().without_claim("roles");
+                        token.claim(*name, ["Orders.Read.All"])
+                    },
+                )
+            })],
+        ),
+        scene(
+            "H07",
+            "a scope that nearly is the one that a route asks for: 403",
+            a_scope_is_compared_exactly,
+        ),
+        row(
+            "H08",
+            "a scope that has another within it, or a role of the same name",
+            [admitted_as(
+                |caller| {
+                    assert!(!caller.has_scope("Orders.Read"));
+                    assert!(!caller.has_scope(""));
+                    assert!(!caller.has_scope("Orders.Read.All Orders.Write"));
+                },
+                |issuer| {
+                    these([
+                        (
+                            "longer",
+                            issuer.user().scope("Orders.Read.All Orders.Write"),
+                        ),
+                        ("shorter", issuer.user().scope("Orders.Rea rders.Read")),
+                        ("lower", issuer.user().scope("orders.read ORDERS.READ")),
+                        ("commas", issuer.user().scope("Orders.Read,Orders.Write")),
+                        ("a role", issuer.user().scope("a").roles(["Orders.Read"])),
+                    ])
+                },
+            )],
+        ),
+        row(
+            "H09",
+            "an app's token with a scope, or of an agent's user account",
+            [
+                refused(ContradictoryClaims, |issuer| {
+                    these([
+                        ("scope", issuer.application().scope("Orders.Read")),
+                        (
+                            "agent, scope",
+                            issuer.autonomous_agent().scope("Orders.Read"),
+                        ),
+                        ("user, app", issuer.user().claim("idtyp", "app")),
+                        ("13", issuer.application().claim("xms_sub_fct", "3 13")),
+                        (
+                            "11 13",
+                            issuer.autonomous_agent().claim("xms_sub_fct", "11 13"),
+                        ),
+                        ("of v1", issuer.application().v1().scope("Orders.Read")),
+                        (
+                            "11 and not 11",
+                            issuer.autonomous_agent().claim("xms_sub_fct", "3 9"),
+                        ),
+                    ])
+                }),
+                admitted_as(
+                    |caller| assert_eq!(caller.kind(), PrincipalKind::Application),
+                    |issuer| each(["", " ", "/"], |scp| issuer.application().scope(scp)),
+                ),
+            ],
+        ),
+        row(
+            "H10",
+            "`azp` and `appid` that differ",
+            [
+                refused(ContradictoryClaims, |issuer| {
+                    these([
+                        ("v2", issuer.user().claim("appid", OTHER_TENANT)),
+                        ("v1", issuer.user().v1().claim("azp", OTHER_TENANT)),
+                        (
+                            "an agent's",
+                            issuer.autonomous_agent().claim("appid", issuer.client_id()),
+                        ),
+                    ])
+                }),
+                admitted(|issuer| {
+                    let client = issuer.client_id();
+                    each([client.to_owned(), client.to_uppercase()], |appid| {
+                        issuer.user().claim("appid", appid)
+                    })
+                }),
+                refused(MalformedClaims, |issuer| {
+                    let odd = [json!(""), json!(null), json!(1), json!("app"), json!([])];
+                    each(odd, |appid| issuer.user().claim("appid", appid))
+                }),
+            ],
+        ),
+        row(
+            "H11",
+            "an `idtyp` that nobody knows: a kind that no rule admits",
+            [
+                admitted_as(
+                    |caller| {
+                        assert_eq!(caller.kind(), PrincipalKind::Unknown);
+                        assert!(!caller.is_agent() && !caller.is_app_only());
+                    },
+                    |issuer| {
+                        let odd = [
+                            "agent", "device", "APP", "App", "User", "app ", "", "user,app",
+                        ];
+                        each(odd, |idtyp| {
+                            let token = issuer.token().claim("idtyp", *idtyp);
+                            token.claim("sub", issuer.object_id_of("alice"))
+                        })
+                    },
+                ),
+                refused(MalformedClaims, |issuer| {
+                    let odd = [
+                        json!(null),
+                        json!(["app"]),
+                        json!(1),
+                        json!({}),
+                        json!(true),
+                    ];
+                    each(odd, |idtyp| issuer.user().claim("idtyp", idtyp))
+                }),
+            ],
+        )
+        .also(&[(
+            "caller/requirement_table.rs",
+            "every_requirement_answers_every_caller_as_the_table_says",
+        )]),
+        row(
+            "H12",
+            "no client in the token",
+            [
+                admitted_as(
+                    |caller| {
+                        assert_eq!(caller.kind(), PrincipalKind::User);
+                        assert!(caller.client_id().is_none());
+                    },
+                    |issuer| {
+                        these([
+                            ("v2", issuer.user().without_claim("azp")),
+                            ("v1", issuer.user().v1().without_claim("appid")),
+                        ])
+                    },
+                ),
+                // Without a scope, either, nothing says that it is an access token.
+                refused(IdToken, |issuer| {
+                    these([
+                        ("an app", issuer.application().without_claim("azp")),
+                        ("of v1", issuer.application().v1().without_claim("appid")),
+                        ("an agent", issuer.autonomous_agent().without_claim("azp")),
+                    ])
+                }),
+            ],
+        ),
+        row(
+            "H13",
+            "`roles` that is no list of texts",
+            [refused(MalformedClaims, |issuer| {
+                each(
+                    [
+                        json!("Admin"),
+                        json!(""),
+                        json!("Admin Reader"),
+                        json!(["Admin", 1]),
+                        json!([null]),
+                        json!([["Admin"]]),
+                        json!({"0": "Admin"}),
+                        json!(null),
+                        json!(1),
+                    ],
+                    |roles| issuer.user().claim("roles", roles),
+                )
+            })],
+        ),
+        row(
+            "H14",
+            "roles are compared exactly, white space and all",
+            [admitted_as(
+                |caller| {
+                    assert!(!caller.has_role("Admin"));
+                    assert!(caller.roles().count() > 0);
+                },
+                |issuer| {
+                    each(
+                        [
+                            " Admin",
+                            "Admin ",
+                            "admin",
+                            "ADMIN",
+                            "Admin,Reader",
+                            "Admins",
+                        ],
+                        |role| issuer.application().roles([*role]),
+                    )
+                },
+            )],
+        ),
+        row(
+            "H15",
+            "a token that is bound to its sender's key, as a bearer token",
+            [
+                refused(SenderConstrained, |issuer| {
+                    each(
+                        [
+                            json!({}),
+                            json!({"jkt": "x"}),
+                            json!({"x5t#S256": "x"}),
+                            json!({"kid": "x"}),
+                            json!({"jwk": {"kty": "RSA"}}),
+                        ],
+                        |cnf| issuer.user().claim("cnf", cnf),
+                    )
+                }),
+                refused(MalformedClaims, |issuer| {
+                    let odd = [json!(null), json!("x"), json!(false), json!([]), json!(0)];
+                    each(odd, |cnf| issuer.user().claim("cnf", cnf))
+                }),
+            ],
+        ),
+        row(
+            "H16",
+            "a scope and roles in one token: a person's roles",
+            [admitted_as(
+                |caller| {
+                    assert_eq!(caller.kind(), PrincipalKind::User);
+                    assert!(caller.has_scope("Orders.Read") && caller.has_role("Admin"));
+                },
+                |issuer| one(issuer.user().roles(["Admin"])),
+            )],
+        ),
+        row(
+            "H17",
+            "an identity that is no GUID",
+            [refused(MalformedClaims, |issuer| {
+                let mut inputs = Vec::new();
+                for name in ["oid", "azp"] {
+                    let odd = [
+                        json!("alice"),
+                        json!(""),
+                        json!("*"),
+                        json!(1),
+                        json!(null),
+                        json!([]),
+                    ];
+                    inputs.extend(each(odd, |value| issuer.user().claim(name, value)));
+                }
+                inputs.extend(each([json!(1), json!(null), json!({})], |sub| {
+                    issuer.user().claim("sub", sub)
+                }));
+                inputs
+            })],
+        ),
+        scene(
+            "H18",
+            "the name and the addresses of somebody else",
+            names_are_nobodys_identity,
+        ),
+    ]
+}
+
+fn a_scope_is_compared_exactly(issuer: &Issuer) {
+    let validator = issuer.validator();
+    let layer = EntraAuthLayer::new(validator.clone())
+        .with_realm(REALM)
+        .unwrap();
+    let inner = service_fn(|request: Request<String>| async move {
+        let mut response = Response::new(String::new());
+        let caller = request.extensions().get::<AgentPrincipal>().unwrap();
+        if !caller.has_scope("Orders.Read") {
+            let denial = Denial::new().with_scopes(["Orders.Read"]);
+            response.extensions_mut().insert(denial);
+        }
+        Ok::<_, Error>(response)
+    });
+    let service = layer.layer(inner);
+    block_on(async {
+        validator.ready().await;
+        for (scp, status) in [
+            ("Orders.Read", 200),
+            ("Orders.Write Orders.Read", 200),
+            ("orders.read", 403),
+            ("Orders.Read.All", 403),
+            ("Orders", 403),
+            ("Orders.Read,Orders.Write", 403),
+            ("Orders.*", 403),
+            ("Orders\u{2024}Read", 403),
+            ("Orders.Read\u{a0}Orders.Write", 403),
+            ("Orders.Write\u{3000}Orders.Read", 403),
+        ] {
+            let token = issuer.user().scope(scp).mint();
+            let request = with_line(format!("Bearer {token}"));
+            let response = service.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{scp}");
+            if status == 403 {
+                let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+                assert!(
+                    challenge.contains("error=\"insufficient_scope\""),
+                    "{challenge}"
+                );
+                assert!(challenge.ends_with("scope=\"Orders.Read\""), "{challenge}");
+                assert_eq!(response.headers()["cache-control"], "no-store");
+            }
+        }
+    });
+}
+
+fn names_are_nobodys_identity(issuer: &Issuer) {
+    let validator = issuer.validator();
+    block_on(async {
+        let plain = validator.validate(&issuer.user().mint()).await.unwrap();
+        let mut token = issuer.user();
+        for name in [
+            "email",
+            "upn",
+            "preferred_username",
+            "unique_name",
+            "name",
+            "login_hint",
+        ] {
+            token = token.claim(name, "admin@contoso.example");
+        }
+        let caller = validator.validate(&token.mint()).await.unwrap();
+        assert_eq!(caller.tenant_id(), plain.tenant_id());
+        assert_eq!(caller.object_id(), plain.object_id());
+        assert_eq!(caller.subject(), plain.subject());
+        assert_eq!(caller.kind(), plain.kind());
+        assert!(!format!("{caller:?}").contains("admin"));
+    });
+}

@@ -1,0 +1,26 @@
+//! The keys under time: rotation, floods, outages, endpoints in every state of disrepair.
+//!
+//! Most tests speak real HTTP to a `testing::Issuer` on loopback. Where time has to pass, a client
+//! of the test's own answers instead and the clock is paused.
+
+pub(crate) mod discovery;
+pub(crate) mod key_set;
+pub(crate) mod pressure;
+
+mod capacity;
+mod connections;
+mod documents;
+mod faults;
+mod flood;
+mod injected;
+mod journal;
+mod life;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod outage;
+mod panicking;
+mod races;
+mod refresh;
+mod replacement;
+mod rotation;
+mod waiting;

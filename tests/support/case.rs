@@ -1,0 +1,176 @@
+//! Inputs that have the same outcome, and how that is found out.
+
+use std::time::{Duration, Instant};
+
+use tower_entra::{
+    AgentPrincipal, EntraAuthLayer, Error, ErrorKind, Validator, ValidatorBuilder, testing::Issuer,
+};
+
+use super::{
+    LIMIT, Log, REALM,
+    answer::{Answer, assert_reveals_nothing, send},
+    assert_key_fetches, block_on,
+    input::Input,
+};
+
+/// Inputs that have the same outcome.
+pub(crate) struct Case {
+    inputs: fn(&Issuer) -> Vec<Input>,
+    outcome: Outcome,
+    /// How many fetches all of them together cause.
+    fetches: u64,
+    /// How long a verdict on any of them may take.
+    limit: Duration,
+    validator: fn(&Issuer) -> ValidatorBuilder,
+    authorization_by_acl: bool,
+    layer: fn(EntraAuthLayer) -> EntraAuthLayer,
+}
+
+enum Outcome {
+    Refused(ErrorKind),
+    Admitted(fn(&AgentPrincipal)),
+    /// Admitted without a principal.
+    Anonymous,
+}
+
+/// Every one of these is refused for this reason, and none causes a fetch.
+pub(crate) fn refused(kind: ErrorKind, inputs: fn(&Issuer) -> Vec<Input>) -> Case {
+    Case::new(Outcome::Refused(kind), inputs)
+}
+
+pub(crate) fn admitted(inputs: fn(&Issuer) -> Vec<Input>) -> Case {
+    admitted_as(|_| {}, inputs)
+}
+
+/// Every one of these is admitted, as a caller of whom this can be said.
+pub(crate) fn admitted_as(said: fn(&AgentPrincipal), inputs: fn(&Issuer) -> Vec<Input>) -> Case {
+    Case::new(Outcome::Admitted(said), inputs)
+}
+
+pub(crate) fn anonymous(inputs: fn(&Issuer) -> Vec<Input>) -> Case {
+    Case::new(Outcome::Anonymous, inputs)
+}
+
+impl Case {
+    fn new(outcome: Outcome, inputs: fn(&Issuer) -> Vec<Input>) -> Self {
+        Self {
+            inputs,
+            outcome,
+            fetches: 0,
+            limit: LIMIT,
+            validator: Issuer::validator_builder,
+            authorization_by_acl: false,
+            layer: |layer| layer,
+        }
+    }
+
+    /// They cause one fetch, however many they are.
+    pub(crate) fn one_fetch(self) -> Self {
+        Self { fetches: 1, ..self }
+    }
+
+    /// No verdict takes longer. Generous: many times what one takes without optimization.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    pub(crate) fn with(self, validator: fn(&Issuer) -> ValidatorBuilder) -> Self {
+        Self { validator, ..self }
+    }
+
+    /// By an API that keeps a list of its own.
+    pub(crate) fn by_acl(self) -> Self {
+        Self {
+            authorization_by_acl: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn through(self, layer: fn(EntraAuthLayer) -> EntraAuthLayer) -> Self {
+        Self { layer, ..self }
+    }
+
+    /// Sends every input through a layer, and what is a token to the validator alone; all of it
+    /// with a cache of verified tokens and without.
+    pub(super) fn prove(&self, issuer: &Issuer) {
+        let inputs = (self.inputs)(issuer);
+        assert!(!inputs.is_empty());
+        for caching in [false, true] {
+            let builder = (self.validator)(issuer);
+            let validator = match caching {
+                true => builder.token_cache(64),
+                false => builder,
+            };
+            let mut validator = validator.build().unwrap();
+            if self.authorization_by_acl {
+                validator = validator.with_authorization_by_acl();
+            }
+            block_on(self.prove_by(&validator, &inputs, issuer));
+        }
+    }
+
+    async fn prove_by(&self, validator: &Validator, inputs: &[Input], issuer: &Issuer) {
+        let log = Log::of_this_thread();
+        validator.ready().await;
+        let before = issuer.key_fetches();
+        let layer = EntraAuthLayer::new(validator.clone());
+        let layer = (self.layer)(layer.with_realm(REALM).unwrap());
+        for input in inputs {
+            println!("  {}", input.name);
+            // Twice: what a first sight leaves behind changes nothing.
+            for _ in 0..2 {
+                if let Some(request) = input.request() {
+                    let start = Instant::now();
+                    let answer = send(&layer, request).await;
+                    assert!(start.elapsed() < self.limit, "{:?}", start.elapsed());
+                    self.outcome.is_that_of(&answer);
+                    for secret in &input.secrets {
+                        assert_reveals_nothing(&answer.response, secret);
+                    }
+                }
+                if let Some(token) = &input.token {
+                    let start = Instant::now();
+                    let verdict = validator.validate(token).await;
+                    assert!(start.elapsed() < self.limit, "{:?}", start.elapsed());
+                    self.outcome.is_that_of_the_token(verdict);
+                }
+                for secret in &input.secrets {
+                    log.reveals_nothing(secret);
+                }
+            }
+        }
+        assert_key_fetches(issuer, before + self.fetches).await;
+    }
+}
+
+impl Outcome {
+    #[track_caller]
+    fn is_that_of(&self, answer: &Answer) {
+        match self {
+            Self::Refused(kind) => answer.is_refusal(*kind),
+            Self::Admitted(said) => {
+                let caller = answer.is_admission();
+                said(caller.expect("a principal"));
+            }
+            Self::Anonymous => assert!(answer.is_admission().is_none(), "a principal"),
+        }
+    }
+
+    /// The same without a header around the token.
+    #[track_caller]
+    fn is_that_of_the_token(&self, verdict: Result<AgentPrincipal, Error>) {
+        match (self, verdict) {
+            (Self::Admitted(said), Ok(caller)) => said(&caller),
+            (Self::Refused(kind), Err(error)) => {
+                let expected = match kind {
+                    // What no header can carry is no token either.
+                    ErrorKind::MalformedAuthorization => ErrorKind::MalformedToken,
+                    kind => *kind,
+                };
+                assert_eq!(error.kind(), expected);
+            }
+            (_, Ok(caller)) => panic!("admitted: {caller:?}"),
+            (_, Err(error)) => panic!("refused: {error:?}"),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What the tests have in common.
+
+pub(crate) mod challenge;
+pub(crate) mod client;
+pub(crate) mod log;
+#[cfg(feature = "metrics")]
+pub(crate) mod recorder;
+
+mod answer;
+mod case;
+mod certificate;
+mod clock;
+mod endpoint;
+mod input;
+mod issuer;
+mod table;
+mod verdict;
+
+pub(crate) use self::{
+    answer::{REALM, is_invalid_token, send},
+    case::{admitted, admitted_as, anonymous, refused},
+    certificate::{EXPIRED, VALID, pkcs1, spki, stranger},
+    clock::*,
+    endpoint::{Endpoint, http_answer},
+    input::{Input, each, one, request_for, these, with_line, with_lines},
+    issuer::*,
+    log::{Log, audited, logged},
+    table::{Proof, Row, not_met, prove, row, scene, tested},
+    verdict::*,
+};

@@ -1,0 +1,15 @@
+//! What goes over HTTP: answers, challenges and what is noted of requests.
+
+pub(crate) mod responses;
+
+mod answers;
+mod cors;
+mod grpc;
+mod logs;
+mod matrix;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod require_layer;
+mod resource_metadata;
+mod servers;
+mod tower_contract;
