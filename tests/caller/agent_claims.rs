@@ -497,23 +497,6 @@ pub(crate) fn rows() -> Vec<Row> {
             )],
         ),
         row(
-            "I22",
-            "an agent that is its own subject and acts for somebody else at once",
-            [refused(ContradictoryClaims, |issuer| {
-                let agent = || issuer.autonomous_agent();
-                these([
-                    ("user", agent().claim("idtyp", "user")),
-                    ("scope", agent().without_claim("idtyp").scope("a")),
-                    (
-                        "obo",
-                        issuer
-                            .agent_on_behalf_of("alice")
-                            .claim("xms_sub_fct", "3 11"),
-                    ),
-                ])
-            })],
-        ),
-        row(
             "I23",
             "claims that only inform, of the wrong type: absent and flagged, never refused",
             [admitted_as(

@@ -1,4 +1,4 @@
-//! A: the `Authorization` header.
+//! Check 1: exactly one `Authorization` header, scheme `Bearer`, one token.
 
 use http::{HeaderValue, Method, Request, header::AUTHORIZATION};
 use tower_entra::{
@@ -20,56 +20,73 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "A01",
             "no header at all",
-            [refused(MissingToken, |_| one(request_for("/")))],
+            refused_as(MissingToken, "no Authorization", "Bearer", |_| {
+                one(request_for("/"))
+            }),
         ),
         row(
             "A02",
             "another scheme",
-            [refused(MissingToken, |issuer| {
-                let token = issuer.user().mint();
-                lines(&[
-                    "Basic abc",
-                    "Basic",
-                    "Digest username=\"x\", realm=\"y\"",
-                    "Negotiate",
-                    "AzureKey abc",
-                    "BearerX abc",
-                    "XBearer abc",
-                    "Token abc",
-                    &token,
-                    &format!("Bearer{token}"),
-                    &format!("Basic {token}"),
-                ])
-            })],
+            [
+                refused_as(MissingToken, "header is", "scheme Bearer", |issuer| {
+                    let token = issuer.user().mint();
+                    worded_lines(&[
+                        ("Basic", "Basic abc"),
+                        ("Basic", "Basic"),
+                        ("Digest", "Digest username=\"x\", realm=\"y\""),
+                        ("Negotiate", "Negotiate"),
+                        ("not Bearer", "AzureKey abc"),
+                        ("not Bearer", "BearerX abc"),
+                        ("not Bearer", "XBearer abc"),
+                        ("not Bearer", "Token abc"),
+                        ("not Bearer", &format!("Bearer{token}")),
+                        ("Basic", &format!("Basic {token}")),
+                    ])
+                }),
+                refused_as(MissingToken, "without the word", "a space", |issuer| {
+                    one(with_line(issuer.user().mint()))
+                }),
+            ],
         ),
         row(
             "A25",
             "a scheme that is no token of RFC 9110, so that it is no other scheme either",
             [
-                refused(MalformedAuthorization, no_schemes),
-                refused(MalformedAuthorization, no_schemes).through(EntraAuthLayer::optional),
+                refused_as(
+                    MalformedAuthorization,
+                    "not begin with",
+                    "Bearer",
+                    no_schemes,
+                ),
+                refused_as(
+                    MalformedAuthorization,
+                    "not begin with",
+                    "Bearer",
+                    no_schemes,
+                )
+                .through(EntraAuthLayer::optional),
             ],
         ),
         row(
             "A03",
             "the scheme in another letter case",
-            [admitted(|issuer| {
+            admitted(|issuer| {
                 each(["bearer", "BEARER", "bEaReR"], |scheme| {
                     with_line(format!("{scheme} {}", issuer.user().mint()))
                 })
-            })],
+            }),
         ),
         row(
             "A04",
             "the scheme and nothing after it",
-            [refused(MalformedAuthorization, |_| {
+            refused_as(MalformedAuthorization, "nothing", "Bearer", |_| {
                 lines(&["Bearer", "bearer", "Bearer ", "Bearer     "])
-            })],
+            }),
         ),
         row(
             "A05",
             "two or more spaces after the scheme: allowed, and no part of the token",
-            [admitted(|issuer| {
+            admitted(|issuer| {
                 each([2, 3, 40], |spaces| {
                     with_line(format!(
                         "Bearer{}{}",
@@ -77,49 +94,58 @@ pub(crate) fn rows() -> Vec<Row> {
                         issuer.user().mint()
                     ))
                 })
-            })],
+            }),
         ),
         row(
             "A06",
             "a tab before, within or after the token",
-            [refused(MalformedAuthorization, |issuer| {
+            refused_as(MalformedAuthorization, "", "Bearer", |issuer| {
                 let token = issuer.user().mint();
-                lines(&[
-                    &format!("Bearer\t{token}"),
-                    &format!("Bearer \t{token}"),
-                    &format!("Bearer\t {token}"),
-                    &format!("Bearer {token}\t"),
-                    &format!("Bearer {}\t{}", &token[..40], &token[40..]),
-                    &format!("\tBearer {token}"),
+                worded_lines(&[
+                    ("a tab", &format!("Bearer\t{token}")),
+                    ("a tab", &format!("Bearer \t{token}")),
+                    ("a tab", &format!("Bearer\t {token}")),
+                    ("a tab", &format!("Bearer {token}\t")),
+                    (
+                        "a tab",
+                        &format!("Bearer {}\t{}", &token[..40], &token[40..]),
+                    ),
+                    ("white space", &format!("\tBearer {token}")),
                 ])
-            })],
+            }),
         ),
         row(
             "A07",
             "more than one token, or something beside it",
-            [refused(MalformedAuthorization, |issuer| {
+            refused_as(MalformedAuthorization, "", "Bearer", |issuer| {
                 let token = issuer.user().mint();
-                lines(&[
-                    &format!("Bearer {token} x"),
-                    &format!("Bearer {token} {token}"),
-                    &format!("Bearer Bearer {token}"),
-                    &format!("Bearer {token}, Bearer {token}"),
-                    &format!("Bearer {token},{token}"),
-                    &format!("Bearer {token}, Basic YTpi"),
-                    &format!("Bearer {token};charset=utf-8"),
-                    &format!("Bearer token=\"{token}\""),
-                    &format!("Bearer \"{token}\""),
-                    &format!("Bearer '{token}'"),
-                    &format!("Bearer <{token}>"),
-                    &format!("Bearer {token} "),
-                    &format!(" Bearer {token}"),
+                worded_lines(&[
+                    ("more than one token", &format!("Bearer {token} x")),
+                    ("more than one token", &format!("Bearer {token} {token}")),
+                    (
+                        "more than one token",
+                        &format!("Bearer {token}, Bearer {token}"),
+                    ),
+                    (
+                        "more than one token",
+                        &format!("Bearer {token}, Basic YTpi"),
+                    ),
+                    ("white space", &format!("Bearer {token} ")),
+                    ("white space", &format!(" Bearer {token}")),
+                    ("twice", &format!("Bearer Bearer {token}")),
+                    ("quotes", &format!("Bearer \"{token}\"")),
+                    ("quotes", &format!("Bearer '{token}'")),
+                    ("a character", &format!("Bearer {token},{token}")),
+                    ("a character", &format!("Bearer {token};charset=utf-8")),
+                    ("a character", &format!("Bearer token=\"{token}\"")),
+                    ("a character", &format!("Bearer <{token}>")),
                 ])
-            })],
+            }),
         ),
         row(
             "A08",
             "two `Authorization` lines, whatever is in them",
-            [refused(MultipleCredentials, |issuer| {
+            refused_as(MultipleCredentials, "there are 2", "gateway", |issuer| {
                 let good = format!("Bearer {}", issuer.user().mint());
                 each(
                     [
@@ -134,7 +160,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     ],
                     |two| with_lines(two).unwrap(),
                 )
-            })],
+            }),
         ),
         scene(
             "A09",
@@ -144,7 +170,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "A10",
             "characters that a token does not have",
-            [refused(MalformedAuthorization, |issuer| {
+            refused_as(MalformedAuthorization, "a character", "Bearer", |issuer| {
                 let token = issuer.user().mint();
                 let odd = b"\"',;:!#$%&()*<>?@[]\\^`{|}\xa0\xc3\xff\x80";
                 each(odd, |byte| {
@@ -152,25 +178,27 @@ pub(crate) fn rows() -> Vec<Row> {
                     line.insert(40, **byte);
                     with_line(line)
                 })
-            })],
+            }),
         ),
         row(
             "A11",
             "an empty header",
             [
-                refused(MissingToken, |_| lines(&[""])),
-                refused(MalformedAuthorization, |_| lines(&[" ", "\t", "   "])),
+                refused_as(MissingToken, "is empty", "Bearer", |_| lines(&[""])),
+                refused_as(MalformedAuthorization, "white space", "Bearer", |_| {
+                    lines(&[" ", "\t", "   "])
+                }),
             ],
         ),
         row(
             "A12",
             "a token in the query and none in the header",
-            [refused(MissingToken, |issuer| {
+            refused_as(MissingToken, "no Authorization", "Bearer", |issuer| {
                 let token = issuer.user().mint();
                 each(["access_token", "token", "jwt", "authorization"], |name| {
                     request_for(&format!("/orders?{name}={token}"))
                 })
-            })],
+            }),
         ),
         row(
             "A13",
@@ -185,7 +213,7 @@ pub(crate) fn rows() -> Vec<Row> {
                         request
                     })
                 }),
-                refused(MalformedToken, |issuer| {
+                refused_as(MalformedToken, "dots in it: 0", "endpoint", |issuer| {
                     let target = format!("/?access_token={}", issuer.user().mint());
                     let mut request = request_for(&target);
                     bear(&mut request, "x");
@@ -196,14 +224,14 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "A14",
             "a token in a form and none in the header",
-            [refused(MissingToken, |issuer| {
+            refused_as(MissingToken, "no Authorization", "Bearer", |issuer| {
                 one(form("/orders", &issuer.user().mint()))
-            })],
+            }),
         ),
         row(
             "A15",
             "a token in any other header",
-            [refused(MissingToken, |issuer| {
+            refused_as(MissingToken, "no Authorization", "Bearer", |issuer| {
                 let token = issuer.user().mint();
                 each(
                     [
@@ -223,34 +251,27 @@ pub(crate) fn rows() -> Vec<Row> {
                         request
                     },
                 )
-            })],
+            }),
         ),
         row(
             "A16",
             "what a client sends that had no token; `{}` has characters that no token has",
             [
-                refused(MalformedToken, |_| {
+                refused_as(MalformedToken, "the word ", "variable", |_| {
                     each(
-                        [
-                            "null",
-                            "undefined",
-                            "true",
-                            "NaN",
-                            "None",
-                            "0",
-                            "token",
-                            "-",
-                            "=",
-                        ],
+                        ["null", "undefined", "Undefined", "None", "token"],
                         |text| *text,
                     )
                 }),
-                refused(MalformedAuthorization, |_| {
-                    lines(&[
-                        "Bearer {}",
-                        "Bearer []",
-                        "Bearer [object Object]",
-                        "Bearer ${TOKEN}",
+                refused_as(MalformedToken, "dots in it: 0", "endpoint", |_| {
+                    each(["true", "NaN", "0", "-", "="], |text| *text)
+                }),
+                refused_as(MalformedAuthorization, "", "Bearer", |_| {
+                    worded_lines(&[
+                        ("a character", "Bearer {}"),
+                        ("a character", "Bearer []"),
+                        ("a character", "Bearer ${TOKEN}"),
+                        ("more than one token", "Bearer [object Object]"),
                     ])
                 }),
             ],
@@ -259,14 +280,25 @@ pub(crate) fn rows() -> Vec<Row> {
             "A17",
             "a token of a scheme that proves possession, where none is needed too",
             [
-                refused(MissingToken, proofs_of_possession),
-                refused(MissingToken, proofs_of_possession).through(EntraAuthLayer::optional),
+                refused_as(
+                    MissingToken,
+                    "the scheme",
+                    "DPoP or PoP",
+                    proofs_of_possession,
+                ),
+                refused_as(
+                    MissingToken,
+                    "the scheme",
+                    "DPoP or PoP",
+                    proofs_of_possession,
+                )
+                .through(EntraAuthLayer::optional),
             ],
         ),
         row(
             "A18",
             "paths that a rule of exclusion might take for others: there are no such rules",
-            [refused(MissingToken, |_| {
+            refused_as(MissingToken, "no Authorization", "Bearer", |_| {
                 each(
                     [
                         "/health",
@@ -284,7 +316,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     ],
                     |target| request_for(target.split('#').next().unwrap()),
                 )
-            })],
+            }),
         )
         .also(&[(
             "interop/test_routes.py",
@@ -300,7 +332,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     requests
                 })
                 .through(EntraAuthLayer::optional),
-                refused(MalformedAuthorization, |_| {
+                refused_as(MalformedAuthorization, "the word Bearer", "Bearer", |_| {
                     lines(&["Bearer", "Bearer  ", "Bearer a b"])
                 })
                 .through(EntraAuthLayer::optional),
@@ -310,16 +342,18 @@ pub(crate) fn rows() -> Vec<Row> {
             "A20",
             "a bad token where none is needed",
             [
-                refused(IssuerMismatch, |issuer| {
+                refused_as(IssuerMismatch, "issuer.example", "authority", |issuer| {
                     let iss = "https://issuer.example/v2.0";
                     one(issuer.user().claim("iss", iss))
                 })
                 .through(EntraAuthLayer::optional),
-                refused(Expired, |issuer| one(issuer.user().expired()))
+                refused_as(Expired, "expired 36", "new token", |issuer| {
+                    one(issuer.user().expired())
+                })
+                .through(EntraAuthLayer::optional),
+                refused_as(MalformedToken, "dots in it: 0", "endpoint", |_| one("x"))
                     .through(EntraAuthLayer::optional),
-                refused(MalformedToken, |_| each(["null", "x"], |text| *text))
-                    .through(EntraAuthLayer::optional),
-                refused(MultipleCredentials, |_| {
+                refused_as(MultipleCredentials, "there are 2", "gateway", |_| {
                     one(with_lines(&["Basic a", "Basic b"]).unwrap())
                 })
                 .through(EntraAuthLayer::optional),
@@ -328,7 +362,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "A21",
             "any method is asked for a token, a preflight's included",
-            [refused(MissingToken, |_| {
+            refused_as(MissingToken, "no Authorization", "Bearer", |_| {
                 let methods = [
                     Method::OPTIONS,
                     Method::HEAD,
@@ -342,23 +376,27 @@ pub(crate) fn rows() -> Vec<Row> {
                     request.headers_mut().insert("origin", origin);
                     request
                 })
-            })],
+            }),
         ),
         row(
             "A22",
             "a thousand `Authorization` lines",
-            [refused(MultipleCredentials, |issuer| {
+            refused_as(MultipleCredentials, "there are 1000", "gateway", |issuer| {
                 let line = format!("Bearer {}", issuer.user().mint());
                 one(with_lines(&vec![line; 1_000]).unwrap())
-            })],
+            }),
         ),
         row(
             "A23",
             "a header that says so much that it is no token at all",
             [
-                refused(TokenTooLarge, |_| one("a".repeat(1_000_000))),
-                refused(MissingToken, |_| one(with_line("x".repeat(1_000_000)))),
-                refused(MalformedAuthorization, |_| {
+                refused_as(TokenTooLarge, "1000000 bytes", "max_token_size", |_| {
+                    one("a".repeat(1_000_000))
+                }),
+                refused_as(MissingToken, "the scheme", "Bearer", |_| {
+                    one(with_line("x".repeat(1_000_000)))
+                }),
+                refused_as(MalformedAuthorization, "nothing", "Bearer", |_| {
                     one(with_line(format!("Bearer{}", " ".repeat(1_000_000))))
                 }),
             ],
@@ -374,6 +412,11 @@ pub(crate) fn rows() -> Vec<Row> {
             },
         ),
     ]
+}
+
+/// `Authorization` lines, and words that the error of each holds.
+fn worded_lines(lines: &[(&'static str, &str)]) -> Vec<Input> {
+    worded(lines.iter().map(|(words, line)| (*words, with_line(line))))
 }
 
 fn lines(lines: &[&str]) -> Vec<Input> {

@@ -1,4 +1,4 @@
-//! D: the signature.
+//! Check 5: the signature, by that key and with its own algorithm.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use tower_entra::{
     EntraAuthLayer,
     ErrorKind::*,
-    SignatureAlgorithm,
+    SignatureAlgorithm, ValidatorBuilder,
     testing::{Issuer, KeyKind, TokenBuilder},
 };
 
+use super::parts::*;
 use crate::support::*;
 
 #[test]
@@ -20,24 +21,124 @@ fn a_signature_is_judged_as_the_table_says() {
 pub(crate) fn rows() -> Vec<Row> {
     vec![
         row(
+            "C06",
+            "another algorithm with an otherwise right key",
+            [
+                refused_as(AlgorithmNotAllowed, "accepts RS256", "Entra", |issuer| {
+                    let algorithms = ["RS384", "RS512", "PS256", "PS384", "PS512"];
+                    let mut inputs = each(algorithms, |name| issuer.user().algorithm(name));
+                    let p256 = issuer.publish_key_with(KeyKind::P256);
+                    inputs.extend(one(issuer.user().signed_by(p256)));
+                    inputs.extend(each(
+                        [
+                            "ES256",
+                            "ES256K",
+                            "ES384",
+                            "ES512",
+                            "EdDSA",
+                            "Ed25519",
+                            "HS256",
+                            "HS384",
+                            "HS512",
+                            "RSA-OAEP",
+                            "A128KW",
+                            "ML-DSA-65",
+                        ],
+                        |name| issuer.user().header("alg", *name),
+                    ));
+                    inputs
+                }),
+                // Under its own name, the signature of another one is no signature.
+                refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
+                    each(["RS384", "RS512", "PS256"], |name| {
+                        issuer.user().algorithm(name).header("alg", "RS256")
+                    })
+                })
+                .one_fetch(),
+            ],
+        ),
+        row(
+            "C07",
+            "PS256 by the real RSA key, whose JWK has no `alg`, even where PS256 is listed",
+            [
+                refused_as(AlgorithmNotAllowed, "PS256", "algorithms", |issuer| {
+                    one(issuer.user().algorithm("PS256"))
+                }),
+                refused_as(
+                    InvalidSignature,
+                    "the key is for RS256",
+                    "altered",
+                    |issuer| one(issuer.user().algorithm("PS256")),
+                )
+                .with(|issuer| {
+                    issuer.validator_builder().algorithms([
+                        SignatureAlgorithm::Rs256,
+                        SignatureAlgorithm::Ps256,
+                        SignatureAlgorithm::Es256,
+                    ])
+                })
+                .one_fetch(),
+            ],
+        ),
+        row(
+            "C23",
+            "a `nonce` in the header, as tokens for Microsoft Graph have it",
+            [
+                refused_as(GraphToken, "claims to be for", "Graph", |issuer| {
+                    let graph = issuer.user().header("nonce", "the hash of it");
+                    let signed = graph.mint();
+                    let (_, rest) = signed.split_once('.').unwrap();
+                    let shown = issuer.user().header("nonce", "the nonce itself").mint();
+                    let (header, _) = shown.split_once('.').unwrap();
+                    let mut inputs = each([format!("{header}.{rest}")], String::clone);
+                    inputs.extend(each(no_texts(), |(_, nonce)| {
+                        issuer.user().header("nonce", nonce).signed_by_stranger()
+                    }));
+                    inputs
+                })
+                .one_fetch(),
+                // Of a token for Graph not even a fetch is worth its while.
+                refused_as(GraphToken, "claims to be for", "Graph", |issuer| {
+                    let graph = issuer.user().audience("https://graph.microsoft.com");
+                    one(graph.header("nonce", "x").signed_by_stranger())
+                }),
+                // Nor is one whose audience tells.
+                refused_as(InvalidSignature, "graph.microsoft", "Graph", |issuer| {
+                    let graph = issuer.user().audience("https://graph.microsoft.com");
+                    one(graph.signed_by_stranger())
+                }),
+                refused_as(AudienceMismatch, "graph.microsoft", "Graph", |issuer| {
+                    let graph = issuer.user().audience("https://graph.microsoft.com");
+                    one(graph.header("nonce", "x"))
+                }),
+            ],
+        ),
+        row(
             "D01",
             "one bit of the signature flipped (every bit: `mutation.rs`)",
-            [refused(InvalidSignature, |issuer| {
-                let (signed, signature) = signed_and_signature(issuer.user());
-                each([0, 7, 8, 1_024, 2_040, 2_047], |bit| {
-                    let mut signature = signature.clone();
-                    signature[bit / 8] ^= 1 << (bit % 8);
-                    joined(&signed, &signature)
+            [
+                refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
+                    let (signed, signature) = signed_and_signature(issuer.user());
+                    each([0, 7, 8, 1_024, 2_040, 2_047], |bit| {
+                        let mut signature = signature.clone();
+                        signature[bit / 8] ^= 1 << (bit % 8);
+                        joined(&signed, &signature)
+                    })
                 })
-            })
-            .one_fetch()],
+                .one_fetch(),
+            ],
         ),
         row(
             "D02",
             "a signature of the wrong length, or that is a number out of range",
             [
-                refused(MalformedToken, |issuer| one(issuer.user().signature([]))),
-                refused(InvalidSignature, |issuer| {
+                refused_as(
+                    MalformedToken,
+                    "(signature) is empty",
+                    "endpoint",
+                    |issuer| one(issuer.user().signature([])),
+                ),
+                refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
                     let (signed, good) = signed_and_signature(issuer.user());
                     let zero = vec![0];
                     let mut odd = vec![
@@ -62,90 +163,59 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "D03",
             "another payload under a kept signature",
-            [refused(InvalidSignature, |issuer| {
-                let (user, signature) = signed_and_signature(issuer.user());
-                let (header, _) = user.split_once('.').unwrap();
-                let payload_of = |token: TokenBuilder| {
-                    let (signed, _) = signed_and_signature(token);
-                    signed.split_once('.').unwrap().1.to_owned()
-                };
-                each(
-                    [
-                        payload_of(issuer.user().roles(["Admin"])),
-                        payload_of(issuer.autonomous_agent()),
-                        payload_of(issuer.user().expires_in(999_999)),
-                    ],
-                    |payload| joined(&format!("{header}.{payload}"), &signature),
-                )
-            })
-            .one_fetch()],
+            [
+                refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
+                    let (user, signature) = signed_and_signature(issuer.user());
+                    let (header, _) = user.split_once('.').unwrap();
+                    let payload_of = |token: TokenBuilder| {
+                        let (signed, _) = signed_and_signature(token);
+                        signed.split_once('.').unwrap().1.to_owned()
+                    };
+                    each(
+                        [
+                            payload_of(issuer.user().roles(["Admin"])),
+                            payload_of(issuer.autonomous_agent()),
+                            payload_of(issuer.user().expires_in(999_999)),
+                        ],
+                        |payload| joined(&format!("{header}.{payload}"), &signature),
+                    )
+                })
+                .one_fetch(),
+            ],
         ),
         row(
             "D04",
             "an equal header in another spelling",
-            [refused(InvalidSignature, |issuer| {
-                let (signed, signature) = signed_and_signature(issuer.user());
-                let (_, payload) = signed.split_once('.').unwrap();
-                let kid = issuer.current_kid();
-                each(
-                    [
-                        format!(r#"{{"alg":"RS256", "kid":"{kid}","typ":"JWT"}}"#),
-                        format!(r#"{{"kid":"{kid}","alg":"RS256","typ":"JWT"}}"#),
-                        format!(r#"{{"\u0061lg":"RS256","kid":"{kid}","typ":"JWT"}}"#),
-                        format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#),
-                        format!("{{\"alg\":\"RS256\",\"kid\":\"{kid}\",\"typ\":\"JWT\"}}\n"),
-                    ],
-                    |header| {
-                        let header = URL_SAFE_NO_PAD.encode(header);
-                        joined(&format!("{header}.{payload}"), &signature)
-                    },
-                )
-            })
-            .one_fetch()],
+            [
+                refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
+                    let (signed, signature) = signed_and_signature(issuer.user());
+                    let (_, payload) = signed.split_once('.').unwrap();
+                    let kid = issuer.current_kid();
+                    each(
+                        [
+                            format!(r#"{{"alg":"RS256", "kid":"{kid}","typ":"JWT"}}"#),
+                            format!(r#"{{"kid":"{kid}","alg":"RS256","typ":"JWT"}}"#),
+                            format!(r#"{{"\u0061lg":"RS256","kid":"{kid}","typ":"JWT"}}"#),
+                            format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#),
+                            format!("{{\"alg\":\"RS256\",\"kid\":\"{kid}\",\"typ\":\"JWT\"}}\n"),
+                        ],
+                        |header| {
+                            let header = URL_SAFE_NO_PAD.encode(header);
+                            joined(&format!("{header}.{payload}"), &signature)
+                        },
+                    )
+                })
+                .one_fetch(),
+            ],
         ),
         row(
             "D05",
             "the signature of another token by the same key",
-            [refused(InvalidSignature, |issuer| {
-                let (signed, _) = signed_and_signature(issuer.user());
-                let (_, other) = signed_and_signature(issuer.user());
-                one(joined(&signed, &other))
-            })
-            .one_fetch()],
-        ),
-        row(
-            "D06",
-            "a key that is published for something else",
-            [refused(UnknownKey, |issuer| {
-                each(
-                    [
-                        ("use", json!("enc")),
-                        ("use", json!("SIG")),
-                        ("use", json!("")),
-                        ("key_ops", json!(["encrypt", "wrapKey"])),
-                        ("key_ops", json!([])),
-                        ("key_ops", json!(["sign"])),
-                    ],
-                    |(name, value)| by_another_name(issuer, |jwk| jwk[*name] = value.clone()),
-                )
-            })
-            .one_fetch()],
-        ),
-        row(
-            "D07",
-            "a key of somebody else's under our `kid`, and one of ours that is withdrawn",
             [
-                refused(InvalidSignature, |issuer| {
-                    let stolen_name = forger().user().header("kid", issuer.current_kid());
-                    let mut inputs = one(stolen_name.claim("iss", issuer.v2_issuer()));
-                    inputs.extend(one(issuer.user().signed_by_stranger()));
-                    inputs
-                })
-                .one_fetch(),
-                refused(UnknownKey, |issuer| {
-                    let kid = issuer.publish_key();
-                    issuer.withdraw(&kid);
-                    one(issuer.user().signed_by(kid))
+                refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
+                    let (signed, _) = signed_and_signature(issuer.user());
+                    let (_, other) = signed_and_signature(issuer.user());
+                    one(joined(&signed, &other))
                 })
                 .one_fetch(),
             ],
@@ -153,20 +223,22 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "D08",
             "a signature that only a sloppy reader of its padding takes, by a key with exponent 3",
-            [refused(InvalidSignature, |issuer| {
-                let forge = |forgery| forged_by_cube_root(issuer, forgery);
-                let mut inputs = these([
-                    ("garbage after the hash", forge(Forgery::GarbageAfterHash)),
-                    ("no padding bytes", forge(Forgery::NoPadding)),
-                    ("the hash of SHA-1", forge(Forgery::OtherHash)),
-                    ("the hash alone", forge(Forgery::HashAlone)),
-                ]);
-                inputs.extend(each(["RS384", "RS512", "PS256"], |other| {
-                    issuer.user().algorithm(other).header("alg", "RS256")
-                }));
-                inputs
-            })
-            .one_fetch()],
+            [
+                refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
+                    let forge = |forgery| forged_by_cube_root(issuer, forgery);
+                    let mut inputs = these([
+                        ("garbage after the hash", forge(Forgery::GarbageAfterHash)),
+                        ("no padding bytes", forge(Forgery::NoPadding)),
+                        ("the hash of SHA-1", forge(Forgery::OtherHash)),
+                        ("the hash alone", forge(Forgery::HashAlone)),
+                    ]);
+                    inputs.extend(each(["RS384", "RS512", "PS256"], |other| {
+                        issuer.user().algorithm(other).header("alg", "RS256")
+                    }));
+                    inputs
+                })
+                .one_fetch(),
+            ],
         ),
         scene(
             "D09",
@@ -176,14 +248,19 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "D10",
             "the signature as a number beyond the modulus: the same number to a sloppy reader",
-            [refused(InvalidSignature, |issuer| one(beyond_the_modulus(issuer))).one_fetch()],
+            [
+                refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
+                    one(beyond_the_modulus(issuer))
+                })
+                .one_fetch(),
+            ],
         ),
         row(
             "D11",
             "signatures on P-256 that are no numbers in range, or in another encoding",
             [
                 admitted(|issuer| one(on_p256(issuer, |good| good.to_vec()))).with(with_es256),
-                refused(InvalidSignature, |issuer| {
+                refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
                     these([
                         ("all zeros", on_p256(issuer, |_| vec![0; 64])),
                         ("all ones", on_p256(issuer, |_| vec![0xff; 64])),
@@ -218,7 +295,68 @@ pub(crate) fn rows() -> Vec<Row> {
                 .one_fetch(),
             ],
         ),
+        row(
+            "D12",
+            "a key verifies with its own algorithm alone, and serves only where that is listed",
+            [
+                admitted(|issuer| {
+                    these([
+                        ("RS256", issuer.user()),
+                        (
+                            "PS256",
+                            issuer
+                                .user()
+                                .signed_by(issuer.publish_key_with(KeyKind::RsaPss)),
+                        ),
+                        (
+                            "ES256",
+                            issuer
+                                .user()
+                                .signed_by(issuer.publish_key_with(KeyKind::P256)),
+                        ),
+                    ])
+                })
+                .with(with_all_algorithms),
+                refused_as(InvalidSignature, "signed with RS256", "altered", |issuer| {
+                    let pss = issuer.publish_key_with(KeyKind::RsaPss);
+                    let p256 = issuer.publish_key_with(KeyKind::P256);
+                    worded([
+                        ("PS256", issuer.user().signed_by(pss).algorithm("RS256")),
+                        (
+                            "ES256",
+                            issuer.user().signed_by(p256).header("alg", "RS256"),
+                        ),
+                    ])
+                })
+                .with(with_all_algorithms)
+                .one_fetch(),
+                refused_as(UnknownKey, "names none of", "app_id", |issuer| {
+                    let p256 = issuer.publish_key_with(KeyKind::P256);
+                    one(issuer.user().signed_by(p256).header("alg", "RS256"))
+                })
+                .one_fetch(),
+                refused_as(
+                    AlgorithmNotAllowed,
+                    "accepts RS256, ES256",
+                    "forged",
+                    |issuer| {
+                        let mut inputs = one(issuer.user().hs256("secret"));
+                        inputs.extend(one(issuer.user().header("alg", "none")));
+                        inputs
+                    },
+                )
+                .with(with_es256),
+            ],
+        ),
     ]
+}
+
+fn with_all_algorithms(issuer: &Issuer) -> ValidatorBuilder {
+    issuer.validator_builder().algorithms([
+        SignatureAlgorithm::Rs256,
+        SignatureAlgorithm::Ps256,
+        SignatureAlgorithm::Es256,
+    ])
 }
 
 fn signed_and_signature(token: TokenBuilder) -> (String, Vec<u8>) {
@@ -394,7 +532,7 @@ fn beyond_the_modulus(issuer: &Issuer) -> String {
     panic!("a modulus too close to 2^2048");
 }
 
-fn with_es256(issuer: &Issuer) -> tower_entra::ValidatorBuilder {
+fn with_es256(issuer: &Issuer) -> ValidatorBuilder {
     let algorithms = [SignatureAlgorithm::Rs256, SignatureAlgorithm::Es256];
     issuer.validator_builder().algorithms(algorithms)
 }

@@ -1,7 +1,11 @@
-//! G: the audience, and tokens that are no access tokens.
+//! Check 9: the audience.
 
 use serde_json::{Value, json};
-use tower_entra::{ErrorKind::*, Tenants, Validator, ValidatorBuilder, testing::Issuer};
+use tower_entra::{
+    ErrorKind::*,
+    Tenants, Validator, ValidatorBuilder,
+    testing::{Issuer, TokenBuilder},
+};
 
 use crate::support::*;
 
@@ -15,7 +19,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "G01",
             "the audience that is configured, as a text or as a list of one",
-            [admitted_as(
+            admitted_as(
                 |caller| assert!(caller.audience().starts_with("api://")),
                 |issuer| {
                     let good = issuer.audience();
@@ -23,63 +27,50 @@ pub(crate) fn rows() -> Vec<Row> {
                         issuer.user().claim("aud", aud)
                     })
                 },
-            )],
+            ),
         ),
         row(
             "G02",
             "no audience, or an empty one",
             [
-                refused(AudienceMismatch, |issuer| {
-                    let mut inputs = each([json!(""), json!([]), json!([""])], |aud| {
-                        issuer.user().claim("aud", aud)
-                    });
-                    inputs.extend(one(issuer.user().without_claim("aud")));
-                    inputs
+                refused_as(AudienceMismatch, "", "names no audience", |issuer| {
+                    worded([
+                        ("is for \"\"", issuer.user().audience("")),
+                        ("is for \"\"", issuer.user().claim("aud", [""])),
+                        ("no aud", issuer.user().claim("aud", json!([]))),
+                        ("no aud", issuer.user().without_claim("aud")),
+                    ])
                 }),
-                refused(MalformedClaims, |issuer| {
-                    each([json!(null), json!({})], |aud| {
-                        issuer.user().claim("aud", aud)
-                    })
+                refused_as(MalformedClaims, "instead of a string", "policy", |issuer| {
+                    worded([
+                        ("aud is null", issuer.user().claim("aud", json!(null))),
+                        ("aud is an object", issuer.user().claim("aud", json!({}))),
+                    ])
                 }),
             ],
-        ),
-        row(
-            "G03",
-            "an audience that is no text, alone or beside the right one",
-            [refused(MalformedClaims, |issuer| {
-                let good = issuer.audience();
-                each(
-                    [
-                        json!(1),
-                        json!(true),
-                        json!([1, 2]),
-                        json!([good, 1]),
-                        json!([1, good]),
-                        json!([good, null]),
-                        json!([[good]]),
-                        json!([good, {}]),
-                        json!({"aud": good}),
-                        json!({"0": good}),
-                    ],
-                    |aud| issuer.user().claim("aud", aud),
-                )
-            })],
         ),
         row(
             "G04",
             "the client id for the App ID URI or the other way round: as configured, in both versions",
             [
-                refused(AudienceMismatch, |issuer| {
+                refused_as(AudienceMismatch, "is for", "both forms", |issuer| {
                     let guid = guid(issuer);
                     these([
                         ("v1", issuer.user().v1().audience(&guid)),
                         ("v2", issuer.user().audience(&guid)),
                     ])
                 }),
-                refused(AudienceMismatch, |issuer| {
+                refused_as(AudienceMismatch, "is for", "both forms", |issuer| {
                     these([("v1", issuer.user().v1()), ("v2", issuer.user())])
                 })
                 .with(|issuer| for_audiences(issuer, &[&guid(issuer)])),
+                refused_as(
+                    AudienceMismatch,
+                    r#"(version 1.0); this API accepts "a", "b""#,
+                    ".default",
+                    |issuer| one(issuer.user().v1().audience("api://x")),
+                )
+                .with(|issuer| for_audiences(issuer, &["a", "b"])),
                 admitted(|issuer| {
                     let guid = guid(issuer);
                     these([
@@ -95,28 +86,40 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "G05",
             "an audience that means the same to somebody",
-            [refused(AudienceMismatch, |issuer| {
-                let good = issuer.audience();
-                each(
-                    [
-                        format!("{good}/"),
-                        format!("{good}//"),
-                        good.trim_end_matches('/').to_uppercase(),
-                        good.replace("api://", "API://"),
-                        good.replace("api://", "api:/"),
-                        format!("api://{}", guid(issuer).to_uppercase()),
-                        format!(" {good}"),
-                        format!("{good} "),
-                        format!("{good}\0"),
-                        format!("{good}\n"),
-                        format!("{good}#x"),
-                        format!("{good}?x"),
-                        good.replace('-', "%2d"),
-                        good.replacen('a', "\u{430}", 1),
-                    ],
-                    |aud| issuer.user().audience(aud),
-                )
-            })],
+            [
+                refused_as(AudienceMismatch, "is for", "slash", |issuer| {
+                    let good = issuer.audience();
+                    for_others(issuer, [format!("{good}/"), format!("{good}//")])
+                }),
+                refused_as(AudienceMismatch, "is for", "lower case", |issuer| {
+                    let good = issuer.audience();
+                    for_others(
+                        issuer,
+                        [
+                            good.to_uppercase(),
+                            good.replace("api://", "API://"),
+                            format!("api://{}", guid(issuer).to_uppercase()),
+                        ],
+                    )
+                }),
+                refused_as(AudienceMismatch, "is for", ".default", |issuer| {
+                    let good = issuer.audience();
+                    for_others(
+                        issuer,
+                        [
+                            good.replace("api://", "api:/"),
+                            format!(" {good}"),
+                            format!("{good} "),
+                            format!("{good}\0"),
+                            format!("{good}\n"),
+                            format!("{good}#x"),
+                            format!("{good}?x"),
+                            good.replace('-', "%2d"),
+                            good.replacen('a', "\u{430}", 1),
+                        ],
+                    )
+                }),
+            ],
         ),
         row(
             "G06",
@@ -137,7 +140,7 @@ pub(crate) fn rows() -> Vec<Row> {
                         )
                     },
                 ),
-                refused(AudienceMismatch, |issuer| {
+                refused_as(AudienceMismatch, "and 496 more", ".default", |issuer| {
                     let others: Vec<Value> =
                         (0..500).map(|at| json!(format!("api://{at}"))).collect();
                     one(issuer.user().claim("aud", others))
@@ -147,49 +150,48 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "G07",
             "a token for somebody else: Graph, a token exchange, another API",
-            [refused(AudienceMismatch, |issuer| {
-                each(
-                    [
-                        "https://graph.microsoft.com",
-                        "00000003-0000-0000-c000-000000000000",
-                        "00000002-0000-0000-c000-000000000000",
-                        "https://management.azure.com/",
-                        "fb60f99c-7a34-4190-8149-302f77469936",
-                        "api://AzureADTokenExchange",
-                        OTHER_APP,
-                        "api://other",
-                        "*",
-                        "api://*",
-                    ],
-                    |aud| issuer.user().audience(aud),
-                )
-            })],
-        ),
-        row(
-            "G08",
-            "an ID token whose audience is ours",
             [
-                refused(IdToken, |issuer| {
-                    let user = || issuer.user().without_claim("scp");
-                    these([
-                        ("an ID token", issuer.id_token()),
-                        ("of v1", issuer.id_token().v1()),
-                        ("nonce", user().claim("nonce", "x")),
-                        ("at_hash", user().claim("at_hash", "x")),
-                        ("c_hash", user().claim("c_hash", "x")),
-                        ("with roles", user().claim("nonce", "x").roles(["Admin"])),
-                        (
-                            "an empty scope",
-                            issuer.user().claim("nonce", "x").scope(" "),
-                        ),
-                        ("no client", user().without_claim("azp").roles(["Admin"])),
-                    ])
+                refused_as(AudienceMismatch, "is for", "Microsoft Graph", |issuer| {
+                    for_others(
+                        issuer,
+                        [
+                            "https://graph.microsoft.com",
+                            "https://graph.microsoft.com/",
+                            "00000003-0000-0000-c000-000000000000",
+                        ],
+                    )
                 }),
-                refused(IdToken, |issuer| {
-                    these([("v2", issuer.id_token()), ("v1", issuer.id_token().v1())])
-                })
-                .by_acl(),
-                admitted(|issuer| one(issuer.user().claim("nonce", "x"))),
+                refused_as(AudienceMismatch, "is for", "Resource Manager", |issuer| {
+                    for_others(
+                        issuer,
+                        [
+                            "https://management.azure.com/",
+                            "https://management.core.windows.net",
+                        ],
+                    )
+                }),
+                refused_as(AudienceMismatch, "is for", "leaked credential", |issuer| {
+                    for_others(
+                        issuer,
+                        [
+                            "api://AzureADTokenExchange",
+                            "api://AzureADTokenExchangeUSGov",
+                            "fb60f99c-7a34-4190-8149-302f77469936",
+                        ],
+                    )
+                }),
+                refused_as(AudienceMismatch, "is for", ".default", |issuer| {
+                    for_others(
+                        issuer,
+                        [
+                            "00000002-0000-0000-c000-000000000000",
+                            OTHER_APP,
+                            "api://other",
+                            "*",
+                            "api://*",
+                        ],
+                    )
+                }),
             ],
         ),
         scene(
@@ -217,9 +219,10 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "G10",
             "a part of ours, or more than it",
-            [refused(AudienceMismatch, |issuer| {
+            refused_as(AudienceMismatch, "is for", ".default", |issuer| {
                 let good = issuer.audience();
-                each(
+                for_others(
+                    issuer,
                     [
                         good[..good.len() - 1].to_owned(),
                         good[1..].to_owned(),
@@ -232,15 +235,14 @@ pub(crate) fn rows() -> Vec<Row> {
                         format!("{good} {good}"),
                         format!("[\"{good}\"]"),
                     ],
-                    |aud| issuer.user().audience(aud),
                 )
-            })],
+            }),
         ),
         row(
             "G11",
             "ours in another claim than `aud`",
             [
-                refused(AudienceMismatch, |issuer| {
+                refused_as(AudienceMismatch, "api://other", ".default", |issuer| {
                     each(
                         ["azp_aud", "target", "resource", "client_id", "xms_aud_guid"],
                         |name| {
@@ -249,10 +251,44 @@ pub(crate) fn rows() -> Vec<Row> {
                         },
                     )
                 }),
-                refused(MalformedClaims, |issuer| {
+                refused_as(MalformedClaims, "differs from", "policy", |issuer| {
                     one(issuer.user().claim("Aud", issuer.audience()))
                 }),
             ],
+        ),
+        row(
+            "G12",
+            "a token for a token exchange is called a leak, whatever else is wrong with it",
+            [
+                refused_as(TenantNotAllowed, "tenant", "leaked credential", |issuer| {
+                    one(leaked(issuer).tenant(OTHER_TENANT))
+                }),
+                refused_as(IssuerMismatch, "https://x", "leaked credential", |issuer| {
+                    one(leaked(issuer).claim("iss", "https://x"))
+                }),
+                refused_as(
+                    AudienceMismatch,
+                    "TokenExchange",
+                    "leaked credential",
+                    |issuer| one(leaked(issuer).expired()),
+                ),
+                refused_as(
+                    InvalidSignature,
+                    "unverified",
+                    "leaked credential",
+                    |issuer| one(leaked(issuer).signed_by_stranger()),
+                ),
+                refused_as(UnknownKey, "TokenExchange", "leaked credential", |issuer| {
+                    one(leaked(issuer).header("kid", "theirs"))
+                }),
+            ],
+        ),
+        row(
+            "G13",
+            "an ID token as it comes: for the client",
+            refused_as(AudienceMismatch, "is for", "the ID token", |issuer| {
+                one(issuer.id_token().audience(issuer.client_id()))
+            }),
         ),
     ]
 }
@@ -268,4 +304,18 @@ fn for_audiences(issuer: &Issuer, audiences: &[&str]) -> ValidatorBuilder {
         audiences.iter().copied(),
     )
     .authority(issuer.authority())
+}
+
+/// Users' tokens for these, each with the words in which its error shows it.
+fn for_others<const N: usize>(issuer: &Issuer, audiences: [impl AsRef<str>; N]) -> Vec<Input> {
+    worded(audiences.map(|aud| {
+        let shown = format!("\"{}\"", aud.as_ref().escape_default());
+        (shown, issuer.user().audience(aud.as_ref()))
+    }))
+}
+
+/// What an agent's blueprint shows at the token endpoint.
+fn leaked(issuer: &Issuer) -> TokenBuilder {
+    let agent = issuer.autonomous_agent();
+    agent.audience("api://AzureADTokenExchange")
 }

@@ -1,4 +1,4 @@
-//! E: dates.
+//! Check 10: `exp`, `nbf` and `iat`.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use tower_entra::{
     testing::{Issuer, TokenBuilder},
 };
 
-use super::c02_shape::payload_expiring;
+use super::parts::*;
 use crate::support::*;
 
 #[test]
@@ -22,7 +22,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "E01",
             "no `exp`",
-            [refused(InvalidDates, |issuer| {
+            refused_as(InvalidDates, "there is no exp", "exp", |issuer| {
                 these([
                     ("none", issuer.user().without_claim("exp")),
                     (
@@ -37,26 +37,26 @@ pub(crate) fn rows() -> Vec<Row> {
                         issuer.user().claim("expires_in", 600).without_claim("exp"),
                     ),
                 ])
-            })],
+            }),
         ),
         row(
             "E02",
             "an `exp` that is no number",
-            [refused(MalformedClaims, |issuer| {
+            refused_as(MalformedClaims, "instead of a number", "policy", |issuer| {
                 each(no_numbers(), |exp| issuer.user().claim("exp", exp))
-            })],
+            }),
         ),
         row(
             "E03",
             "an `exp` before 1970, and 1970",
             [
-                refused(InvalidDates, |issuer| {
+                refused_as(InvalidDates, "exp is no date", "exp", |issuer| {
                     each(
                         [json!(-1), json!(-0.5), json!(-1e300), json!(i64::MIN)],
                         |exp| issuer.user().claim("exp", exp),
                     )
                 }),
-                refused(Expired, |issuer| {
+                refused_as(Expired, "1970-01-01T00:00:0", "new token", |issuer| {
                     each([json!(0), json!(0.9), json!(1)], |exp| {
                         let token = issuer.user().claim("exp", exp);
                         token.without_claim("nbf").without_claim("iat")
@@ -80,7 +80,7 @@ pub(crate) fn rows() -> Vec<Row> {
                         )
                     },
                 ),
-                refused(Expired, |issuer| {
+                refused_as(Expired, "expired 6", "NTP", |issuer| {
                     let exp = f64::from(u32::try_from(now() - 60).unwrap()) + 0.99;
                     one(issuer.user().issued_at(now() - 900).claim("exp", exp))
                 }),
@@ -90,7 +90,7 @@ pub(crate) fn rows() -> Vec<Row> {
             "E05",
             "an `exp` beyond the year 9999",
             [
-                refused(InvalidDates, |issuer| {
+                refused_as(InvalidDates, "exp is no date", "exp", |issuer| {
                     each(
                         [
                             json!(253_402_300_800_i64),
@@ -103,7 +103,7 @@ pub(crate) fn rows() -> Vec<Row> {
                         |exp| issuer.user().claim("exp", exp),
                     )
                 }),
-                refused(MalformedClaims, |issuer| {
+                refused_as(MalformedClaims, "not JSON", "claims-mapping", |issuer| {
                     each(["NaN", "Infinity", "-Infinity", "1e309"], |exp| {
                         issuer.user().payload(payload_expiring(issuer, exp))
                     })
@@ -120,7 +120,7 @@ pub(crate) fn rows() -> Vec<Row> {
             "E07",
             "an `nbf` in the future",
             [
-                refused(NotYetValid, |issuer| {
+                refused_as(NotYetValid, "nbf is", "clock_skew", |issuer| {
                     each([90, 1_000, 250_000_000_000], |later| {
                         let token = issuer.user().claim("nbf", now() + later);
                         token.claim("exp", 253_402_300_799_i64)
@@ -133,10 +133,10 @@ pub(crate) fn rows() -> Vec<Row> {
             "E08",
             "an `nbf` that is no number, or no date",
             [
-                refused(MalformedClaims, |issuer| {
+                refused_as(MalformedClaims, "instead of a number", "policy", |issuer| {
                     each(no_numbers(), |nbf| issuer.user().claim("nbf", nbf))
                 }),
-                refused(InvalidDates, |issuer| {
+                refused_as(InvalidDates, "nbf is no date", "nbf", |issuer| {
                     each(no_dates(), |nbf| issuer.user().claim("nbf", nbf))
                 }),
                 admitted(|issuer| {
@@ -152,7 +152,7 @@ pub(crate) fn rows() -> Vec<Row> {
             "E09",
             "an `iat` in the future",
             [
-                refused(NotYetValid, |issuer| {
+                refused_as(NotYetValid, "iat is", "clock_skew", |issuer| {
                     each([90, 1_000], |later| {
                         issuer.user().claim("iat", now() + later)
                     })
@@ -164,10 +164,10 @@ pub(crate) fn rows() -> Vec<Row> {
             "E10",
             "an `iat` that is no number, or no date",
             [
-                refused(MalformedClaims, |issuer| {
+                refused_as(MalformedClaims, "instead of a number", "policy", |issuer| {
                     each(no_numbers(), |iat| issuer.user().claim("iat", iat))
                 }),
-                refused(InvalidDates, |issuer| {
+                refused_as(InvalidDates, "iat is no date", "iat", |issuer| {
                     each(no_dates(), |iat| issuer.user().claim("iat", iat))
                 }),
                 admitted_as(
@@ -180,7 +180,7 @@ pub(crate) fn rows() -> Vec<Row> {
             "E11",
             "a token that begins after its end, within the skew of now",
             [
-                refused(InvalidDates, |issuer| {
+                refused_as(InvalidDates, "nbf is later than exp", "exp", |issuer| {
                     let token = issuer.user().expires_at(now() + 10);
                     one(token.not_before(now() + 11))
                 }),
@@ -193,36 +193,58 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "E12",
             "dates in milliseconds",
-            [refused(InvalidDates, |issuer| {
+            refused_as(InvalidDates, "is no date", "1970", |issuer| {
                 each(["exp", "nbf", "iat"], |name| {
                     issuer.user().claim(*name, now() * 1_000)
                 })
-            })],
+            }),
         ),
         row(
             "E13",
             "a token that has long expired, and the least and the most skew",
             [
-                refused(Expired, |issuer| one(issuer.user().expired())),
-                refused(Expired, |issuer| one(past(issuer, 1))).with(|issuer| skewed(issuer, 0)),
+                refused_as(Expired, "clock skew is 60 s", "new token", |issuer| {
+                    one(issuer.user().expired())
+                }),
+                refused_as(Expired, "clock skew is 0 s", "NTP", |issuer| {
+                    one(past(issuer, 1))
+                })
+                .with(|issuer| skewed(issuer, 0)),
                 admitted(|issuer| one(past(issuer, 290))).with(|issuer| skewed(issuer, 300)),
-                refused(Expired, |issuer| one(past(issuer, 300)))
-                    .with(|issuer| skewed(issuer, 300)),
+                refused_as(Expired, "clock skew is 300 s", "NTP", |issuer| {
+                    one(past(issuer, 300))
+                })
+                .with(|issuer| skewed(issuer, 300)),
             ],
         ),
         row(
             "E14",
             "a life of 28 hours, or of a year",
-            [admitted(|issuer| {
+            admitted(|issuer| {
                 each([28 * 3_600, 365 * 24 * 3_600], |life| {
                     issuer.user().valid_for(*life)
                 })
-            })],
+            }),
         ),
         scene(
             "E15",
             "the last second before a token is valid, and the first one",
             the_boundary_of_beginning,
+        ),
+        row(
+            "E16",
+            "dates are told in seconds and as they are",
+            [
+                refused_as(Expired, "expired 10", "NTP", |issuer| {
+                    one(issuer.user().expires_in(-100))
+                }),
+                refused_as(Expired, "at 1970-01-01T00:17:40Z", "new token", |issuer| {
+                    one(issuer.user().issued_at(1_000).valid_for(60))
+                }),
+                refused_as(NotYetValid, "another 10", "at most 300 s", |issuer| {
+                    one(issuer.user().not_before(now() + 109).expires_in(3_600))
+                }),
+            ],
         ),
     ]
 }
@@ -323,4 +345,16 @@ fn within_one_second(
         }
     }
     panic!("no second was long enough");
+}
+
+#[test]
+fn an_expired_token_is_no_reason_to_allow_more_skew() {
+    let hint = |token: TokenBuilder| {
+        let error = error_by(&issuer().validator(), &token.mint());
+        error.hint().to_owned()
+    };
+    let lately = hint(issuer().user().expires_in(-100));
+    assert!(!lately.contains("skew"), "{lately}");
+    let long_ago = hint(issuer().user().issued_at(1_000).valid_for(60));
+    assert!(!long_ago.contains("clock"), "{long_ago}");
 }

@@ -1,6 +1,9 @@
 //! Inputs that have the same outcome, and how that is found out.
 
-use std::time::{Duration, Instant};
+use std::{
+    iter,
+    time::{Duration, Instant},
+};
 
 use tower_entra::{
     AgentPrincipal, EntraAuthLayer, Error, ErrorKind, Validator, ValidatorBuilder, testing::Issuer,
@@ -17,6 +20,10 @@ use super::{
 pub(crate) struct Case {
     inputs: fn(&Issuer) -> Vec<Input>,
     outcome: Outcome,
+    /// What the error of each input says of it.
+    words: &'static str,
+    /// What the error of each input advises.
+    hint: &'static str,
     /// How many fetches all of them together cause.
     fetches: u64,
     /// How long a verdict on any of them may take.
@@ -38,6 +45,20 @@ pub(crate) fn refused(kind: ErrorKind, inputs: fn(&Issuer) -> Vec<Input>) -> Cas
     Case::new(Outcome::Refused(kind), inputs)
 }
 
+/// The same, and the error holds these words and, in its hint, this advice. Both are pieces of text.
+pub(crate) fn refused_as(
+    kind: ErrorKind,
+    words: &'static str,
+    hint: &'static str,
+    inputs: fn(&Issuer) -> Vec<Input>,
+) -> Case {
+    Case {
+        words,
+        hint,
+        ..refused(kind, inputs)
+    }
+}
+
 pub(crate) fn admitted(inputs: fn(&Issuer) -> Vec<Input>) -> Case {
     admitted_as(|_| {}, inputs)
 }
@@ -56,6 +77,8 @@ impl Case {
         Self {
             inputs,
             outcome,
+            words: "",
+            hint: "",
             fetches: 0,
             limit: LIMIT,
             validator: Issuer::validator_builder,
@@ -124,6 +147,9 @@ impl Case {
                     let answer = send(&layer, request).await;
                     assert!(start.elapsed() < self.limit, "{:?}", start.elapsed());
                     self.outcome.is_that_of(&answer);
+                    if let Some(error) = answer.response.extensions().get() {
+                        self.explains(input, error);
+                    }
                     for secret in &input.secrets {
                         assert_reveals_nothing(&answer.response, secret);
                     }
@@ -132,6 +158,9 @@ impl Case {
                     let start = Instant::now();
                     let verdict = validator.validate(token).await;
                     assert!(start.elapsed() < self.limit, "{:?}", start.elapsed());
+                    if let Err(error) = &verdict {
+                        self.explains(input, error);
+                    }
                     self.outcome.is_that_of_the_token(verdict);
                 }
                 for secret in &input.secrets {
@@ -140,6 +169,38 @@ impl Case {
             }
         }
         assert_key_fetches(issuer, before + self.fetches).await;
+    }
+
+    /// The error says what its kind means, what was found in this input, and what to do about it.
+    #[track_caller]
+    fn explains(&self, input: &Input, error: &Error) {
+        let Outcome::Refused(kind) = self.outcome else {
+            return;
+        };
+        let (line, hint) = (error.to_string(), error.hint());
+        // A token alone that no header can carry is refused as another kind.
+        if error.kind() != kind {
+            return;
+        }
+        assert!(line.starts_with(&kind.to_string()), "{line}");
+        for words in [self.words].into_iter().chain(input.words.as_deref()) {
+            assert!(line.contains(words), "{words:?} is not in: {line}");
+        }
+        assert!(
+            hint.contains(self.hint),
+            "{:?} is not in: {hint}",
+            self.hint
+        );
+    }
+}
+
+/// A row may have one case.
+impl IntoIterator for Case {
+    type Item = Self;
+    type IntoIter = iter::Once<Self>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        iter::once(self)
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Input {
     pub(super) token: Option<String>,
     /// What neither an answer nor the log may hold.
     pub(super) secrets: Vec<String>,
+    /// What the error says of this input.
+    pub(super) words: Option<String>,
 }
 
 impl Input {
@@ -25,12 +27,14 @@ impl Input {
                 request: with_lines(&[format!("Bearer {token}")]),
                 secrets: vec![token.clone()],
                 token: Some(token),
+                words: None,
             },
             Sent::Request(request) => Self {
                 name,
                 secrets: secrets_of(&request),
                 request: Some(*request),
                 token: None,
+                words: None,
             },
         }
     }
@@ -105,6 +109,22 @@ pub(crate) fn these<S: Into<Sent>>(
     inputs
         .into_iter()
         .map(|(name, sent)| Input::new(name.to_owned(), sent.into()))
+        .collect()
+}
+
+/// These inputs, each named after words that its error holds.
+pub(crate) fn worded<W: Into<String>, S: Into<Sent>>(
+    inputs: impl IntoIterator<Item = (W, S)>,
+) -> Vec<Input> {
+    inputs
+        .into_iter()
+        .map(|(words, sent)| {
+            let words = words.into();
+            Input {
+                words: Some(words.clone()),
+                ..Input::new(words, sent.into())
+            }
+        })
         .collect()
 }
 

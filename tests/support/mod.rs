@@ -18,11 +18,11 @@ mod verdict;
 
 pub(crate) use self::{
     answer::{REALM, is_invalid_token, send},
-    case::{admitted, admitted_as, anonymous, refused},
+    case::{Case, admitted, admitted_as, anonymous, refused, refused_as},
     certificate::{EXPIRED, VALID, pkcs1, spki, stranger},
     clock::*,
     endpoint::{Endpoint, http_answer},
-    input::{Input, each, one, request_for, these, with_line, with_lines},
+    input::{Input, each, one, request_for, these, with_line, with_lines, worded},
     issuer::*,
     log::{Log, audited, logged},
     table::{Proof, Row, not_met, prove, row, scene, tested},

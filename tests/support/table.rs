@@ -89,7 +89,8 @@ pub(crate) fn prove(rows: Vec<Row>) {
         match &row.proof {
             Proof::Cases(cases) => cases.iter().for_each(|case| hold(&|| case.prove(issuer))),
             Proof::Scene(scene) => hold(&|| scene(issuer)),
-            Proof::Elsewhere | Proof::NotMet(_) => {}
+            Proof::Elsewhere => assert!(!row.tests.is_empty(), "{}", row.id),
+            Proof::NotMet(why) => println!("  not met: {why}"),
         }
     }
     let ids: Vec<&str> = wrong.iter().map(|(id, _)| *id).collect();
