@@ -5,5 +5,5 @@ pub(crate) mod agent_claims;
 mod audit;
 mod principal;
 mod requirement;
-mod requirement_table;
+pub(crate) mod requirement_table;
 mod shapes;

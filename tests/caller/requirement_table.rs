@@ -372,7 +372,7 @@ fn the_callers_are_what_the_table_says() {
 }
 
 #[test]
-fn every_requirement_answers_every_caller_as_the_table_says() {
+pub(crate) fn every_requirement_answers_every_caller_as_the_table_says() {
     let (table, lines) = (table(), lines());
     block_on(async {
         for row in &table {

@@ -13,7 +13,7 @@ use tower_entra::{
 };
 
 use super::parts::*;
-use crate::support::*;
+use crate::{keys, support::*, wire};
 
 #[test]
 fn a_key_is_found_as_the_table_says() {
@@ -115,12 +115,9 @@ pub(crate) fn rows() -> Vec<Row> {
                 .one_fetch(),
             ],
         )
-        .also(&[
-            ("keys/documents.rs", "nothing_of_a_token_is_sent_anywhere"),
-            (
-                "wire/logs.rs",
-                "hostile_texts_stay_in_one_short_line_of_printable_ascii",
-            ),
+        .with(&[
+            keys::documents::nothing_of_a_token_is_sent_anywhere,
+            wire::logs::hostile_texts_stay_in_one_short_line_of_printable_ascii,
         ]),
         row(
             "C16",

@@ -144,19 +144,22 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "F06",
             "one tenant in `iss` and another in `tid`, both allowed",
-            refused_as(IssuerMismatch, "accepts", "tid", |issuer| {
-                let other = issuer.url() + "/" + OTHER_TENANT;
-                these([
-                    ("tid", issuer.user().claim("tid", OTHER_TENANT)),
-                    ("iss", issuer.user().claim("iss", format!("{other}/v2.0"))),
-                    ("tid of v1", issuer.user().v1().claim("tid", OTHER_TENANT)),
-                    (
-                        "iss of v1",
-                        issuer.user().v1().claim("iss", format!("{other}/")),
-                    ),
-                ])
-            })
-            .with(two_tenants),
+            [
+                refused_as(IssuerMismatch, "accepts", "tid", |issuer| {
+                    let other = issuer.url() + "/" + OTHER_TENANT;
+                    these([
+                        ("tid", issuer.user().claim("tid", OTHER_TENANT)),
+                        ("iss", issuer.user().claim("iss", format!("{other}/v2.0"))),
+                        ("tid of v1", issuer.user().v1().claim("tid", OTHER_TENANT)),
+                        (
+                            "iss of v1",
+                            issuer.user().v1().claim("iss", format!("{other}/")),
+                        ),
+                    ])
+                })
+                .with(two_tenants),
+                admitted(|issuer| one(issuer.user().tenant(OTHER_TENANT))).with(two_tenants),
+            ],
         ),
         row(
             "F07",
@@ -277,7 +280,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "F13",
             "a `tid` that is no GUID, in both claims alike",
-            refused_as(InvalidTenant, "tid is \"", "", |issuer| {
+            refused_as(InvalidTenant, "tid is \"", "GUID", |issuer| {
                 let tid = issuer.tenant_id().to_owned();
                 let mut inputs = Vec::new();
                 for odd in [

@@ -93,6 +93,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 refused_as(InvalidDates, "exp is no date", "exp", |issuer| {
                     each(
                         [
+                            json!(253_402_300_799.5),
                             json!(253_402_300_800_i64),
                             json!(i64::MAX),
                             json!(i64::MAX - 60),

@@ -7,7 +7,7 @@ use tower_entra::{
     AgentPrincipal, Denial, EntraAuthLayer, Error, ErrorKind::*, PrincipalKind, testing::Issuer,
 };
 
-use crate::support::*;
+use crate::{caller, support::*};
 
 #[test]
 fn what_a_token_grants_is_judged_as_the_table_says() {
@@ -30,6 +30,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 refused_as(NothingGranted, "neither a scope", "consent", |issuer| {
                     one(issuer.user().without_claim("scp"))
                 }),
+                admitted(|issuer| one(issuer.user().without_claim("scp").roles(["Admin"]))),
                 admitted(|issuer| {
                     these([
                         ("an app", issuer.application().without_claim("roles")),
@@ -157,10 +158,9 @@ pub(crate) fn rows() -> Vec<Row> {
                 }),
             ],
         )
-        .also(&[(
-            "caller/requirement_table.rs",
-            "every_requirement_answers_every_caller_as_the_table_says",
-        )]),
+        .with(&[
+            caller::requirement_table::every_requirement_answers_every_caller_as_the_table_says,
+        ]),
         row(
             "H14",
             "roles are compared exactly, white space and all",

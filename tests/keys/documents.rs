@@ -272,7 +272,7 @@ async fn the_application_is_named_to_both_documents() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_token_is_sent_anywhere() {
+pub(crate) async fn nothing_of_a_token_is_sent_anywhere() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     let good = issuer.user().mint();
     let forged = Forger::new(&good).token_of("forged/../../?kid=1");

@@ -9,7 +9,7 @@ pub(crate) mod pressure;
 
 mod capacity;
 mod connections;
-mod documents;
+pub(crate) mod documents;
 mod faults;
 mod flood;
 mod injected;

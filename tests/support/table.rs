@@ -15,7 +15,9 @@ pub(crate) struct Row {
     /// The input, in words.
     pub(crate) what: &'static str,
     pub(crate) proof: Proof,
-    /// Tests that show more of it: file below `tests` or in `src`, and name.
+    /// Tests of this binary that show more of it. They run by themselves.
+    with: &'static [fn()],
+    /// Tests of another binary that do: file below `tests` or in `src`, and name.
     pub(crate) tests: &'static [(&'static str, &'static str)],
 }
 
@@ -25,8 +27,13 @@ impl Row {
             id,
             what,
             proof,
+            with: &[],
             tests: &[],
         }
+    }
+
+    pub(crate) fn with(self, with: &'static [fn()]) -> Self {
+        Self { with, ..self }
     }
 
     pub(crate) fn also(self, tests: &'static [(&'static str, &'static str)]) -> Self {
@@ -89,7 +96,7 @@ pub(crate) fn prove(rows: Vec<Row>) {
         match &row.proof {
             Proof::Cases(cases) => cases.iter().for_each(|case| hold(&|| case.prove(issuer))),
             Proof::Scene(scene) => hold(&|| scene(issuer)),
-            Proof::Elsewhere => assert!(!row.tests.is_empty(), "{}", row.id),
+            Proof::Elsewhere => assert!(row.with.len() + row.tests.len() > 0, "{}", row.id),
             Proof::NotMet(why) => println!("  not met: {why}"),
         }
     }

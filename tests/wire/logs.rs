@@ -235,7 +235,7 @@ fn is_clean(line: &str) {
 }
 
 #[test]
-fn hostile_texts_stay_in_one_short_line_of_printable_ascii() {
+pub(crate) fn hostile_texts_stay_in_one_short_line_of_printable_ascii() {
     let validator = issuer()
         .validator_builder()
         .max_token_size(1024 * 1024)

@@ -5,7 +5,7 @@ pub(crate) mod responses;
 mod answers;
 mod cors;
 mod grpc;
-mod logs;
+pub(crate) mod logs;
 mod matrix;
 #[cfg(feature = "metrics")]
 mod metrics;
