@@ -33,15 +33,9 @@ impl Gate {
     /// Decides without waiting, if that can be done.
     pub(crate) fn decide(&self, token: &str, grant: Grant) -> Decision {
         self.keys.ensure_running();
-        let decision = self.keys.with_snapshot(|snapshot| {
-            match (&self.cache, snapshot) {
-                // What cannot be a token is not worth a hash.
-                (Some(cache), Some(snapshot)) if self.rules.allow_shape_of(token) => {
-                    self.decide_by_cache(cache, token, snapshot, grant)
-                }
-                _ => self.decide_by_proof(token, snapshot, grant),
-            }
-        });
+        let decision = self
+            .keys
+            .with_snapshot(|snapshot| self.decide_now(snapshot, token, grant));
         if let Decision::Made(verdict) = &decision {
             count(verdict);
         }
@@ -61,6 +55,16 @@ impl Gate {
         verdict
     }
 
+    fn decide_now(&self, snapshot: Option<&Snapshot>, token: &str, grant: Grant) -> Decision {
+        match (&self.cache, snapshot) {
+            // What cannot be a token is not worth a hash.
+            (Some(cache), Some(snapshot)) if self.rules.allow_shape_of(token) => {
+                self.decide_by_cache(cache, token, snapshot, grant)
+            }
+            _ => self.decide_by_proof(token, snapshot, grant),
+        }
+    }
+
     /// Looks among the verified tokens first. Only what does not change with time is taken from
     /// there, and only if the keys are the same.
     fn decide_by_cache(
@@ -73,11 +77,15 @@ impl Gate {
         let digest = TokenDigest::of(token);
         if let Some(caller) = cache.get(&digest, snapshot.generation) {
             metrics::cache_hit();
-            let verdict = self.policy.judge_again(&caller, unix_now(), grant);
-            if matches!(&verdict, Err(refusal) if refusal.kind() == ErrorKind::Expired) {
-                cache.remove(&digest);
-            }
-            return Decision::Made(verdict.map(|()| caller).map_err(Error::from));
+            return Decision::Made(match self.policy.judge_again(&caller, unix_now(), grant) {
+                Ok(()) => Ok(caller),
+                Err(refusal) => {
+                    if refusal.kind() == ErrorKind::Expired {
+                        cache.remove(&digest);
+                    }
+                    Err(refusal.into())
+                }
+            });
         }
         metrics::cache_missed();
         let decision = self.decide_by_proof(token, Some(snapshot), grant);
