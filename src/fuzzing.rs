@@ -3,7 +3,7 @@
 //! Not part of the API: fuzz targets call these, under the `cfg` that cargo-fuzz sets, and a test
 //! replays the targets' seeds through them. See `fuzz/README.md`.
 
-use crate::{keys, middleware, principal, token};
+use crate::admit::{keys, middleware, principal, token};
 
 /// Every target that [`check`] knows.
 pub const TARGETS: [&str; 9] = [

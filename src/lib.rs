@@ -114,60 +114,34 @@
 //! Features add API. None of them changes what is admitted.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod validator;
-
-mod builder;
-
-mod tenants;
+// The ground: plain values and the outside world, without a rule of Entra's tokens.
 
 mod authority;
 
-mod origin;
-
 mod characters;
 
-mod issuers;
-
-mod findings;
-
-mod http_client;
-
-mod principal;
-
-mod ids;
-
-mod requirement;
-
-mod error;
-
-mod gate;
-
-mod checks;
+mod clock;
 
 mod config_error;
 
-mod shown;
+mod http_client;
 
-mod algorithm;
-
-mod facets;
-
-mod values;
-
-mod middleware;
-
-mod token;
-
-mod keys;
-
-mod cache;
-
-mod clock;
+mod ids;
 
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 mod metrics;
+
+mod origin;
+
+mod shown;
+
+// The door.
+
+mod admit;
+
+// Users of the public names only.
 
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -179,26 +153,20 @@ pub mod guide;
 pub mod fuzzing;
 
 #[cfg(feature = "axum")]
-pub use self::middleware::{MissingPrincipal, Problem};
+pub use self::admit::{MissingPrincipal, Problem};
 pub use self::{
-    algorithm::SignatureAlgorithm,
+    admit::{
+        AgentPrincipal, AgentStatus, AuditRecord, ClaimsError, ClientAuthentication, Denial,
+        DenialReason, EmptyBody, EntraAuth, EntraAuthLayer, Error, ErrorKind, Facet, Facets,
+        Groups, IdentityRelationship, IdentityRelationships, IdentityType, KeySettings, KeyStatus,
+        PrincipalKind, ProblemJson, ProtectedResourceMetadata, RefusalBody, Require, RequireFuture,
+        RequireLayer, Requirement, ResourceMetadataService, ResponseFuture, SignatureAlgorithm,
+        Tenants, TokenVersion, Validator, ValidatorBuilder,
+    },
     authority::Authority,
-    builder::ValidatorBuilder,
     config_error::ConfigError,
-    error::{Error, ErrorKind},
-    facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
     http_client::HttpClient,
     ids::{AppId, InvalidGuid, ObjectId, TenantId},
-    keys::{KeySettings, KeyStatus},
-    middleware::{
-        EmptyBody, EntraAuth, EntraAuthLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody,
-        Require, RequireFuture, RequireLayer, ResourceMetadataService, ResponseFuture,
-    },
-    principal::{AgentPrincipal, AgentStatus, AuditRecord, Groups, PrincipalKind},
-    requirement::{Denial, DenialReason, Requirement},
-    tenants::Tenants,
-    validator::Validator,
-    values::{ClaimsError, ClientAuthentication, IdentityType, TokenVersion},
 };
 
 /// The README's examples, compiled.

@@ -246,7 +246,10 @@ pub(crate) fn rows() -> Vec<Row> {
                 admitted(|issuer| one(obo(issuer, &"11 ".repeat(3_000)))),
             ],
         )
-        .also(&[("src/facets.rs", "thousands_of_parts_are_read_in_no_time")]),
+        .also(&[(
+            "src/admit/facets.rs",
+            "thousands_of_parts_are_read_in_no_time",
+        )]),
         row(
             "I10",
             "relationships in every form that facets have",

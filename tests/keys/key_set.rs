@@ -498,7 +498,10 @@ pub(crate) fn rows() -> Vec<Row> {
         )
         .also(&[
             ("keys/refresh.rs", "keys_in_another_order_are_no_change"),
-            ("src/keys/set.rs", "keys_in_another_order_are_the_same_set"),
+            (
+                "src/admit/keys/set.rs",
+                "keys_in_another_order_are_the_same_set",
+            ),
         ]),
         taken(
             "J25",

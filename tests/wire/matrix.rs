@@ -546,7 +546,7 @@ fn no_kind_of_refusal_is_left_out() {
     covered.sort_unstable();
     covered.dedup();
 
-    let source = include_str!("../../src/error/kind.rs");
+    let source = include_str!("../../src/admit/error/kind.rs");
     let (_, codes) = source.split_once("pub fn as_str(self)").unwrap();
     let (codes, _) = codes.split_once("\n    }\n").unwrap();
     let mut codes: Vec<_> = codes.split('"').skip(1).step_by(2).collect();

@@ -1,0 +1,390 @@
+//! The configuration of a validator, and the checks on it.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use crate::{
+    admit::{
+        algorithm::SignatureAlgorithm,
+        cache::TokenCache,
+        checks::{Grant, Policy},
+        gate::Gate,
+        issuers::Issuers,
+        keys::{FetchRules, Fetcher, KeySettings, KeySource},
+        tenants::Tenants,
+        token::TokenRules,
+        validator::Validator,
+    },
+    authority::Authority,
+    characters::is_nqchar,
+    config_error::ConfigError,
+    http_client::HttpClient,
+    ids::{AppId, TenantId},
+};
+
+/// The settings of a [`Validator`]. Begin with [`Validator::builder`].
+///
+/// Each setting has a safe default, and [`build`](Self::build) refuses what would not work.
+#[must_use = "nothing happens before `build`"]
+pub struct ValidatorBuilder {
+    tenants: Tenants,
+    audiences: Vec<String>,
+    authority: Authority,
+    app_id: Option<AppId>,
+    known_agents: Vec<(String, String)>,
+    clock_skew: Duration,
+    max_token_size: usize,
+    algorithms: Vec<SignatureAlgorithm>,
+    accepts_keys_of_other_clouds: bool,
+    key_settings: KeySettings,
+    http_client: Option<Arc<dyn HttpClient>>,
+    shared_keys: Option<Arc<KeySource>>,
+    token_cache: Option<usize>,
+}
+
+impl Validator {
+    /// Begins the configuration of a validator: whose tokens are accepted, and for which
+    /// audiences. Both have to be said; there is no default for either.
+    ///
+    /// An audience is a value of `aud`: the API's client id in version 2.0 tokens, in version
+    /// 1.0 usually its App ID URI (`api://…`). It is compared exactly.
+    ///
+    /// ```
+    /// use tower_entra::{Tenants, Validator};
+    ///
+    /// # fn main() -> Result<(), tower_entra::ConfigError> {
+    /// let validator = Validator::builder(
+    ///     Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40"),
+    ///     ["3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"],
+    /// )
+    /// .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder<I>(tenants: Tenants, audiences: I) -> ValidatorBuilder
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        ValidatorBuilder::new(tenants, audiences.into_iter().map(Into::into).collect())
+    }
+}
+
+impl ValidatorBuilder {
+    fn new(tenants: Tenants, audiences: Vec<String>) -> Self {
+        Self {
+            tenants,
+            audiences,
+            authority: Authority::public(),
+            app_id: None,
+            known_agents: Vec::new(),
+            clock_skew: Duration::from_secs(60),
+            max_token_size: 16 * 1024,
+            algorithms: vec![SignatureAlgorithm::Rs256],
+            accepts_keys_of_other_clouds: false,
+            key_settings: KeySettings::default(),
+            http_client: None,
+            shared_keys: None,
+            token_cache: None,
+        }
+    }
+
+    /// Whose tokens are accepted. Default [`Authority::public`].
+    pub fn authority(self, authority: Authority) -> Self {
+        Self { authority, ..self }
+    }
+
+    /// Asks the authority for the keys of one application, by its client id, in the query
+    /// `?appid=`. Needed only by an API whose registration has signing keys of its own, as with a
+    /// claims-mapping policy. Default: the keys that all applications share.
+    ///
+    /// See [signing key rollover](https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens#validate-the-signature).
+    pub fn app_id(self, app_id: AppId) -> Self {
+        Self {
+            app_id: Some(app_id),
+            ..self
+        }
+    }
+
+    /// Lists agents by tenant and client id, for tokens without facets: their callers are
+    /// then [`AgentStatus::Declared`](crate::AgentStatus::Declared). Default: none.
+    pub fn known_agents<I, T, A>(self, agents: I) -> Self
+    where
+        I: IntoIterator<Item = (T, A)>,
+        T: AsRef<str>,
+        A: AsRef<str>,
+    {
+        let known_agents = agents
+            .into_iter()
+            .map(|(tenant, client)| (tenant.as_ref().to_owned(), client.as_ref().to_owned()))
+            .collect();
+        Self {
+            known_agents,
+            ..self
+        }
+    }
+
+    /// How far the clocks of this machine and of Entra may differ. Default 60 s; up to 300 s. A fraction
+    /// of a second is cut off.
+    pub fn clock_skew(self, clock_skew: Duration) -> Self {
+        Self { clock_skew, ..self }
+    }
+
+    /// The longest token that is read, in bytes. Default 16 KiB; from 1 KiB to 1 MiB.
+    pub fn max_token_size(self, max_token_size: usize) -> Self {
+        Self {
+            max_token_size,
+            ..self
+        }
+    }
+
+    /// The algorithms that a token may be signed with. Default only RS256, which is what Entra
+    /// uses. An empty list is refused.
+    pub fn algorithms(self, algorithms: impl IntoIterator<Item = SignatureAlgorithm>) -> Self {
+        let mut distinct = Vec::new();
+        for algorithm in algorithms {
+            if !distinct.contains(&algorithm) {
+                distinct.push(algorithm);
+            }
+        }
+        Self {
+            algorithms: distinct,
+            ..self
+        }
+    }
+
+    /// Lets a key sign whose `cloud_instance_name` differs from the discovery document's.
+    ///
+    /// Entra's own key documents list keys of several clouds under one issuer, and only this check
+    /// distinguishes them: turn it off only for an authority whose documents are wrong. The key's
+    /// `issuer` is still checked.
+    pub fn danger_accept_keys_of_other_clouds(self) -> Self {
+        Self {
+            accepts_keys_of_other_clouds: true,
+            ..self
+        }
+    }
+
+    /// How keys are fetched, kept and fetched again.
+    pub fn key_settings(self, key_settings: KeySettings) -> Self {
+        Self {
+            key_settings,
+            ..self
+        }
+    }
+
+    /// Fetches with this client instead of the default one.
+    pub fn http_client(self, client: impl HttpClient) -> Self {
+        Self {
+            http_client: Some(Arc::new(client)),
+            ..self
+        }
+    }
+
+    /// Uses the keys of another validator of the same authority, and its task and cool-down with
+    /// them, instead of fetching the same keys twice. Key settings and HTTP client are then the
+    /// other's. Default: keys of its own.
+    ///
+    /// The other must ask for keys at the same place: the same authority and `app_id`, and the same
+    /// single tenant or else several, with personal accounts among them or not. Its algorithms must
+    /// be the same.
+    pub fn share_keys_with(self, other: &Validator) -> Self {
+        Self {
+            shared_keys: Some(other.keys()),
+            ..self
+        }
+    }
+
+    /// Remembers the callers of about this many verified tokens, so that a repeated token costs a hash
+    /// instead of a signature check. Default: none; from 1 to 1,000,000.
+    ///
+    /// Entries are found by the SHA-256 of the whole token and hold its claims, but no token. They
+    /// belong to this validator and the ones derived from it, and to one key set. Dates are checked
+    /// each time; refusals are never remembered. Expired entries (clock skew included), and entries of a
+    /// replaced key set, are never used. The key task removes them once a minute, a little later while
+    /// it fetches; if it does not run, a new token does, every two minutes.
+    pub fn token_cache(self, capacity: usize) -> Self {
+        Self {
+            token_cache: Some(capacity),
+            ..self
+        }
+    }
+
+    /// Checks the configuration and makes the validator. Sends nothing and needs no runtime.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a setting is out of its range or does not fit the others; the error names the
+    /// setting and the value. Fails also if the HTTP client cannot be built, as on a machine
+    /// without a certificate store.
+    pub fn build(self) -> Result<Validator, ConfigError> {
+        self.check_numbers()?;
+        let tenants = self.tenants.resolve()?;
+        let audiences = self.checked_audiences()?;
+        let known_agents = self.checked_agents()?;
+        let issuers = Issuers::of(&self.authority, &tenants)?;
+        let keys = self.keys(&issuers)?;
+        let skew = self.clock_skew.as_secs();
+        let policy = Policy {
+            issuers,
+            tenants,
+            audiences,
+            skew,
+            known_agents,
+            accepts_keys_of_other_clouds: self.accepts_keys_of_other_clouds,
+        };
+        let gate = Arc::new(Gate {
+            rules: TokenRules {
+                max_len: self.max_token_size,
+                algorithms: self.algorithms,
+            },
+            policy,
+            keys,
+            cache: self
+                .token_cache
+                .map(|capacity| TokenCache::new(capacity, skew)),
+        });
+        if gate.cache.is_some() {
+            let chore: Weak<Gate> = Arc::downgrade(&gate);
+            gate.keys.each_minute(chore);
+        }
+        Ok(Validator {
+            gate,
+            grant: Grant::Required,
+        })
+    }
+
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        if self.clock_skew > MAX_SKEW {
+            let problem = format!("{:?} is more than {MAX_SKEW:?}", self.clock_skew);
+            return Err(ConfigError::new("clock_skew", problem));
+        }
+        if !(1024..=1024 * 1024).contains(&self.max_token_size) {
+            let problem = format!("{} is not between 1024 and 1048576", self.max_token_size);
+            return Err(ConfigError::new("max_token_size", problem));
+        }
+        if let Some(capacity) = self.token_cache
+            && !(1..=1_000_000).contains(&capacity)
+        {
+            let problem = format!("{capacity} is not between 1 and 1000000");
+            return Err(ConfigError::new("token_cache", problem));
+        }
+        if self.algorithms.is_empty() {
+            return Err(ConfigError::new("algorithms", "the list is empty"));
+        }
+        self.key_settings.check_ranges()
+    }
+
+    /// An audience is a GUID or a URI, and both are visible ASCII without quotes. Any other text would
+    /// match no token, and would not fit into a challenge.
+    fn checked_audiences(&self) -> Result<Vec<String>, ConfigError> {
+        if self.audiences.is_empty() {
+            return Err(ConfigError::new("audiences", "the list is empty"));
+        }
+        let mut audiences: Vec<String> = Vec::with_capacity(self.audiences.len());
+        for audience in &self.audiences {
+            if audience.is_empty() || !audience.bytes().all(is_nqchar) {
+                let problem = format!("{audience:?} is not a client id or an App ID URI");
+                return Err(ConfigError::new("audiences", problem));
+            }
+            if !audiences.contains(audience) {
+                audiences.push(audience.clone());
+            }
+        }
+        Ok(audiences)
+    }
+
+    fn checked_agents(&self) -> Result<Vec<(TenantId, AppId)>, ConfigError> {
+        let guid = |text: &str, what: &str| {
+            ConfigError::new("known_agents", format!("{text:?} is not a {what} GUID"))
+        };
+        let mut agents = Vec::with_capacity(self.known_agents.len());
+        for (tenant, client) in &self.known_agents {
+            agents.push((
+                tenant.parse().map_err(|_| guid(tenant, "tenant"))?,
+                client.parse().map_err(|_| guid(client, "client id"))?,
+            ));
+        }
+        agents.sort_unstable();
+        agents.dedup();
+        Ok(agents)
+    }
+
+    fn keys(&self, issuers: &Issuers) -> Result<Arc<KeySource>, ConfigError> {
+        let rules = self.fetch_rules(issuers);
+        match &self.shared_keys {
+            Some(keys) if keys.satisfies(&rules) => Ok(Arc::clone(keys)),
+            Some(_) => Err(ConfigError::new(
+                "share_keys_with",
+                format!(
+                    "the other validator's keys are not those of {}",
+                    rules.discovery_url
+                ),
+            )),
+            None => {
+                let fetcher = Fetcher {
+                    client: self.client(issuers)?,
+                    issuers: Arc::new(issuers.clone()),
+                    rules: Arc::new(rules),
+                };
+                Ok(Arc::new(KeySource::new(fetcher, self.key_settings.clone())))
+            }
+        }
+    }
+
+    fn fetch_rules(&self, issuers: &Issuers) -> FetchRules {
+        let query = self
+            .app_id
+            .map(|app_id| format!("?appid={app_id}"))
+            .unwrap_or_default();
+        FetchRules {
+            discovery_url: format!("{}{query}", issuers.discovery_url()).into(),
+            algorithms: self.algorithms.clone(),
+            max_body: self.key_settings.max_body,
+            max_keys: self.key_settings.max_keys,
+        }
+    }
+
+    fn client(&self, issuers: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {
+        match &self.http_client {
+            Some(client) => Ok(Arc::clone(client)),
+            None => default_client(&self.key_settings, issuers),
+        }
+    }
+}
+
+#[cfg(feature = "http-client")]
+fn default_client(
+    settings: &KeySettings,
+    issuers: &Issuers,
+) -> Result<Arc<dyn HttpClient>, ConfigError> {
+    let client = crate::http_client::ReqwestClient::new(
+        settings.connect_timeout,
+        settings.total_timeout,
+        issuers.origin(),
+    )?;
+    Ok(Arc::new(client))
+}
+
+#[cfg(not(feature = "http-client"))]
+fn default_client(_: &KeySettings, _: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {
+    Err(ConfigError::new(
+        "http_client",
+        "must be given, because the feature `http-client` is off",
+    ))
+}
+
+impl fmt::Debug for ValidatorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValidatorBuilder")
+            .field("tenants", &self.tenants)
+            .field("audiences", &self.audiences)
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
+    }
+}
+
+const MAX_SKEW: Duration = Duration::from_secs(300);

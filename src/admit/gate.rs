@@ -1,0 +1,406 @@
+//! The verdict on a token, now or after a wait: cache, keys and checks brought together.
+
+use std::sync::Arc;
+
+use crate::{
+    admit::{
+        cache::{TokenCache, TokenDigest},
+        checks::{Grant, Policy, bad_signature, missing_key},
+        error::{Error, ErrorKind, MissingKey, Refusal, Unverified},
+        keys::{Chore, KeySource, PublishedKey, Snapshot, Ticket},
+        principal::AgentPrincipal,
+        token::{TokenRules, UnverifiedToken},
+    },
+    clock::unix_now,
+    metrics,
+};
+
+/// What all clones of a validator share.
+pub(crate) struct Gate {
+    pub(crate) rules: TokenRules,
+    pub(crate) policy: Policy,
+    pub(crate) keys: Arc<KeySource>,
+    pub(crate) cache: Option<TokenCache>,
+}
+
+/// The result of a look at a token.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    Made(Result<AgentPrincipal, Error>),
+    /// Its key is not known and may be on its way.
+    Wait(Ticket),
+}
+
+impl Gate {
+    /// Decides without waiting, if that can be done.
+    pub(crate) fn decide(&self, token: &str, grant: Grant) -> Decision {
+        self.keys.ensure_running();
+        let decision = self
+            .keys
+            .with_snapshot(|snapshot| self.decide_now(snapshot, token, grant));
+        if let Decision::Made(verdict) = &decision {
+            count(verdict);
+        }
+        decision
+    }
+
+    /// Decides after a wait, by the keys that there are then.
+    pub(crate) async fn resume(
+        &self,
+        token: &str,
+        ticket: Ticket,
+        grant: Grant,
+    ) -> Result<AgentPrincipal, Error> {
+        let keys = ticket.key_set().await;
+        let verdict = self.decide_after_wait(token, keys, grant);
+        count(&verdict);
+        verdict
+    }
+
+    fn decide_now(&self, snapshot: Option<&Snapshot>, token: &str, grant: Grant) -> Decision {
+        match (&self.cache, snapshot) {
+            // What cannot be a token is not worth a hash.
+            (Some(cache), Some(snapshot)) if self.rules.allow_shape_of(token) => {
+                self.decide_by_cache(cache, token, snapshot, grant)
+            }
+            _ => self.decide_by_proof(token, snapshot, grant),
+        }
+    }
+
+    /// Looks among the verified tokens first. Only what does not change with time is taken from
+    /// there, and only if the keys are the same.
+    fn decide_by_cache(
+        &self,
+        cache: &TokenCache,
+        token: &str,
+        snapshot: &Snapshot,
+        grant: Grant,
+    ) -> Decision {
+        let digest = TokenDigest::of(token);
+        if let Some(caller) = cache.get(&digest, snapshot.generation) {
+            metrics::cache_hit();
+            return Decision::Made(match self.policy.judge_again(&caller, unix_now(), grant) {
+                Ok(()) => Ok(caller),
+                Err(refusal) => {
+                    if refusal.kind() == ErrorKind::Expired {
+                        cache.remove(&digest);
+                    }
+                    Err(refusal.into())
+                }
+            });
+        }
+        metrics::cache_missed();
+        let decision = self.decide_by_proof(token, Some(snapshot), grant);
+        if let Decision::Made(Ok(caller)) = &decision {
+            self.remember(cache, digest, caller, snapshot.generation, unix_now());
+        }
+        decision
+    }
+
+    fn decide_by_proof(&self, token: &str, snapshot: Option<&Snapshot>, grant: Grant) -> Decision {
+        let token = match UnverifiedToken::parse(token, &self.rules) {
+            Ok(token) => token,
+            Err(refusal) => return Decision::Made(Err(refusal.into())),
+        };
+        match self.check_key(&token, snapshot) {
+            Ok((snapshot, key)) => {
+                let verdict = self.prove(token, snapshot, key, grant);
+                Decision::Made(verdict.map_err(Error::from))
+            }
+            Err(NoKey::Wait(ticket)) => Decision::Wait(ticket),
+            Err(NoKey::Refuse(refusal)) => Decision::Made(Err(refusal.into())),
+        }
+    }
+
+    fn decide_after_wait(
+        &self,
+        token: &str,
+        keys: Result<Arc<Snapshot>, MissingKey>,
+        grant: Grant,
+    ) -> Result<AgentPrincipal, Error> {
+        let unverified = UnverifiedToken::parse(token, &self.rules)?;
+        let snapshot = match keys {
+            Ok(snapshot) => snapshot,
+            Err(missing) => return Err(self.missing_key_after_wait(missing, &unverified).into()),
+        };
+        let Some(key) = snapshot.keys.get(unverified.kid()) else {
+            let missing = MissingKey::Unknown;
+            return Err(self.missing_key_after_wait(missing, &unverified).into());
+        };
+        let caller = self.prove(unverified, &snapshot, key, grant)?;
+        if let Some(cache) = &self.cache {
+            let digest = TokenDigest::of(token);
+            self.remember(cache, digest, &caller, snapshot.generation, unix_now());
+        }
+        Ok(caller)
+    }
+
+    /// Check 4: `kid` names a key of the authority. An unknown `kid` is looked up where the claims are
+    /// worth a fetch.
+    fn check_key<'s>(
+        &self,
+        token: &UnverifiedToken<'_>,
+        snapshot: Option<&'s Snapshot>,
+    ) -> Result<(&'s Snapshot, &'s PublishedKey), NoKey> {
+        if let Some(snapshot) = snapshot
+            && let Some(key) = snapshot.keys.get(token.kid())
+        {
+            return Ok((snapshot, key));
+        }
+        // Asked only outside the cool-down, so a flood of invented keys is refused without reading
+        // claims.
+        let mut claims = Unverified::NotRead;
+        let is_worth_a_fetch = || {
+            claims = self.judge_unverified(token);
+            matches!(claims, Unverified::Pass)
+        };
+        Err(match self.keys.want(token.kid(), is_worth_a_fetch) {
+            Ok(ticket) => NoKey::Wait(ticket),
+            Err(missing) => NoKey::Refuse(self.missing_key(missing, token, claims)),
+        })
+    }
+
+    /// Checks 5 to 13.
+    fn prove(
+        &self,
+        token: UnverifiedToken<'_>,
+        snapshot: &Snapshot,
+        key: &PublishedKey,
+        grant: Grant,
+    ) -> Result<AgentPrincipal, Refusal> {
+        let now = unix_now();
+        let token = key
+            .key()
+            .check_signature(token)
+            .map_err(|token| self.bad_signature(&token, key, now))?;
+        self.policy
+            .judge(&token, snapshot.keys.signer(key), now, grant)
+    }
+
+    /// A bad signature on a token that would pass otherwise may mean that the key was replaced under
+    /// its name. The keys are then fetched again; the token is refused all the same.
+    #[cold]
+    fn bad_signature(&self, token: &UnverifiedToken<'_>, key: &PublishedKey, now: u64) -> Refusal {
+        let claims = token.unverified_claims();
+        if let Some(claims) = &claims
+            && self.policy.judge_unverified(claims, now).is_ok()
+        {
+            self.keys.want_replacement();
+        }
+        bad_signature(token, key.key().algorithm(), claims.as_ref())
+    }
+
+    #[cold]
+    fn missing_key_after_wait(&self, missing: MissingKey, token: &UnverifiedToken<'_>) -> Refusal {
+        let claims = match missing {
+            MissingKey::Unknown => self.judge_unverified(token),
+            // No words are made of them.
+            MissingKey::Unavailable { .. } => Unverified::NotRead,
+        };
+        self.missing_key(missing, token, claims)
+    }
+
+    #[cold]
+    fn missing_key(
+        &self,
+        missing: MissingKey,
+        token: &UnverifiedToken<'_>,
+        claims: Unverified,
+    ) -> Refusal {
+        missing_key(missing, token.kid(), self.keys.report(), claims)
+    }
+
+    fn judge_unverified(&self, token: &UnverifiedToken<'_>) -> Unverified {
+        let Some(claims) = token.unverified_claims() else {
+            return Unverified::NotRead;
+        };
+        match self.policy.judge_unverified(&claims, unix_now()) {
+            Ok(()) => Unverified::Pass,
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    /// Remembers the caller of a token that the keys of this generation have verified.
+    fn remember(
+        &self,
+        cache: &TokenCache,
+        token: TokenDigest,
+        caller: &AgentPrincipal,
+        generation: u64,
+        now: u64,
+    ) {
+        if cache.is_to_be_swept(now) {
+            self.sweep(cache, now);
+        }
+        cache.insert(token, caller.clone(), generation);
+    }
+
+    fn sweep(&self, cache: &TokenCache, now: u64) {
+        let in_force = self
+            .keys
+            .with_snapshot(|snapshot| snapshot.map(|snapshot| snapshot.generation));
+        cache.sweep(now, in_force);
+    }
+}
+
+/// Sweeps the cache even if no request comes.
+impl Chore for Gate {
+    fn attend(&self) {
+        if let Some(cache) = &self.cache {
+            self.sweep(cache, unix_now());
+        }
+    }
+}
+
+/// What comes of a key that is not there.
+enum NoKey {
+    Wait(Ticket),
+    Refuse(Refusal),
+}
+
+/// Counts the one verdict on a token.
+fn count(verdict: &Result<AgentPrincipal, Error>) {
+    match verdict {
+        Ok(_) => metrics::admitted(),
+        Err(error) => metrics::refused(error.kind().as_str()),
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        KeySettings, Validator,
+        testing::{Fault, Issuer, TokenBuilder},
+    };
+
+    /// Runs a test with an issuer and a validator that has its keys and remembers tokens.
+    fn remembering(test: impl AsyncFnOnce(Issuer, Validator)) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let issuer = Issuer::start().await;
+            let builder = issuer.validator_builder().token_cache(10);
+            let validator = builder.build().expect("a good configuration");
+            validator.ready().await;
+            test(issuer, validator).await;
+        });
+    }
+
+    async fn verdict(validator: &Validator, token: TokenBuilder) -> Result<(), ErrorKind> {
+        let verdict = validator.validate(&token.mint()).await;
+        verdict.map(drop).map_err(|error| error.kind())
+    }
+
+    /// How many tokens are remembered after a sweep at this time.
+    fn left_at(validator: &Validator, now: u64) -> usize {
+        let cache = validator.gate.cache.as_ref().expect("a cache");
+        validator.gate.sweep(cache, now);
+        cache.len()
+    }
+
+    #[test]
+    fn an_unused_token_leaves_the_cache_when_it_expires() {
+        remembering(async |issuer, validator| {
+            let now = unix_now();
+            for seconds in [100, 200, 200] {
+                let expires = i64::try_from(now + seconds).expect("a date");
+                let token = issuer.user().expires_at(expires);
+                assert_eq!(verdict(&validator, token).await, Ok(()));
+            }
+            // With the skew, which an admission grants too.
+            for (seconds, left) in [(0, 3), (159, 3), (160, 2), (259, 2), (260, 0)] {
+                assert_eq!(left_at(&validator, now + seconds), left, "{seconds}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_request_sweeps_if_the_task_does_not() {
+        remembering(async |issuer, validator| {
+            let cache = validator.gate.cache.as_ref().expect("a cache");
+            let caller = validator.validate(&issuer.user().mint()).await;
+            let caller = caller.expect("a good token");
+            let now = unix_now();
+            for (name, seconds, left) in [("a", 1, 2), ("b", 2, 3), ("c", 100_000, 1)] {
+                let token = TokenDigest::of(name);
+                validator
+                    .gate
+                    .remember(cache, token, &caller, 1, now + seconds);
+                assert_eq!(cache.len(), left, "{name}");
+            }
+        });
+    }
+
+    #[test]
+    fn nothing_is_remembered_where_no_keys_are_in_force() {
+        remembering(async |issuer, validator| {
+            let caller = validator.validate(&issuer.user().mint()).await;
+            let caller = caller.expect("a good token");
+            let builder = issuer.validator_builder().token_cache(10);
+            let without_keys = builder.build().expect("a good configuration");
+            let (token, now) = (TokenDigest::of("a"), unix_now());
+            let forgetful = without_keys.gate.cache.as_ref().expect("a cache");
+            without_keys
+                .gate
+                .remember(forgetful, token, &caller, 1, now);
+            assert_eq!(left_at(&without_keys, now), 0);
+        });
+    }
+
+    #[test]
+    fn a_ticket_for_a_withdrawn_key_does_not_wait() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let second = Duration::from_secs(1);
+            let issuer = Issuer::start().await;
+            let settings = KeySettings::default().with_refresh_interval(second);
+            let builder = issuer.validator_builder().key_settings(settings);
+            let validator = builder.build().expect("a good configuration");
+            let keys = &validator.gate.keys;
+            validator.ready().await;
+
+            // The key is still there while the fetch runs that will not bring it. A request for it
+            // takes no place among those that wait.
+            let old = issuer.current_kid();
+            issuer.rotate();
+            issuer.withdraw(&old);
+            issuer.fail(Fault::Slow(second / 2));
+            while issuer.discovery_fetches() < 2 {
+                tokio::time::sleep(second / 100).await;
+            }
+            let ticket = keys.want(&old, || true).expect("a ticket");
+            let is_there = || {
+                keys.with_snapshot(|snapshot| {
+                    snapshot.is_some_and(|snapshot| snapshot.keys.get(&old).is_some())
+                })
+            };
+            assert!(is_there());
+            while is_there() {
+                tokio::time::sleep(second / 100).await;
+            }
+            // Another fetch would be quick, and end a wait with another answer.
+            issuer.heal();
+            let missing = ticket.key_set().await.map(drop);
+            assert!(matches!(missing, Err(MissingKey::Unavailable { .. })));
+        });
+    }
+
+    #[test]
+    fn what_withdrawn_keys_have_verified_leaves_without_a_successor() {
+        remembering(async |issuer, validator| {
+            let old = issuer.current_kid();
+            assert_eq!(verdict(&validator, issuer.user()).await, Ok(()));
+            issuer.rotate();
+            issuer.withdraw(&old);
+            // Worth a fetch, and refused all the same.
+            let nothing_granted = issuer.application().without_claim("roles");
+            let refused = verdict(&validator, nothing_granted).await;
+            assert_eq!(refused, Err(ErrorKind::NothingGranted));
+            let cache = validator.gate.cache.as_ref().expect("a cache");
+            assert_eq!(cache.len(), 1);
+            assert_eq!(left_at(&validator, unix_now()), 0);
+        });
+    }
+}

@@ -1,0 +1,143 @@
+//! The handle of one authority's keys.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use super::{
+    chores::Chore,
+    fetch::{FetchRules, Fetcher},
+    journal::Refresh,
+    settings::KeySettings,
+    state::{KeyStatus, Snapshot, SourceState, lock, now},
+    task::Start,
+    ticket::Ticket,
+};
+use crate::admit::error::{KeyReport, MissingKey};
+
+/// One authority's keys. Dropping the source ends its task.
+pub(crate) struct KeySource {
+    state: Arc<SourceState>,
+}
+
+impl KeySource {
+    pub(crate) fn new(fetcher: Fetcher, settings: KeySettings) -> Self {
+        Self {
+            state: Arc::new(SourceState::new(fetcher, settings)),
+        }
+    }
+
+    /// Whether this source fetches the keys that `rules` describe.
+    pub(crate) fn satisfies(&self, rules: &FetchRules) -> bool {
+        let own = self.state.fetcher.rules();
+        own.discovery_url == rules.discovery_url
+            && own.algorithms.len() == rules.algorithms.len()
+            && own
+                .algorithms
+                .iter()
+                .all(|algorithm| rules.algorithms.contains(algorithm))
+    }
+
+    /// Starts the task unless it runs. Does nothing without a runtime.
+    pub(crate) fn ensure_running(&self) {
+        let _ = self.state.ensure_running();
+    }
+
+    /// Reads the last good key set, unless it is too old. Does not touch its reference count, on
+    /// which threads would contend.
+    pub(crate) fn with_snapshot<T>(&self, read: impl FnOnce(Option<&Snapshot>) -> T) -> T {
+        let snapshot = self.state.snapshot.load();
+        read(
+            snapshot
+                .as_deref()
+                .filter(|snapshot| self.state.is_usable(snapshot)),
+        )
+    }
+
+    pub(crate) fn status(&self) -> KeyStatus {
+        self.state.status()
+    }
+
+    /// The facts for a request that lacks a key.
+    pub(crate) fn report(&self) -> KeyReport {
+        let state = &self.state;
+        let snapshot = state.snapshot.load();
+        KeyReport {
+            url: Arc::clone(&state.fetcher.rules().discovery_url),
+            keys: snapshot.as_ref().map(|snapshot| {
+                let age = now().saturating_duration_since(snapshot.fetched);
+                (snapshot.keys.len(), age)
+            }),
+            is_usable: snapshot
+                .as_ref()
+                .is_some_and(|snapshot| state.is_usable(snapshot)),
+            problem: lock(&state.problem).clone(),
+        }
+    }
+
+    /// Takes a place among the requests that wait for this `kid`, unless the answer is already
+    /// known or all places are taken.
+    ///
+    /// A token that is not worth a fetch waits for the first key set only.
+    pub(crate) fn want(
+        &self,
+        kid: &str,
+        worth_a_fetch: impl FnOnce() -> bool,
+    ) -> Result<Ticket, MissingKey> {
+        // The path of a flood of invented `kid`s: it neither reads the claims nor takes a place.
+        if self.state.is_known_absent(kid) {
+            self.state.count_suppressed(Refresh::UnknownKey);
+            return Err(MissingKey::Unknown);
+        }
+        Ticket::new(&self.state, kid, worth_a_fetch())
+    }
+
+    /// Makes the task run this chore once a minute, while both exist.
+    pub(crate) fn each_minute(&self, chore: Weak<dyn Chore>) {
+        self.state.chores.add(chore);
+        // The task may be asleep until the next refresh.
+        self.state.wake.notify_one();
+    }
+
+    /// Requests a fetch after a bad signature under a known `kid`: the key may have been replaced.
+    pub(crate) fn want_replacement(&self) {
+        if self.state.schedule().want_replacement(now()) {
+            self.state.wake.notify_one();
+        } else {
+            self.state.count_suppressed(Refresh::BadSignature);
+        }
+    }
+
+    /// Waits for a usable key set, however long that takes.
+    pub(crate) async fn ready(&self) {
+        let mut progress = self.state.progress.subscribe();
+        loop {
+            if self.state.ensure_running() == Start::Refused {
+                // The task's end also signals `progress`. Mark it as seen, or this loop would spin.
+                let _ = progress.borrow_and_update();
+            }
+            if self.state.snapshot().is_some() {
+                return;
+            }
+            // The sender lives as long as `self`, so this cannot fail.
+            let _ = progress.changed().await;
+        }
+    }
+}
+
+impl Drop for KeySource {
+    fn drop(&mut self) {
+        if let Some(task) = lock(&self.state.task).take() {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySource")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}

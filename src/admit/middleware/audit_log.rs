@@ -1,0 +1,143 @@
+//! One event for each request that was decided.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tracing::{Level, field};
+
+use crate::admit::{
+    error::ASK_FOR_FACETS,
+    error::Error,
+    principal::{AgentPrincipal, AgentStatus, AuditFields},
+};
+
+/// An event about a known caller: the fields `before`, those of an audit record, and those `after`.
+macro_rules! caller_event {
+    ($caller:ident, { $($before:tt)* }, { $($after:tt)* }, $message:literal) => {{
+        // No `..`: a field that is new in the record does not compile until it is here too.
+        let AuditFields {
+            tid,
+            oid,
+            client_id,
+            kind,
+            agent_status,
+            actor_facets,
+            subject_facets,
+            tenant_facets,
+            parent_agent_blueprint,
+            uti,
+            token_version,
+        } = AuditFields::of($caller);
+        tracing::info!(
+            target: TARGET,
+            $($before)*
+            %tid,
+            oid = oid.map(field::display),
+            client_id = client_id.map(field::display),
+            %kind,
+            %agent_status,
+            actor_facets = actor_facets.map(field::display),
+            subject_facets = subject_facets.map(field::display),
+            tenant_facets = tenant_facets.map(field::display),
+            parent_agent_blueprint = parent_agent_blueprint.map(field::display),
+            uti = uti.map(field::display),
+            token_version,
+            no_client_id = $caller.why_no_client(),
+            groups_overage = groups_overage($caller),
+            malformed_claims = malformed_claims($caller),
+            $($after)*
+            $message,
+        );
+    }};
+}
+
+/// Whether a layer keeps an audit log.
+#[derive(Clone, Debug)]
+pub(super) enum Audit {
+    /// The flag is set once the hint about unattested callers was logged. The claims are missing in
+    /// every token of a registration, so one hint is enough for a layer and all its clones.
+    On(Arc<AtomicBool>),
+    Off,
+}
+
+impl Audit {
+    pub(super) fn on() -> Self {
+        Self::On(Arc::default())
+    }
+
+    /// Logs an admitted request. Returns the caller if the event of a later denial would name it.
+    pub(super) fn admitted(&self, caller: Option<&AgentPrincipal>) -> Option<AgentPrincipal> {
+        let Self::On(has_hinted) = self else {
+            return None;
+        };
+        if !tracing::enabled!(target: TARGET, Level::INFO) {
+            return None;
+        }
+        let Some(caller) = caller else {
+            // Requests without a token belong in the access log.
+            tracing::debug!(target: TARGET, "request let through without a token");
+            return None;
+        };
+        caller_event!(
+            caller,
+            {},
+            { hint = hint_about(caller, has_hinted), },
+            "request admitted"
+        );
+        Some(caller.clone())
+    }
+
+    /// Logs a refusal: by the layer, or, if there is a caller, by a handler.
+    pub(super) fn refused(&self, error: &Error, caller: Option<&AgentPrincipal>) {
+        let code = error.kind().as_str();
+        if matches!(self, Self::Off) {
+            tracing::debug!(
+                target: "tower_entra",
+                code,
+                reason = %error,
+                hint = error.hint(),
+                "request refused",
+            );
+            return;
+        }
+        let Some(caller) = caller else {
+            tracing::info!(
+                target: TARGET,
+                code,
+                reason = %error,
+                hint = error.hint(),
+                "request refused",
+            );
+            return;
+        };
+        caller_event!(
+            caller,
+            { code, reason = %error, hint = error.hint(), },
+            {},
+            "request refused"
+        );
+    }
+}
+
+/// How to identify agents: for the first unattested caller.
+fn hint_about(caller: &AgentPrincipal, has_hinted: &AtomicBool) -> Option<&'static str> {
+    let is_first = caller.agent_status() == AgentStatus::Unattested
+        && !has_hinted.load(Ordering::Relaxed)
+        && !has_hinted.swap(true, Ordering::Relaxed);
+    is_first.then_some(ASK_FOR_FACETS)
+}
+
+/// `true`, or absent.
+fn groups_overage(caller: &AgentPrincipal) -> Option<bool> {
+    caller.groups().has_overage().then_some(true)
+}
+
+/// The names of claims that count as absent: a few constants.
+fn malformed_claims(caller: &AgentPrincipal) -> Option<String> {
+    let names = caller.malformed_claims();
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
+const TARGET: &str = "tower_entra::audit";

@@ -1,0 +1,250 @@
+//! The status, the challenge and the other headers of a refusal.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header::HeaderName, uri::Authority};
+
+use crate::{
+    admit::{error::ErrorKind, requirement::Demand},
+    characters::{is_nqchar, is_scope_token},
+    config_error::ConfigError,
+};
+
+/// The parts of a `Bearer` challenge that are the same for every request:
+/// [RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3).
+#[derive(Clone, Debug)]
+pub(super) struct Challenge {
+    /// The authority's URL.
+    authority: String,
+    realm: String,
+    resource_metadata: Option<String>,
+    scope: Option<String>,
+    /// Goes before each scope of a denial.
+    scope_prefix: String,
+}
+
+impl Challenge {
+    /// Both come from a validator, which has checked their characters.
+    pub(super) fn new(authority: &str, realm: &str) -> Self {
+        Self {
+            authority: authority.to_owned(),
+            realm: realm.to_owned(),
+            resource_metadata: None,
+            scope: None,
+            scope_prefix: String::new(),
+        }
+    }
+
+    pub(super) fn set_realm(&mut self, realm: String) -> Result<(), ConfigError> {
+        if !realm.bytes().all(|byte| byte == b' ' || is_nqchar(byte)) {
+            let problem = format!("{realm:?} has a quote, a backslash or a character beyond ASCII");
+            return Err(ConfigError::new("realm", problem));
+        }
+        self.realm = realm;
+        Ok(())
+    }
+
+    pub(super) fn set_resource_metadata(&mut self, url: String) -> Result<(), ConfigError> {
+        let is_url = url.parse::<Uri>().is_ok_and(|uri| {
+            // Every client that gets the challenge would read the password.
+            let without_user = |authority: &Authority| !authority.as_str().contains('@');
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.authority().is_some_and(without_user)
+                && uri.host().is_some()
+        });
+        // `Uri` silently drops a fragment.
+        let fits = |byte| is_nqchar(byte) && byte != b'#';
+        if !is_url || !url.bytes().all(fits) {
+            let problem =
+                format!("{url:?} is not an http or https URL without a fragment or a user");
+            return Err(ConfigError::new("resource_metadata", problem));
+        }
+        self.resource_metadata = Some(url);
+        Ok(())
+    }
+
+    pub(super) fn set_scope_prefix(&mut self, prefix: String) -> Result<(), ConfigError> {
+        if !is_scope_token(&prefix) {
+            let problem = format!("{prefix:?} is not the beginning of a scope");
+            return Err(ConfigError::new("scope_prefix", problem));
+        }
+        self.scope_prefix = prefix;
+        Ok(())
+    }
+
+    pub(super) fn set_scopes(&mut self, scopes: &[String]) -> Result<(), ConfigError> {
+        if let Some(scope) = scopes.iter().find(|scope| !is_scope_token(scope)) {
+            return Err(ConfigError::new(
+                "scopes",
+                format!("{scope:?} is not one scope"),
+            ));
+        }
+        self.scope = (!scopes.is_empty()).then(|| scopes.join(" "));
+        Ok(())
+    }
+
+    pub(super) fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
+        let status = status(kind);
+        let challenge = match status {
+            StatusCode::BAD_REQUEST => self.with_error("invalid_request", kind),
+            StatusCode::FORBIDDEN => insufficient_scope(self.begin(), &[]),
+            StatusCode::SERVICE_UNAVAILABLE => return (status, None),
+            _ if kind == ErrorKind::MissingToken => self.without_error(),
+            _ => self.with_error("invalid_token", kind),
+        };
+        (status, Some(challenge))
+    }
+
+    /// `None` if nothing that the client does would help.
+    pub(super) fn denial(&self, demand: &Demand) -> Option<HeaderValue> {
+        let challenge = match demand {
+            Demand::Permission { scopes } => {
+                insufficient_scope(self.begin(), &self.in_full(scopes))
+            }
+            Demand::ClaimsChallenge { tenant, claims } => {
+                let uri = format!("{}/{tenant}/oauth2/v2.0/authorize", self.authority);
+                insufficient_claims(Some(&uri), claims)
+            }
+            Demand::Authentication { acr_values } => {
+                insufficient_authentication(self.begin(), acr_values)
+            }
+            Demand::Token => self.without_error(),
+            Demand::Layer => return None,
+        };
+        Some(challenge)
+    }
+
+    /// The scopes of a denial in the form in which a client asks for them.
+    fn in_full(&self, scopes: &[String]) -> Vec<String> {
+        let prefix = &self.scope_prefix;
+        let in_full = |scope: &String| match scope.contains("://") {
+            true => scope.clone(),
+            false => format!("{prefix}{scope}"),
+        };
+        scopes.iter().map(in_full).collect()
+    }
+
+    /// Without a token there is no error to name: RFC 6750, section 3.1.
+    fn without_error(&self) -> HeaderValue {
+        let mut challenge = self.begin();
+        if let Some(scope) = &self.scope {
+            push(&mut challenge, "scope", scope);
+        }
+        header_value(challenge)
+    }
+
+    fn with_error(&self, error: &str, kind: ErrorKind) -> HeaderValue {
+        let mut challenge = self.begin();
+        push(&mut challenge, "error", error);
+        push(&mut challenge, "error_description", kind.description());
+        header_value(challenge)
+    }
+
+    fn begin(&self) -> String {
+        let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
+        if let Some(url) = &self.resource_metadata {
+            push(&mut challenge, "resource_metadata", url);
+        }
+        challenge
+    }
+}
+
+/// The one place that turns a kind of error into a status.
+pub(super) fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::MultipleCredentials | ErrorKind::MalformedAuthorization => {
+            StatusCode::BAD_REQUEST
+        }
+        ErrorKind::MissingToken
+        | ErrorKind::TokenTooLarge
+        | ErrorKind::MalformedToken
+        | ErrorKind::EncryptedToken
+        | ErrorKind::MalformedHeader
+        | ErrorKind::AlgorithmNotAllowed
+        | ErrorKind::InvalidKeyId
+        | ErrorKind::UnsupportedTokenType
+        | ErrorKind::UnsupportedHeader
+        | ErrorKind::UnknownKey
+        | ErrorKind::InvalidSignature
+        | ErrorKind::GraphToken
+        | ErrorKind::MalformedClaims
+        | ErrorKind::UnsupportedVersion
+        | ErrorKind::InvalidTenant
+        | ErrorKind::IssuerMismatch
+        | ErrorKind::TenantNotAllowed
+        | ErrorKind::KeyNotForIssuer
+        | ErrorKind::AudienceMismatch
+        | ErrorKind::InvalidDates
+        | ErrorKind::Expired
+        | ErrorKind::NotYetValid
+        | ErrorKind::IdToken
+        | ErrorKind::ContradictoryClaims
+        | ErrorKind::SenderConstrained => StatusCode::UNAUTHORIZED,
+        ErrorKind::NothingGranted | ErrorKind::Denied => StatusCode::FORBIDDEN,
+        ErrorKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+pub(super) fn insufficient_scope(mut challenge: String, scopes: &[String]) -> HeaderValue {
+    push(&mut challenge, "error", "insufficient_scope");
+    if !scopes.is_empty() {
+        push(&mut challenge, "scope", &scopes.join(" "));
+    }
+    header_value(challenge)
+}
+
+/// Entra's claims challenge, in which `realm` is empty.
+pub(super) fn insufficient_claims(authorization_uri: Option<&str>, claims: &str) -> HeaderValue {
+    let mut challenge = "Bearer realm=\"\"".to_owned();
+    if let Some(uri) = authorization_uri {
+        push(&mut challenge, "authorization_uri", uri);
+    }
+    push(&mut challenge, "error", "insufficient_claims");
+    push(&mut challenge, "claims", claims);
+    header_value(challenge)
+}
+
+pub(super) fn insufficient_authentication(
+    mut challenge: String,
+    acr_values: &[String],
+) -> HeaderValue {
+    push(&mut challenge, "error", "insufficient_user_authentication");
+    push(
+        &mut challenge,
+        "error_description",
+        "a stronger sign-in is needed",
+    );
+    if !acr_values.is_empty() {
+        push(&mut challenge, "acr_values", &acr_values.join(" "));
+    }
+    header_value(challenge)
+}
+
+/// Adds a parameter whose characters need no quoting.
+fn push(challenge: &mut String, name: &str, value: &str) {
+    // The scheme precedes the first parameter, a comma every other.
+    challenge.push_str(if challenge.contains('=') { ", " } else { " " });
+    challenge.push_str(name);
+    challenge.push_str("=\"");
+    challenge.push_str(value);
+    challenge.push('"');
+}
+
+fn header_value(challenge: String) -> HeaderValue {
+    HeaderValue::try_from(challenge)
+        .expect("every part has been checked to be printable ASCII, or is a constant that is")
+}
+
+/// Whole seconds, rounded up, at least one.
+pub(super) fn whole_seconds(duration: Duration) -> HeaderValue {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    HeaderValue::from(seconds.max(1))
+}
+
+/// Sets the header or removes it, whatever it was before.
+pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    match value {
+        Some(value) => headers.insert(name, value),
+        None => headers.remove(name),
+    };
+}

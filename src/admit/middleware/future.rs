@@ -1,0 +1,171 @@
+//! The response future of the service.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+use super::{caller::admit, refusal_body::RefusalBody, responder::Responder};
+use crate::admit::{error::Error, principal::AgentPrincipal};
+
+pin_project! {
+    /// The response future of [`EntraAuth`](crate::EntraAuth).
+    pub struct ResponseFuture<S, B, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        state: State<S, B, ReqBody, ResBody, S::Future>,
+    }
+}
+
+type Waiting = Pin<Box<dyn Future<Output = Result<AgentPrincipal, Error>> + Send>>;
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B, ReqBody, ResBody, F> {
+        /// The service inside has the request.
+        Calling { #[pin] future: F, caller: Option<AgentPrincipal>, responder: Responder<B> },
+        /// The answer is known.
+        Refused { response: Option<Response<ResBody>> },
+        /// The request waits for a key, and holds only a clone of the service inside.
+        Refreshing { waiting: Waiting, held: Option<Held<S, ReqBody>>, responder: Responder<B> },
+        /// The request is admitted and the clone gets ready.
+        Readying {
+            held: Option<Held<S, ReqBody>>,
+            caller: Option<AgentPrincipal>,
+            responder: Responder<B>,
+        },
+    }
+}
+
+/// A request and the clone that will get it.
+struct Held<S, ReqBody> {
+    service: S,
+    request: Request<ReqBody>,
+}
+
+impl<S, B, ReqBody, ResBody> ResponseFuture<S, B, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    /// The audit log names `caller` if a handler denies the request.
+    pub(super) fn calling(
+        future: S::Future,
+        caller: Option<AgentPrincipal>,
+        responder: Responder<B>,
+    ) -> Self {
+        Self {
+            state: State::Calling {
+                future,
+                caller,
+                responder,
+            },
+        }
+    }
+
+    pub(super) fn refused(response: Response<ResBody>) -> Self {
+        Self {
+            state: State::Refused {
+                response: Some(response),
+            },
+        }
+    }
+
+    pub(super) fn refreshing(
+        verdict: impl Future<Output = Result<AgentPrincipal, Error>> + Send + 'static,
+        service: S,
+        request: Request<ReqBody>,
+        responder: Responder<B>,
+    ) -> Self {
+        let held = Some(Held { service, request });
+        Self {
+            state: State::Refreshing {
+                waiting: Box::pin(verdict),
+                held,
+                responder,
+            },
+        }
+    }
+}
+
+impl<S, B, ReqBody, ResBody> Future for ResponseFuture<S, B, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    B: RefusalBody<ResBody> + Clone,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Calling {
+                    future,
+                    caller,
+                    responder,
+                } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    responder.complete(&mut response, caller.as_ref());
+                    return Poll::Ready(Ok(response));
+                }
+                StateProjection::Refused { response } => {
+                    let response = response.take().expect("polled after it was ready");
+                    return Poll::Ready(Ok(response));
+                }
+                StateProjection::Refreshing {
+                    waiting,
+                    held,
+                    responder,
+                } => {
+                    let principal = match ready!(waiting.as_mut().poll(cx)) {
+                        Ok(principal) => principal,
+                        Err(error) => return Poll::Ready(Ok(responder.refuse(error))),
+                    };
+                    let caller = responder.audit.admitted(Some(&principal));
+                    let mut held = held.take();
+                    if let Some(held) = &mut held {
+                        admit(&mut held.request, Some(principal));
+                    }
+                    State::Readying {
+                        held,
+                        caller,
+                        responder: responder.clone(),
+                    }
+                }
+                StateProjection::Readying {
+                    held,
+                    caller,
+                    responder,
+                } => {
+                    let waiting = held.as_mut().expect("polled after it was ready");
+                    ready!(waiting.service.poll_ready(cx))?;
+                    let Held {
+                        mut service,
+                        request,
+                    } = held.take().expect("it was there two lines above");
+                    State::Calling {
+                        future: service.call(request),
+                        caller: caller.take(),
+                        responder: responder.clone(),
+                    }
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, B, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, B, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! The layer, which a user configures.
+
+use std::{fmt, sync::Arc};
+
+use tower::Layer;
+
+use super::{
+    audit_log::Audit, challenge::Challenge, refusal_body::EmptyBody, responder::Responder,
+    service::EntraAuth,
+};
+use crate::{admit::validator::Validator, config_error::ConfigError};
+
+/// A [`Layer`] that lets requests through to the service inside only with a valid access token, and
+/// then puts an [`AgentPrincipal`](crate::AgentPrincipal) into their extensions.
+///
+/// Every other request is answered here; the service inside is not called. A refusal is a response,
+/// never an error of the service. It carries `Cache-Control: no-store`, the challenge that
+/// [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3) asks for, an empty body, and the
+/// typed [`Error`](crate::Error) in its extensions:
+///
+/// | situation | status |
+/// |---|---|
+/// | no `Authorization`, or another scheme than `Bearer` | 401 |
+/// | two `Authorization` headers, or a malformed one | 400 |
+/// | the token does not pass a check | 401 |
+/// | the token grants nothing | 403 |
+/// | the keys to check it with are unavailable | 503 with `Retry-After` |
+///
+/// An admitted request keeps its `Authorization` header, marked as sensitive. A principal that is
+/// already in a request's extensions is taken out first.
+///
+/// # The audit log
+///
+/// Each request makes one [`tracing`](https://docs.rs/tracing) event of the target `tower_entra::audit`
+/// at the level `info`, unless [`without_audit_log`](Self::without_audit_log) says otherwise. One that
+/// was admitted and then refused by a [`Denial`](crate::Denial) makes two, in this order:
+///
+/// | message | fields |
+/// |---|---|
+/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); those of the next table that apply; `hint`, for the first caller of the layer and its clones that is [`Unattested`](crate::AgentStatus::Unattested) |
+/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` and of the next table too, if a handler refused by a [`Denial`](crate::Denial) |
+///
+/// These fields are present only if they apply:
+///
+/// | field | |
+/// |---|---|
+/// | `no_client_id` | why there is no `client_id`: version 2.0 tokens name it in `azp`, version 1.0 tokens in `appid`, and the claim of the other version does not count |
+/// | `groups_overage` | `true` if the subject is in more groups than the token could hold: see [`Groups::has_overage`](crate::Groups::has_overage) |
+/// | `malformed_claims` | the names of claims that count as absent because of their form |
+///
+/// It holds no names, no addresses and no token. Values of a token that is not verified appear only in
+/// `reason`, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through
+/// without a token makes an event at the level `debug`.
+///
+/// Put tracing layers outside of this one. The header is marked as sensitive only further inside: one
+/// that shows headers of requests shows the token, unless tower-http's
+/// `SetSensitiveRequestHeadersLayer` for `Authorization` is outside of both.
+///
+/// # Browsers
+///
+/// A [CORS](https://fetch.spec.whatwg.org/#http-cors-protocol) layer belongs outside too: a
+/// preflight carries no token and would be refused here, and to a page a refusal without CORS headers
+/// is only a network error. Let it allow `Authorization`, and expose `WWW-Authenticate`, or scripts
+/// cannot read the challenge:
+///
+/// ```
+/// # use http::{HeaderValue, header::{AUTHORIZATION, WWW_AUTHENTICATE}};
+/// # use tower_entra::{EntraAuthLayer, Validator};
+/// # fn layers(validator: Validator) {
+/// use tower::ServiceBuilder;
+/// use tower_http::cors::CorsLayer;
+///
+/// let cors = CorsLayer::new()
+///     .allow_origin(HeaderValue::from_static("https://app.example"))
+///     .allow_headers([AUTHORIZATION])
+///     .expose_headers([WWW_AUTHENTICATE]);
+/// let layers = ServiceBuilder::new().layer(cors).layer(EntraAuthLayer::new(validator));
+/// # }
+/// ```
+///
+/// # gRPC
+///
+/// The layer works around a gRPC service unchanged. Its refusals have no `grpc-status`, and clients then
+/// go [by the HTTP status](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md):
+/// 401 is `UNAUTHENTICATED`, 403 `PERMISSION_DENIED`, 503 `UNAVAILABLE`, and 400, a malformed
+/// `Authorization`, `INTERNAL`. Few of them show the challenge.
+#[derive(Clone)]
+pub struct EntraAuthLayer<B = EmptyBody> {
+    validator: Validator,
+    is_optional: bool,
+    responder: Responder<B>,
+}
+
+impl EntraAuthLayer {
+    /// Refuses what `validator` does not admit. The `realm` of its challenges is the validator's
+    /// first audience.
+    #[must_use]
+    pub fn new(validator: Validator) -> Self {
+        let realm = validator.audiences().first().map_or("", String::as_str);
+        let challenge = Arc::new(Challenge::new(validator.authority(), realm));
+        let responder = Responder {
+            challenge,
+            body: EmptyBody,
+            audit: Audit::on(),
+        };
+        Self {
+            validator,
+            is_optional: false,
+            responder,
+        }
+    }
+}
+
+impl<B> EntraAuthLayer<B> {
+    /// Lets a request *without* a token through, without a principal. A bad token is still refused,
+    /// and so are the schemes `DPoP` and `PoP`. The default is to refuse them all.
+    ///
+    /// A [`RequireLayer`](crate::RequireLayer) inside, and with feature `axum` a handler that extracts
+    /// an [`AgentPrincipal`](crate::AgentPrincipal), answer such a request with 401 all the same.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self {
+            is_optional: true,
+            ..self
+        }
+    }
+
+    /// Sets the `realm` of challenges. Default: the validator's first audience.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the realm has a quote, a backslash, or a character that is not printable ASCII.
+    pub fn with_realm(mut self, realm: impl Into<String>) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.responder.challenge).set_realm(realm.into())?;
+        Ok(self)
+    }
+
+    /// Names the URL of the API's protected-resource metadata in challenges:
+    /// [RFC 9728, section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1). Default: none.
+    /// [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata) has the URL and the document.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this is not an `http` or `https` URL, or one with a fragment or a user.
+    pub fn with_resource_metadata(mut self, url: impl Into<String>) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.responder.challenge).set_resource_metadata(url.into())?;
+        Ok(self)
+    }
+
+    /// Names the scopes to ask for in the challenge to a request without a token. Default: none.
+    /// Entra expects them in full, `api://…/Orders.Read`, although tokens contain only `Orders.Read`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of them is no scope token of
+    /// [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
+    pub fn with_scopes<I>(mut self, scopes: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let scopes: Vec<String> = scopes.into_iter().map(Into::into).collect();
+        Arc::make_mut(&mut self.responder.challenge).set_scopes(&scopes)?;
+        Ok(self)
+    }
+
+    /// Keeps no audit log. Refusals are then logged at the level `debug`, with the target `tower_entra`.
+    ///
+    /// By default each request that is decided makes an event of the target `tower_entra::audit`, at
+    /// the level `info`, and a second one if it is denied after that: see the [type](Self#the-audit-log).
+    #[must_use]
+    pub fn without_audit_log(mut self) -> Self {
+        self.responder.audit = Audit::Off;
+        self
+    }
+
+    /// Puts this before the scopes that a [`Denial`](crate::Denial) or a
+    /// [`Requirement`](crate::Requirement) names, only in challenges: `api://<client id>/`, with the
+    /// slash. Default: nothing.
+    ///
+    /// Tokens and requirements have scopes in their short form. A client has to ask for them in full;
+    /// Entra takes a scope without a prefix for one of Microsoft Graph. A scope with `://` in it stays
+    /// as it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this is empty or has a character that no scope has, such as a space or a quote.
+    pub fn with_scope_prefix(mut self, prefix: impl Into<String>) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.responder.challenge).set_scope_prefix(prefix.into())?;
+        Ok(self)
+    }
+
+    /// Builds the bodies of refusals with `body`, which may add headers that describe them. Default:
+    /// an empty body. Status, challenge and `Retry-After` stay as they are.
+    ///
+    /// ```
+    /// # use tower_entra::{EntraAuthLayer, Error, Validator};
+    /// # use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+    /// # fn layer(validator: Validator) {
+    /// let layer = EntraAuthLayer::new(validator).refusal_body(
+    ///     |error: &Error, headers: &mut HeaderMap| {
+    ///         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    ///         format!(r#"{{"title":"{}"}}"#, error.kind())
+    ///     },
+    /// );
+    /// # }
+    /// ```
+    ///
+    /// Send the client at most the `Display` of the [kind](crate::Error::kind). Its
+    /// [`as_str`](crate::ErrorKind::as_str) distinguishes an unknown key from a bad signature, which
+    /// reveals the keys that are in force. The error itself shows values of the token, which may be
+    /// forged, and of the configuration: both are for the log.
+    #[must_use]
+    pub fn refusal_body<F>(self, body: F) -> EntraAuthLayer<F> {
+        EntraAuthLayer {
+            validator: self.validator,
+            is_optional: self.is_optional,
+            responder: Responder {
+                challenge: self.responder.challenge,
+                body,
+                audit: self.responder.audit,
+            },
+        }
+    }
+}
+
+impl<S, B: Clone> Layer<S> for EntraAuthLayer<B> {
+    type Service = EntraAuth<S, B>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        EntraAuth::new(
+            inner,
+            self.validator.clone(),
+            self.is_optional,
+            self.responder.clone(),
+        )
+    }
+}
+
+impl<B> fmt::Debug for EntraAuthLayer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntraAuthLayer")
+            .field("validator", &self.validator)
+            .field("is_optional", &self.is_optional)
+            .finish_non_exhaustive()
+    }
+}

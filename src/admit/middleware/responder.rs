@@ -1,0 +1,88 @@
+//! Builds the response of a refusal, and completes that of a denial.
+
+use std::sync::Arc;
+
+use http::{
+    HeaderMap, HeaderValue, Response,
+    header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use super::{
+    audit_log::Audit,
+    challenge::{Challenge, set, whole_seconds},
+    refusal_body::RefusalBody,
+};
+use crate::{
+    admit::{
+        error::{Error, ErrorKind},
+        principal::AgentPrincipal,
+        requirement::Denial,
+    },
+    metrics,
+};
+
+/// What a response needs besides the error.
+#[derive(Clone, Debug)]
+pub(super) struct Responder<B> {
+    pub(super) challenge: Arc<Challenge>,
+    pub(super) body: B,
+    pub(super) audit: Audit,
+}
+
+impl<B> Responder<B> {
+    pub(super) fn refuse<ResBody>(&self, error: Error) -> Response<ResBody>
+    where
+        B: RefusalBody<ResBody>,
+    {
+        self.audit.refused(&error, None);
+        let (status, challenge) = self.challenge.answer(error.kind());
+        let mut headers = HeaderMap::with_capacity(4);
+        let body = self.body.refusal_body(&error, &mut headers);
+        // After the hook, so that it cannot change them.
+        set(&mut headers, WWW_AUTHENTICATE, challenge);
+        let retry_after = error.retry_after().map(whole_seconds);
+        set(&mut headers, RETRY_AFTER, retry_after);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response.extensions_mut().insert(error);
+        response
+    }
+
+    /// Completes the answer of a handler or a [`RequireLayer`](crate::RequireLayer) that refused by
+    /// a [`Denial`]. An outer layer of the same kind leaves it as it is.
+    pub(super) fn complete<ResBody>(
+        &self,
+        response: &mut Response<ResBody>,
+        caller: Option<&AgentPrincipal>,
+    ) {
+        let extensions = response.extensions();
+        let Some(denial) = extensions.get::<Denial>() else {
+            return;
+        };
+        if extensions.get::<Completed>().is_some() {
+            return;
+        }
+        let Some(challenge) = self.challenge.denial(denial.demand()) else {
+            return;
+        };
+        let error = Error::from(denial);
+        self.audit.refused(&error, caller);
+        // A request without a token is already counted as anonymous.
+        if error.kind() == ErrorKind::Denied {
+            metrics::denied();
+        }
+        let status = denial.status();
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(WWW_AUTHENTICATE, challenge);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response.extensions_mut().insert(error);
+        response.extensions_mut().insert(Completed);
+    }
+}
+
+/// Marks the response to a denial whose challenge is complete.
+#[derive(Clone, Copy)]
+struct Completed;

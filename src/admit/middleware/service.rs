@@ -1,0 +1,140 @@
+//! The service: the verdict on a request, and what follows from it.
+
+use std::{
+    fmt, mem,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tower::Service;
+
+use super::{
+    caller::admit,
+    credentials::{Credentials, check_credentials},
+    future::ResponseFuture,
+    refusal_body::{EmptyBody, RefusalBody},
+    responder::Responder,
+};
+use crate::{
+    admit::{
+        error::{CredentialsFault, Error, Refusal},
+        gate::Decision,
+        keys::Ticket,
+        principal::AgentPrincipal,
+        validator::Validator,
+    },
+    metrics,
+};
+
+/// The [`Service`] of an [`EntraAuthLayer`](crate::EntraAuthLayer).
+///
+/// A request whose key is known is decided within `call`. One that has to wait for a key holds none
+/// of the capacity of the service inside while it waits.
+#[derive(Clone)]
+pub struct EntraAuth<S, B = EmptyBody> {
+    inner: S,
+    validator: Validator,
+    is_optional: bool,
+    responder: Responder<B>,
+}
+
+/// The verdict on a request.
+enum Verdict {
+    Admit(Option<AgentPrincipal>),
+    Refuse(Error),
+    Wait { token: String, ticket: Ticket },
+}
+
+impl Verdict {
+    /// Check 1 is made by the service, so its refusals are counted there.
+    fn without_a_token(fault: CredentialsFault) -> Self {
+        metrics::refused(fault.kind().as_str());
+        Self::Refuse(Refusal::Credentials(fault).into())
+    }
+}
+
+impl<S, B> EntraAuth<S, B> {
+    pub(super) fn new(
+        inner: S,
+        validator: Validator,
+        is_optional: bool,
+        responder: Responder<B>,
+    ) -> Self {
+        Self {
+            inner,
+            validator,
+            is_optional,
+            responder,
+        }
+    }
+
+    fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
+        let token = match check_credentials(request.headers()) {
+            Ok(Credentials::Bearer(token)) => token,
+            Ok(Credentials::None(_)) if self.is_optional => {
+                metrics::anonymous();
+                return Verdict::Admit(None);
+            }
+            Ok(Credentials::None(presented)) => {
+                return Verdict::without_a_token(CredentialsFault::Missing(presented));
+            }
+            Err(fault) => return Verdict::without_a_token(fault),
+        };
+        match self.validator.decide(token) {
+            Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),
+            Decision::Made(Err(error)) => Verdict::Refuse(error),
+            Decision::Wait(ticket) => Verdict::Wait {
+                token: token.to_owned(),
+                ticket,
+            },
+        }
+    }
+}
+
+impl<S, B, ReqBody, ResBody> Service<Request<ReqBody>> for EntraAuth<S, B>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    B: RefusalBody<ResBody> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, ReqBody, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        self.validator.ensure_running();
+        // Remove any principal that an outer layer inserted.
+        request.extensions_mut().remove::<AgentPrincipal>();
+        match self.judge(&request) {
+            Verdict::Admit(principal) => {
+                let caller = self.responder.audit.admitted(principal.as_ref());
+                admit(&mut request, principal);
+                let future = self.inner.call(request);
+                ResponseFuture::calling(future, caller, self.responder.clone())
+            }
+            Verdict::Refuse(error) => ResponseFuture::refused(self.responder.refuse(error)),
+            Verdict::Wait { token, ticket } => {
+                // Waiting must not hold the capacity that `poll_ready` reserved, so the readied
+                // service is dropped and the future readies a clone of its own.
+                let service = self.inner.clone();
+                drop(mem::replace(&mut self.inner, service.clone()));
+                let validator = self.validator.clone();
+                let verdict = async move { validator.resume(&token, ticket).await };
+                ResponseFuture::refreshing(verdict, service, request, self.responder.clone())
+            }
+        }
+    }
+}
+
+impl<S: fmt::Debug, B> fmt::Debug for EntraAuth<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntraAuth")
+            .field("inner", &self.inner)
+            .field("validator", &self.validator)
+            .field("is_optional", &self.is_optional)
+            .finish_non_exhaustive()
+    }
+}

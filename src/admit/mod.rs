@@ -1,0 +1,59 @@
+//! The door: who may come in, and as whom.
+//!
+//! Read `checks/mod.rs` first: the thirteen checks in order, with the file of each and of its reasons.
+//! `error/` holds the facts and words of a refusal; `keys/` fetches the keys; `gate.rs` brings checks,
+//! keys and cache together; `middleware/` is the edge to HTTP. A file imports its own floor and those
+//! below only, which `.ci/check_floors.py` holds.
+
+mod algorithm;
+
+mod builder;
+
+mod cache;
+
+mod checks;
+
+mod error;
+
+mod facets;
+
+mod findings;
+
+mod gate;
+
+mod issuers;
+
+pub(crate) mod keys;
+
+pub(crate) mod middleware;
+
+pub(crate) mod principal;
+
+mod requirement;
+
+mod tenants;
+
+pub(crate) mod token;
+
+mod validator;
+
+mod values;
+
+#[cfg(feature = "axum")]
+pub use self::middleware::{MissingPrincipal, Problem};
+pub use self::{
+    algorithm::SignatureAlgorithm,
+    builder::ValidatorBuilder,
+    error::{Error, ErrorKind},
+    facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
+    keys::{KeySettings, KeyStatus},
+    middleware::{
+        EmptyBody, EntraAuth, EntraAuthLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody,
+        Require, RequireFuture, RequireLayer, ResourceMetadataService, ResponseFuture,
+    },
+    principal::{AgentPrincipal, AgentStatus, AuditRecord, Groups, PrincipalKind},
+    requirement::{Denial, DenialReason, Requirement},
+    tenants::Tenants,
+    validator::Validator,
+    values::{ClaimsError, ClientAuthentication, IdentityType, TokenVersion},
+};

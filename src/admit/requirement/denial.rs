@@ -1,0 +1,288 @@
+//! A refusal of a caller that was admitted: what would change the answer, and why it was given.
+//!
+//! No HTTP here: `Denial::status` and `Denial::challenge` are in `middleware/deny.rs`, and the
+//! challenge of an `EntraAuthLayer` is in `middleware/challenge.rs`.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
+
+use super::{
+    reason::DenialReason,
+    rule::{Remedy, Rule, StepUp},
+};
+use crate::{
+    admit::{
+        error::{DeniedText, Error, ErrorKind, Refusal},
+        principal::AgentPrincipal,
+    },
+    characters::is_scope_token,
+    ids::TenantId,
+};
+
+/// A refusal by the application's own policy: the caller is known, and may not do this.
+///
+/// [`Requirement::check`](crate::Requirement::check) makes one; `new` and the others are for rules
+/// that no requirement expresses. Return it from an axum handler with `?` (feature `axum`), or put it
+/// into the extensions of a response; give that response its [`status`](Self::status) too, in case a
+/// layer on the way out drops the extensions. The [`EntraAuthLayer`](crate::EntraAuthLayer) outside
+/// sets status and challenge; the body stays the handler's. The denial stays in the extensions, so
+/// that layers further out can log its [`reason`](Self::reason).
+///
+/// [`Display`](fmt::Display) is for the operator's log. It names what was configured, such as
+/// `the scope Orders.Read is missing`, and no value from the token.
+///
+/// ```
+/// use tower_entra::{AgentPrincipal, Denial};
+///
+/// /// Only its owner may open a mailbox.
+/// fn may_open(caller: &AgentPrincipal, owner: &str) -> Result<(), Denial> {
+///     match caller.object_id() {
+///         Some(object) if object.as_str() == owner => Ok(()),
+///         _ => Err(Denial::new()),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Denial {
+    demand: Demand,
+    reason: DenialReason,
+    /// Replaces the description of the reason.
+    text: Option<Box<str>>,
+    hint: Option<&'static str>,
+}
+
+/// What would change the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// More permissions: 403. The scopes, if scopes are missing.
+    Permission { scopes: Vec<String> },
+    /// Another sign-in, by Entra's claims challenge: 401.
+    ClaimsChallenge { tenant: TenantId, claims: String },
+    /// Another sign-in, by the challenge of RFC 9470: 401.
+    Authentication { acr_values: Vec<String> },
+    /// A token: 401.
+    Token,
+    /// A layer around this one, which is missing: 500.
+    Layer,
+}
+
+impl Denial {
+    /// A denial that no scope would change: 403 with `error="insufficient_scope"`, as
+    /// [RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) asks for.
+    #[must_use]
+    pub fn new() -> Self {
+        let demand = Demand::Permission { scopes: Vec::new() };
+        Self::demanding(demand, DenialReason::Policy)
+    }
+
+    /// Names all the scopes that the operation needs, for the client to ask for. They replace any
+    /// named before. A text that is not one scope token, such as one with a space or a quote, is left
+    /// out.
+    ///
+    /// A denial for another reason, such as a missing sign-in or the wrong kind of caller, stays as it
+    /// is: no scope would let the caller in.
+    #[must_use]
+    pub fn with_scopes<I>(self, scopes: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        match self.reason {
+            DenialReason::Policy => Self {
+                demand: Demand::Permission {
+                    scopes: tokens(scopes),
+                },
+                reason: DenialReason::MissingScope,
+                ..self
+            },
+            DenialReason::MissingScope => Self {
+                demand: Demand::Permission {
+                    scopes: tokens(scopes),
+                },
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    /// Asks for a sign-in that satisfies an authentication context, such as `c1`: 401 with
+    /// `error="insufficient_claims"` if the caller's client can answer a
+    /// [claims challenge](https://learn.microsoft.com/en-us/entra/identity-platform/claims-challenge),
+    /// according to `xms_cc` in its token. Other clients get 403: they would only retry with the same
+    /// token.
+    #[must_use]
+    pub fn for_authentication_context(caller: &AgentPrincipal, context: &str) -> Self {
+        let demand = if caller.supports_claims_challenge() {
+            let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
+            Demand::ClaimsChallenge {
+                tenant: caller.tenant_id(),
+                claims: STANDARD.encode(claims.to_string()),
+            }
+        } else {
+            Demand::Permission { scopes: Vec::new() }
+        };
+        Self::demanding(demand, DenialReason::MissingAuthenticationContext)
+    }
+
+    /// Asks for a stronger sign-in by the challenge of
+    /// [RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3): 401 with
+    /// `error="insufficient_user_authentication"`. A text that is not one token, such as one with
+    /// a space or a quote, is left out of the `acr_values`.
+    #[must_use]
+    pub fn for_acr_values<I>(acr_values: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let acr_values = tokens(acr_values);
+        Self::demanding(
+            Demand::Authentication { acr_values },
+            DenialReason::MissingAuthenticationContext,
+        )
+    }
+
+    /// Asks for a token, for a request without one: 401 with the challenge that
+    /// [`EntraAuthLayer`](crate::EntraAuthLayer) sends when it is not optional.
+    ///
+    /// ```
+    /// # use tower_entra::{AgentPrincipal, Denial};
+    /// async fn handler(caller: Option<AgentPrincipal>) -> Result<String, Denial> {
+    ///     let caller = caller.ok_or_else(Denial::anonymous)?;
+    ///     Ok(format!("hello, {}", caller.kind()))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::demanding(Demand::Token, DenialReason::Anonymous)
+    }
+
+    /// No `EntraAuthLayer` is around, so no layer has looked for a token.
+    pub(crate) fn missing_layer() -> Self {
+        Self::demanding(Demand::Layer, DenialReason::MissingLayer)
+    }
+
+    /// The denial of a caller that does not satisfy this requirement.
+    pub(super) fn of(requirement: &Rule, caller: &AgentPrincipal) -> Self {
+        let lack = requirement.lack(caller);
+        let denial = match (lack.remedy, lack.rule) {
+            (Remedy::SignIn, Rule::SignIn { context, step_up }) => match step_up {
+                StepUp::Entra => Self::for_authentication_context(caller, context),
+                StepUp::Rfc9470 => Self::for_acr_values([context]),
+            },
+            (Remedy::Scope, _) => {
+                let mut scopes = Vec::new();
+                requirement.scopes_for(caller, &mut scopes);
+                Self::new().with_scopes(scopes)
+            }
+            _ => Self::new(),
+        };
+        Self {
+            reason: lack.reason,
+            text: Some(requirement.explain(caller).into()),
+            hint: lack.hint(caller),
+            ..denial
+        }
+    }
+
+    fn demanding(demand: Demand, reason: DenialReason) -> Self {
+        Self {
+            demand,
+            reason,
+            text: None,
+            hint: None,
+        }
+    }
+
+    /// Why the caller was denied. Where several things are missing, the one that decides the answer.
+    #[must_use]
+    pub fn reason(&self) -> DenialReason {
+        self.reason
+    }
+
+    /// One sentence on what the operator can change, if there is anything to change: a fixed text
+    /// for the log, not for the client.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        self.hint
+    }
+
+    /// The scopes that the challenge asks for; none if scopes are not what is missing.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        let scopes: &[String] = match &self.demand {
+            Demand::Permission { scopes } => scopes,
+            _ => &[],
+        };
+        scopes.iter().map(String::as_str)
+    }
+
+    /// The only text for the client. It adds nothing to status and challenge.
+    pub(crate) fn description(&self) -> &'static str {
+        match &self.demand {
+            Demand::Permission { scopes } if scopes.is_empty() => ErrorKind::Denied.description(),
+            Demand::Permission { .. } => "the token lacks a scope",
+            Demand::ClaimsChallenge { .. } | Demand::Authentication { .. } => {
+                "a stronger sign-in is needed"
+            }
+            Demand::Token => ErrorKind::MissingToken.description(),
+            Demand::Layer => "the server is not set up to check tokens here",
+        }
+    }
+
+    /// The kind of the [`Error`](crate::Error) that reports this denial.
+    pub(crate) fn error_kind(&self) -> ErrorKind {
+        match self.demand {
+            Demand::Token => ErrorKind::MissingToken,
+            _ => ErrorKind::Denied,
+        }
+    }
+
+    pub(crate) fn demand(&self) -> &Demand {
+        &self.demand
+    }
+}
+
+/// What an outer layer finds in the extensions of the response.
+impl From<&Denial> for Error {
+    fn from(denial: &Denial) -> Self {
+        let kind = denial.error_kind();
+        let text = denial.to_string();
+        if text == kind.description() {
+            return kind.into();
+        }
+        let denied = DeniedText {
+            kind,
+            text: text.into(),
+            hint: denial.hint(),
+        };
+        Refusal::Denied(denied.into()).into()
+    }
+}
+
+impl Default for Denial {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.text, &self.demand) {
+            (Some(text), _) => f.write_str(text),
+            (None, Demand::Permission { scopes }) if !scopes.is_empty() => {
+                write!(f, "{}: {}", self.reason, scopes.join(" "))
+            }
+            _ => self.reason.fmt(f),
+        }
+    }
+}
+
+fn tokens<I>(texts: I) -> Vec<String>
+where
+    I: IntoIterator,
+    I::Item: Into<String>,
+{
+    let texts = texts.into_iter().map(Into::into);
+    texts.filter(|text: &String| is_scope_token(text)).collect()
+}

@@ -1,0 +1,156 @@
+//! The public handle: validates tokens, and knows whether there are keys.
+
+use std::{fmt, sync::Arc};
+
+use crate::admit::{
+    checks::Grant,
+    error::Error,
+    gate::{Decision, Gate},
+    keys::{KeySource, KeyStatus, Ticket},
+    principal::AgentPrincipal,
+};
+
+/// Checks Entra access tokens and finds out who is calling.
+///
+/// A validator works without tower and without HTTP. Cloning it is cheap: all clones share one source
+/// of keys and one background task that fetches them.
+///
+/// # The runtime
+///
+/// The task starts with the first [`ready`](Self::ready), [`validate`](Self::validate) or request
+/// through a layer, on the [tokio](https://docs.rs/tokio) runtime of that call, and ends with the last
+/// clone. If its runtime ends earlier, the next call starts it again. A runtime that is kept but no
+/// longer driven stops the fetching, so make the first call on the application's own runtime.
+///
+/// The runtime needs a timer. Without one, nothing is fetched and no request waits. Detecting this
+/// raises a panic, which is caught on each request; a program built with `panic = "abort"` aborts. The
+/// same panic is raised and caught for a request that waits for a key while its runtime ends: the
+/// request fails with [`KeysUnavailable`](crate::ErrorKind::KeysUnavailable).
+///
+/// The default HTTP client needs a runtime with I/O as well. Without it each fetch fails.
+///
+/// # What is checked
+///
+/// In this order; the first check that fails names the refusal:
+///
+/// 1. (by the [layer](crate::EntraAuthLayer)) one `Authorization` header with one bearer token
+/// 2. size, three segments, canonical base64url
+/// 3. header: algorithm, `kid`, type, nothing critical
+/// 4. `kid` names a key of the authority
+/// 5. the signature verifies with that key and its algorithm
+/// 6. claims: no member twice, right types
+/// 7. `ver`, `tid` and `iss` agree, and the tenant is allowed
+/// 8. that key may sign for that issuer and cloud
+/// 9. `aud` is one of the audiences
+/// 10. `exp`, `nbf`, `iat`
+/// 11. an access token, without contradictions
+/// 12. not bound to a sender's key
+/// 13. it grants a scope or a role
+///
+/// No setting takes one of them away, with two exceptions that say so: the 13th may be left to the
+/// application by [`with_authorization_by_acl`](Self::with_authorization_by_acl), and the 8th does
+/// without the cloud after
+/// [`danger_accept_keys_of_other_clouds`](crate::ValidatorBuilder::danger_accept_keys_of_other_clouds).
+#[derive(Clone)]
+pub struct Validator {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) grant: Grant,
+}
+
+impl Validator {
+    /// A validator that also admits tokens that grant nothing, for APIs that keep their own list
+    /// of who may do what. It shares everything else with this one: keys, task and cool-down.
+    ///
+    /// Any application in an allowed tenant can get such a token. Look
+    /// ([`tenant_id`](AgentPrincipal::tenant_id), [`object_id`](AgentPrincipal::object_id)) up in that
+    /// list before doing anything for its bearer. Microsoft.Identity.Web calls this
+    /// `AllowWebApiToBeAuthorizedByACL`.
+    #[must_use]
+    pub fn with_authorization_by_acl(&self) -> Self {
+        Self {
+            grant: Grant::LeftToTheApplication,
+            ..self.clone()
+        }
+    }
+
+    /// Checks a token, without the word `Bearer` before it.
+    ///
+    /// Waits at most the configured wait (2 s by default), and only for keys: if the token's key is
+    /// unknown and the token would pass checks 7, 9 and 10, or if there are no usable keys.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the [`ErrorKind`](crate::ErrorKind) of the first check that the token does not pass, or with
+    /// [`KeysUnavailable`](crate::ErrorKind::KeysUnavailable) if it cannot be checked for want of keys.
+    pub async fn validate(&self, token: &str) -> Result<AgentPrincipal, Error> {
+        match self.decide(token) {
+            Decision::Made(verdict) => verdict,
+            Decision::Wait(ticket) => self.resume(token, ticket).await,
+        }
+    }
+
+    /// Waits until there is a usable key set, without a limit. Wrap it in a timeout to fail fast at
+    /// start-up.
+    ///
+    /// Must be called within a tokio runtime. Without one nothing fetches, and this never ends.
+    pub async fn ready(&self) {
+        self.gate.keys.ready().await;
+    }
+
+    /// What is known about the keys: fresh, stale with the time left, or none.
+    ///
+    /// Starts nothing. Where requests come only after a readiness probe on this status, call
+    /// [`ready`](Self::ready) at start-up: otherwise nothing fetches, and the probe never succeeds.
+    #[must_use]
+    pub fn status(&self) -> KeyStatus {
+        self.gate.keys.status()
+    }
+
+    pub(crate) fn ensure_running(&self) {
+        self.gate.keys.ensure_running();
+    }
+
+    pub(crate) fn keys(&self) -> Arc<KeySource> {
+        Arc::clone(&self.gate.keys)
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        self.gate.policy.issuers.authority()
+    }
+
+    pub(crate) fn audiences(&self) -> &[String] {
+        &self.gate.policy.audiences
+    }
+
+    /// Where clients can get tokens that this validator accepts.
+    pub(crate) fn authorization_servers(&self) -> Vec<String> {
+        let policy = &self.gate.policy;
+        policy.issuers.authorization_servers(&policy.tenants)
+    }
+
+    /// Decides without waiting, if that can be done.
+    pub(crate) fn decide(&self, token: &str) -> Decision {
+        self.gate.decide(token, self.grant)
+    }
+
+    /// Goes on when a key may have come.
+    pub(crate) async fn resume(
+        &self,
+        token: &str,
+        ticket: Ticket,
+    ) -> Result<AgentPrincipal, Error> {
+        self.gate.resume(token, ticket, self.grant).await
+    }
+}
+
+impl fmt::Debug for Validator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Validator")
+            .field("tenants", &self.gate.policy.tenants)
+            .field("audiences", &self.gate.policy.audiences)
+            .field("grant", &self.grant)
+            .field("keys", &self.gate.keys)
+            .field("cache", &self.gate.cache)
+            .finish_non_exhaustive()
+    }
+}
