@@ -151,33 +151,25 @@ pub(crate) fn rows() -> Vec<Row> {
             "B16",
             "JSON nested 10,000 deep, whole or cut short, and one level too deep",
             [
-                refused_as(MalformedHeader, "", "endpoint", |issuer| {
-                    worded(nests(10_000).map(|(is, nest)| {
+                refused_as(MalformedHeader, "32 levels", "endpoint", |issuer| {
+                    each(nests(10_000), |nest| {
                         let header = with_more(&header_text(issuer), &format!(r#""x":{nest}"#));
-                        (is, issuer.user().header_text(header))
-                    }))
+                        issuer.user().header_text(header)
+                    })
                 })
                 .with(roomy),
-                refused_as(MalformedClaims, "", "claims-mapping", |issuer| {
-                    worded(nests(10_000).map(|(is, nest)| {
-                        let payload = payload_text(issuer, &format!(r#""x":{nest}"#));
-                        (is, issuer.user().payload(payload))
-                    }))
-                })
-                .with(roomy),
-                refused_as(MalformedClaims, "", "claims-mapping", |issuer| {
-                    worded(
-                        [32, 33, 1_500]
-                            .into_iter()
-                            .flat_map(nests)
-                            .map(|(is, nest)| {
-                                let payload = payload_text(issuer, &format!(r#""x":{nest}"#));
-                                (is, issuer.user().payload(payload))
-                            }),
+                refused_as(MalformedClaims, "32 levels", "policy", |issuer| {
+                    each(
+                        [32, 33, 1_500, 10_000].into_iter().flat_map(nests),
+                        |nest| {
+                            let payload = payload_text(issuer, &format!(r#""x":{nest}"#));
+                            issuer.user().payload(payload)
+                        },
                     )
-                }),
+                })
+                .with(roomy),
                 admitted(|issuer| {
-                    let [(_, lists), (_, objects), ..] = nests(31);
+                    let [lists, objects, ..] = nests(31);
                     let more = format!(r#""x":{lists},"y":{objects}"#);
                     let header = with_more(&header_text(issuer), &more);
                     let payload = payload_text(issuer, &more);
@@ -519,23 +511,12 @@ fn replaced(text: &str, bytes: &[u8]) -> Vec<u8> {
     [before.as_bytes(), bytes, after.as_bytes()].concat()
 }
 
-/// Lists and objects of this depth, and what is wrong with them if that is too much.
-fn nests(depth: usize) -> [(&'static str, String); 4] {
-    let whole = "more than 32 levels deep";
-    [
-        (whole, format!("{}{}", "[".repeat(depth), "]".repeat(depth))),
-        (
-            whole,
-            format!("{}1{}", "{\"y\":".repeat(depth), "}".repeat(depth)),
-        ),
-        (
-            whole,
-            format!(
-                "{}1{}",
-                "[{\"y\":".repeat(depth / 2 + 1),
-                "}]".repeat(depth / 2 + 1)
-            ),
-        ),
-        ("", "[".repeat(depth)),
-    ]
+/// Lists and objects of this depth, whole and cut short.
+fn nests(depth: usize) -> [String; 4] {
+    let [lists, objects] = [("[", "]"), ("{\"y\":", "}")]
+        .map(|(open, close)| format!("{}1{}", open.repeat(depth), close.repeat(depth)));
+    let (open, close) = ("[{\"y\":", "}]");
+    let half = depth / 2 + 1;
+    let both = format!("{}1{}", open.repeat(half), close.repeat(half));
+    [lists, objects, both, "[".repeat(depth)]
 }

@@ -21,7 +21,7 @@ pub(crate) struct Case {
     inputs: fn(&Issuer) -> Vec<Input>,
     outcome: Outcome,
     /// What the error of each input says of it.
-    words: &'static str,
+    words: Option<&'static str>,
     /// What the error of each input advises.
     hint: &'static str,
     /// How many fetches all of them together cause.
@@ -53,7 +53,7 @@ pub(crate) fn refused_as(
     inputs: fn(&Issuer) -> Vec<Input>,
 ) -> Case {
     Case {
-        words,
+        words: Some(words),
         hint,
         ..refused(kind, inputs)
     }
@@ -77,7 +77,7 @@ impl Case {
         Self {
             inputs,
             outcome,
-            words: "",
+            words: None,
             hint: "",
             fetches: 0,
             limit: LIMIT,
@@ -183,9 +183,12 @@ impl Case {
             return;
         }
         assert!(line.starts_with(&kind.to_string()), "{line}");
-        for words in [self.words].into_iter().chain(input.words.as_deref()) {
+        for words in self.words.into_iter().chain(input.words.as_deref()) {
             assert!(line.contains(words), "{words:?} is not in: {line}");
         }
+        let said = [self.words, input.words.as_deref()];
+        let is_said = said.iter().flatten().any(|words| !words.is_empty());
+        assert!(is_said || self.words.is_none(), "no words for: {line}");
         assert!(
             hint.contains(self.hint),
             "{:?} is not in: {hint}",
