@@ -51,6 +51,18 @@ impl IdentityRelationship {
     pub const GDAP_USER: Self = Self(11);
     /// An application without a service principal.
     pub const APPLICATION_WITHOUT_SERVICE_PRINCIPAL: Self = Self(13);
+    /// A native identity user with a profile.
+    pub const NATIVE_USER_WITH_PROFILE: Self = Self(17);
+    /// A native identity user.
+    pub const NATIVE_USER: Self = Self(19);
+    /// A fully synchronized member of a multitenant organization.
+    pub const SYNCHRONIZED_MEMBER_USER: Self = Self(27);
+    /// A user of a multitenant organization that is not fully synchronized.
+    pub const WEAK_MULTITENANT_USER: Self = Self(29);
+    /// A user with delegated admin privileges.
+    pub const DAP_USER: Self = Self(31);
+    /// A federated managed identity.
+    pub const FEDERATED_MANAGED_IDENTITY: Self = Self(33);
 
     /// The relationship of this number. Even numbers mean nothing and are in no set.
     #[must_use]

@@ -44,6 +44,7 @@
 //! | [`object_id`](AgentPrincipal::object_id), whose data | the agent | **the person** | the agent's user account |
 //! | is granted | app roles | scopes, and the person's app roles | scopes, and the account's app roles |
 //! | [`is_app_only`](AgentPrincipal::is_app_only) | yes | no | no |
+//! | [`is_delegated`](AgentPrincipal::is_delegated) | no | yes | yes |
 //! | passes [`agents`](Requirement::agents) | yes | yes | yes |
 //! | passes [`people`](Requirement::people) | no | no | no |
 //!
@@ -128,6 +129,11 @@
 //! people who may make agents from that blueprint, in any number and at any time, then decide who may
 //! use the API. There is no requirement on it here. Log it; authorize the agent itself by its client id
 //! or by a role.
+//!
+//! **Believing a person behind another API.** An agent acts for alice at API B, and B calls this API on
+//! behalf of alice: the actor of that token is B, and no claim tells of the agent. So
+//! [`people`](Requirement::people) lets it in. Name the clients from which a person is believed:
+//! `people().and(clients(..))`.
 //!
 //! **`oid` without `tid`.** An object id means something only in its tenant: nothing keeps another
 //! tenant from having the same GUID, and a person who is a guest elsewhere has another one there. All

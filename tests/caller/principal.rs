@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tower_entra::{
     AgentStatus, ClientAuthentication, Facet, IdentityRelationship, IdentityType, PrincipalKind,
-    TokenVersion, testing::TokenBuilder,
+    Requirement, TokenVersion, testing::TokenBuilder,
 };
 
 use crate::support::{OTHER_APP, OTHER_TENANT, admitted_by, caller_of, issuer};
@@ -164,12 +164,123 @@ fn the_first_row_of_evidence_that_fits_decides_the_kind() {
             (Application, Unattested),
         ),
         (
-            "another subject than the object",
+            "another subject than the object, with a role and no scope",
             app().without_facets().claim("sub", "someone"),
-            (User, Unattested),
+            (Application, Unattested),
         ),
     ] {
         assert_eq!(kind_of(token), expected, "{what}");
+    }
+}
+
+/// A token without `idtyp` and scope may be that of an application without a service principal.
+#[test]
+fn what_is_neither_app_only_nor_delegated_never_passes_as_a_person() {
+    use {AgentStatus::*, PrincipalKind::*};
+
+    let validator = issuer().validator_builder().build().unwrap();
+    let validator = validator.with_authorization_by_acl();
+    let silent = || {
+        issuer()
+            .user()
+            .without_claim("idtyp")
+            .without_claim("scp")
+            .without_claim("xms_idrel")
+            .claim("xms_act_fct", "3 9")
+            .claim("xms_sub_fct", "3 9")
+    };
+    for (what, token, expected) in [
+        ("nothing says who", silent(), (Unknown, NotAgent)),
+        (
+            "no object",
+            silent().without_claim("oid"),
+            (Unknown, NotAgent),
+        ),
+        (
+            "without facets",
+            silent().without_facets(),
+            (Unknown, Unattested),
+        ),
+        (
+            "a member's relationship",
+            silent().claim("xms_idrel", "1"),
+            (Unknown, NotAgent),
+        ),
+        ("a blank scope", silent().scope(" "), (Unknown, NotAgent)),
+        ("a blank role", silent().roles([" "]), (Unknown, NotAgent)),
+        (
+            "a service principal",
+            silent().claim("xms_idrel", "7 10"),
+            (Application, NotAgent),
+        ),
+        (
+            "no service principal",
+            silent().without_claim("oid").claim("xms_idrel", "13"),
+            (Application, NotAgent),
+        ),
+        (
+            "a federated identity",
+            silent().claim("xms_idrel", "33"),
+            (Application, NotAgent),
+        ),
+        (
+            "a role",
+            silent().without_claim("oid").roles(["r"]),
+            (Application, NotAgent),
+        ),
+        (
+            "an agent acts",
+            silent().claim("xms_act_fct", "3 11"),
+            (Unknown, Attested),
+        ),
+        (
+            "a device",
+            silent().claim("idtyp", "device").scope("A"),
+            (Unknown, NotAgent),
+        ),
+        (
+            "a device by which an agent acts",
+            silent().claim("idtyp", "device").claim("xms_act_fct", "11"),
+            (Unknown, Attested),
+        ),
+    ] {
+        let caller = admitted_by(&validator, &token.mint());
+        assert_eq!((caller.kind(), caller.agent_status()), expected, "{what}");
+        assert!(!caller.is_delegated(), "{what}");
+        assert_eq!(caller.is_app_only(), expected.0 == Application, "{what}");
+        let people = [
+            Requirement::people(),
+            Requirement::people_or_unattested(),
+            Requirement::kinds([User, AgentOnBehalfOfUser, AgentUser]).unwrap(),
+            Requirement::scope("A").unwrap(),
+        ];
+        for requirement in people {
+            assert!(requirement.check(&caller).is_err(), "{what}: {requirement}");
+        }
+    }
+}
+
+#[test]
+fn an_agents_user_account_is_never_app_only() {
+    let validator = issuer().validator_builder().build().unwrap();
+    let validator = validator.with_authorization_by_acl();
+    let token = issuer()
+        .agent_user()
+        .without_claim("idtyp")
+        .without_claim("scp");
+    let object = issuer().agent_user_id();
+    for token in [
+        token.clone(),
+        token.clone().claim("sub", object),
+        token.clone().claim("sub", "/eid1/c/pub/t/x"),
+        token.clone().claim("xms_idrel", "7"),
+        token.roles(["r"]),
+    ] {
+        let caller = admitted_by(&validator, &token.mint());
+        assert_eq!(caller.kind(), PrincipalKind::AgentUser);
+        assert!(!caller.is_app_only() && !caller.is_delegated());
+        let role = Requirement::scope_or_role("A", "r").unwrap();
+        assert!(role.check(&caller).is_err());
     }
 }
 
@@ -206,7 +317,7 @@ fn a_known_agent_without_facets_is_declared_one() {
                 .application()
                 .without_facets()
                 .claim("oid", issuer().agent_id()),
-            (User, Unattested),
+            (Application, Unattested),
         ),
     ] {
         let principal = admitted_by(&validator, &token.mint());
@@ -436,21 +547,72 @@ fn a_guest_is_told_by_account_relationship_or_provider() {
     for (what, token, expected) in [
         ("a member", user().claim("acct", 0), false),
         ("acct", user().claim("acct", 1), true),
+        (
+            "acct before a guest's relationship and provider",
+            user()
+                .claim("acct", 0)
+                .claim("xms_idrel", "5")
+                .claim("idp", "live.com"),
+            false,
+        ),
+        (
+            "acct before a member's relationship",
+            user().claim("acct", 1).claim("xms_idrel", "1"),
+            true,
+        ),
         ("xms_idrel", user().claim("xms_idrel", "28 5"), true),
         (
-            "a member's idrel",
+            "granular delegated admin",
+            user().claim("xms_idrel", "11 2"),
+            true,
+        ),
+        (
+            "a weak multitenant user",
+            user().claim("xms_idrel", "29"),
+            true,
+        ),
+        ("delegated admin", user().claim("xms_idrel", "31"), true),
+        ("two relationships", user().claim("xms_idrel", "1 5"), true),
+        (
+            "a member's relationship",
             user().claim("xms_idrel", "1 15 25"),
             false,
         ),
-        ("another provider", user().claim("idp", "live.com"), true),
+        (
+            "a member's relationship before another provider",
+            user().claim("xms_idrel", "27 2").claim("idp", "live.com"),
+            false,
+        ),
+        (
+            "a synchronized member of another tenant, by account",
+            user()
+                .claim("acct", 0)
+                .claim("xms_idrel", "27 2")
+                .claim("idp", format!("https://sts.windows.net/{OTHER_TENANT}/")),
+            false,
+        ),
+        (
+            "another provider, and a relationship that says nothing",
+            user().claim("xms_idrel", "15").claim("idp", "live.com"),
+            true,
+        ),
+        (
+            "another provider",
+            user().without_claim("xms_idrel").claim("idp", "live.com"),
+            true,
+        ),
         (
             "this tenant, version 2",
-            user().claim("idp", issuer().v2_issuer()),
+            user()
+                .without_claim("xms_idrel")
+                .claim("idp", issuer().v2_issuer()),
             false,
         ),
         (
             "this tenant, version 1",
-            user().claim("idp", issuer().v1_issuer()),
+            user()
+                .without_claim("xms_idrel")
+                .claim("idp", issuer().v1_issuer()),
             false,
         ),
     ] {

@@ -570,16 +570,11 @@ fn a_denial_hints_at_what_its_operator_can_do() {
 
 #[test]
 fn an_agent_that_is_its_own_subject_is_never_sent_after_a_scope() {
-    // By its facets alone: there is no `idtyp`, and the subject is not the object.
-    let agent = || {
-        issuer()
-            .autonomous_agent()
-            .without_claim("idtyp")
-            .claim("sub", "a pseudonym")
-    };
+    // By its facets only: `idtyp` has a value that says nothing of apps and users.
+    let agent = || issuer().autonomous_agent().claim("idtyp", "device");
     let caller = caller_of(agent());
     assert_eq!(caller.kind(), PrincipalKind::AutonomousAgent);
-    assert!(!caller.is_app_only());
+    assert!(!caller.is_app_only() && !caller.is_delegated());
     let refused = denial(&scope("A"), agent());
     assert_eq!(refused.reason(), DenialReason::NotDelegated);
     assert_eq!(

@@ -47,7 +47,7 @@ fn by_identity(requirement: Requirement, answers: &'static str) -> Row {
 //   y    an agent's user account: attested
 //   yyy  alice: not an agent, unattested, with an agent for an actor
 //   yyy  an application: not an agent, unattested, with an agent for an actor
-//   yyy  something unknown: not an agent, unattested, with an agent for an actor
+//   yyyy something unknown: not an agent, unattested, with an agent for an actor, declared
 //
 // The lines: everything granted; the role; the scope, without `cp1`; neither.
 #[rustfmt::skip]
@@ -66,139 +66,141 @@ fn table() -> Vec<Row> {
     vec![
         // What has been granted.
         row(read(), "Orders.Read", [
-            "-- yy y yyy --- ---",
-            "-- ss s sss --- ---",
-            "-- yy y yyy --- ---",
-            "-- ss s sss --- ---",
+            "-- yy y yyy --- ----",
+            "-- ss s sss --- ----",
+            "-- yy y yyy --- ----",
+            "-- ss s sss --- ----",
         ]),
         // The exact name, and no part of it.
-        row(scope("Orders"), "Orders", ["-- ss s sss --- ---"; 4]),
-        row(scope("orders.read"), "orders.read", ["-- ss s sss --- ---"; 4]),
-        row(scope("Orders.Read.All"), "Orders.Read.All", ["-- ss s sss --- ---"; 4]),
+        row(scope("Orders"), "Orders", ["-- ss s sss --- ----"; 4]),
+        row(scope("orders.read"), "orders.read", ["-- ss s sss --- ----"; 4]),
+        row(scope("Orders.Read.All"), "Orders.Read.All", ["-- ss s sss --- ----"; 4]),
         row(role(), "", [
-            "yy yy y yyy yyy yyy",
-            "yy yy y yyy yyy yyy",
-            "-- -- - --- --- ---",
-            "-- -- - --- --- ---",
+            "yy yy y yyy yyy yyyy",
+            "yy yy y yyy yyy yyyy",
+            "-- -- - --- --- ----",
+            "-- -- - --- --- ----",
         ]),
-        row(Requirement::role("orders.read.all").unwrap(), "", ["-- -- - --- --- ---"; 4]),
-        row(Requirement::role("Orders.Read").unwrap(), "", ["-- -- - --- --- ---"; 4]),
+        row(Requirement::role("orders.read.all").unwrap(), "", ["-- -- - --- --- ----"; 4]),
+        row(Requirement::role("Orders.Read").unwrap(), "", ["-- -- - --- --- ----"; 4]),
         row(either(), "Orders.Read", [
-            "yy yy y yyy yyy ---",
-            "yy ss s sss yyy ---",
-            "-- yy y yyy --- ---",
-            "-- ss s sss --- ---",
+            "yy yy y yyy yyy ----",
+            "yy ss s sss yyy ----",
+            "-- yy y yyy --- ----",
+            "-- ss s sss --- ----",
         ]),
         // The right names in the wrong places.
         row(Requirement::scope_or_role("Orders.Read.All", "Orders.Read").unwrap(), "Orders.Read.All", [
-            "-- ss s sss --- ---",
-            "-- ss s sss --- ---",
-            "-- ss s sss --- ---",
-            "-- ss s sss --- ---",
+            "-- ss s sss --- ----",
+            "-- ss s sss --- ----",
+            "-- ss s sss --- ----",
+            "-- ss s sss --- ----",
         ]),
 
         // Who is calling.
-        by_identity(kinds(&[AutonomousAgent]),     "yy -- - --- --- ---"),
-        by_identity(kinds(&[AgentOnBehalfOfUser]), "-- yy - --- --- ---"),
-        by_identity(kinds(&[AgentUser]),           "-- -- y --- --- ---"),
-        by_identity(kinds(&[User]),                "-- -- - yyy --- ---"),
-        by_identity(kinds(&[Application]),         "-- -- - --- yyy ---"),
-        by_identity(kinds(&[AgentUser, AutonomousAgent, AgentUser]), "yy -- y --- --- ---"),
+        by_identity(Requirement::delegated(),      "-- yy y yyy --- ----"),
+        by_identity(Requirement::app_only(),       "yy -- - --- yyy ----"),
+        by_identity(kinds(&[AutonomousAgent]),     "yy -- - --- --- ----"),
+        by_identity(kinds(&[AgentOnBehalfOfUser]), "-- yy - --- --- ----"),
+        by_identity(kinds(&[AgentUser]),           "-- -- y --- --- ----"),
+        by_identity(kinds(&[User]),                "-- -- - yyy --- ----"),
+        by_identity(kinds(&[Application]),         "-- -- - --- yyy ----"),
+        by_identity(kinds(&[AgentUser, AutonomousAgent, AgentUser]), "yy -- y --- --- ----"),
         by_identity(
             kinds(&[AutonomousAgent, AgentOnBehalfOfUser, AgentUser, User, Application]),
-            "yy yy y yyy yyy ---",
+            "yy yy y yyy yyy ----",
         ),
-        by_identity(agents(),                            "yy yy y --y --y --y"),
-        by_identity(Requirement::no_agents(),            "-- -- - y-- y-- ---"),
-        by_identity(people(),                            "-- -- - y-- --- ---"),
-        by_identity(Requirement::people_or_unattested(), "-- -- - yy- --- ---"),
-        by_identity(clients(issuer().tenant_id(), issuer().agent_id()),  "yy yy y --- --- ---"),
-        by_identity(clients(issuer().tenant_id(), issuer().client_id()), "-- -- - yyy yyy yyy"),
+        by_identity(agents(),                            "yy yy y --y --y --yy"),
+        by_identity(Requirement::no_agents(),            "-- -- - y-- y-- ----"),
+        by_identity(people(),                            "-- -- - y-- --- ----"),
+        by_identity(Requirement::people_or_unattested(), "-- -- - yy- --- ----"),
+        by_identity(clients(issuer().tenant_id(), issuer().agent_id()),  "yy yy y --- --- ---y"),
+        by_identity(clients(issuer().tenant_id(), issuer().client_id()), "-- -- - yyy yyy yyy-"),
         // The same client elsewhere, a person in the place of a client, and the blueprint.
-        by_identity(clients(OTHER_TENANT, issuer().agent_id()), "-- -- - --- --- ---"),
-        by_identity(clients(issuer().tenant_id(), &alice()), "-- -- - --- --- ---"),
-        by_identity(clients(issuer().tenant_id(), issuer().blueprint_id()), "-- -- - --- --- ---"),
-        by_identity(principals(issuer().tenant_id(), &alice()),           "-- yy - yyy --- yyy"),
-        by_identity(principals(issuer().tenant_id(), issuer().agent_id()), "yy -- - --- --- ---"),
-        by_identity(principals(issuer().tenant_id(), &issuer().agent_user_id()), "-- -- y --- --- ---"),
-        by_identity(principals(OTHER_TENANT, &alice()), "-- -- - --- --- ---"),
-        by_identity(principals(issuer().tenant_id(), issuer().client_id()), "-- -- - --- --- ---"),
+        by_identity(clients(OTHER_TENANT, issuer().agent_id()), "-- -- - --- --- ----"),
+        by_identity(clients(issuer().tenant_id(), &alice()), "-- -- - --- --- ----"),
+        by_identity(clients(issuer().tenant_id(), issuer().blueprint_id()), "-- -- - --- --- ----"),
+        by_identity(principals(issuer().tenant_id(), &alice()),           "-- yy - yyy --- yyyy"),
+        by_identity(principals(issuer().tenant_id(), issuer().agent_id()), "yy -- - --- --- ----"),
+        by_identity(principals(issuer().tenant_id(), &issuer().agent_user_id()), "-- -- y --- --- ----"),
+        by_identity(principals(OTHER_TENANT, &alice()), "-- -- - --- --- ----"),
+        by_identity(principals(issuer().tenant_id(), issuer().client_id()), "-- -- - --- --- ----"),
 
         // How they signed in.
         row(c1(), "", [
-            "yy yy y yyy yyy yyy",
-            "cc cc c ccc ccc ccc",
-            "-- -- - --- --- ---",
-            "cc cc c ccc ccc ccc",
+            "yy yy y yyy yyy yyyy",
+            "cc cc c ccc ccc cccc",
+            "-- -- - --- --- ----",
+            "cc cc c ccc ccc cccc",
         ]),
         row(Requirement::authentication_context("c").unwrap(), "", [
-            "CC CC C CCC CCC CCC",
-            "CC CC C CCC CCC CCC",
-            "-- -- - --- --- ---",
-            "CC CC C CCC CCC CCC",
+            "CC CC C CCC CCC CCCC",
+            "CC CC C CCC CCC CCCC",
+            "-- -- - --- --- ----",
+            "CC CC C CCC CCC CCCC",
         ]),
         row(Requirement::acr_value("c1").unwrap(), "", [
-            "yy yy y yyy yyy yyy",
-            "rr rr r rrr rrr rrr",
-            "rr rr r rrr rrr rrr",
-            "rr rr r rrr rrr rrr",
+            "yy yy y yyy yyy yyyy",
+            "rr rr r rrr rrr rrrr",
+            "rr rr r rrr rrr rrrr",
+            "rr rr r rrr rrr rrrr",
         ]),
 
         // And: all scopes in one challenge, and none that would not help.
-        row(both(read(), write()), "Orders.Read Orders.Write", ["-- ss s sss --- ---"; 4]),
-        row(both(both(write(), read()), write()), "Orders.Write Orders.Read", ["-- ss s sss --- ---"; 4]),
+        row(both(read(), write()), "Orders.Read Orders.Write", ["-- ss s sss --- ----"; 4]),
+        row(both(both(write(), read()), write()), "Orders.Write Orders.Read", ["-- ss s sss --- ----"; 4]),
         row(both(read(), people()), "Orders.Read", [
-            "-- -- - y-- --- ---",
-            "-- -- - s-- --- ---",
-            "-- -- - y-- --- ---",
-            "-- -- - s-- --- ---",
+            "-- -- - y-- --- ----",
+            "-- -- - s-- --- ----",
+            "-- -- - y-- --- ----",
+            "-- -- - s-- --- ----",
         ]),
         row(both(read(), role()), "Orders.Read", [
-            "-- yy y yyy --- ---",
-            "-- ss s sss --- ---",
-            "-- -- - --- --- ---",
-            "-- -- - --- --- ---",
+            "-- yy y yyy --- ----",
+            "-- ss s sss --- ----",
+            "-- -- - --- --- ----",
+            "-- -- - --- --- ----",
         ]),
         // A step-up comes last, and alone.
         row(both(c1(), read()), "Orders.Read", [
-            "-- yy y yyy --- ---",
-            "-- ss s sss --- ---",
-            "-- -- - --- --- ---",
-            "-- ss s sss --- ---",
+            "-- yy y yyy --- ----",
+            "-- ss s sss --- ----",
+            "-- -- - --- --- ----",
+            "-- ss s sss --- ----",
         ]),
         row(both(people(), both(scope("Mail.Read"), c1())), "Mail.Read", [
-            "-- -- - y-- --- ---",
-            "-- -- - c-- --- ---",
-            "-- -- - --- --- ---",
-            "-- -- - c-- --- ---",
+            "-- -- - y-- --- ----",
+            "-- -- - c-- --- ----",
+            "-- -- - --- --- ----",
+            "-- -- - c-- --- ----",
         ]),
 
         // Or: the nearest way.
         row(agents().or(read()), "Orders.Read", [
-            "yy yy y yyy --y --y",
-            "yy yy y ssy --y --y",
-            "yy yy y yyy --y --y",
-            "yy yy y ssy --y --y",
+            "yy yy y yyy --y --yy",
+            "yy yy y ssy --y --yy",
+            "yy yy y yyy --y --yy",
+            "yy yy y ssy --y --yy",
         ]),
-        row(people().or(agents()), "", ["yy yy y y-y --y --y"; 4]),
+        row(people().or(agents()), "", ["yy yy y y-y --y --yy"; 4]),
         row(read().or(write()), "Orders.Read", [
-            "-- yy y yyy --- ---",
-            "-- ss s sss --- ---",
-            "-- yy y yyy --- ---",
-            "-- ss s sss --- ---",
+            "-- yy y yyy --- ----",
+            "-- ss s sss --- ----",
+            "-- yy y yyy --- ----",
+            "-- ss s sss --- ----",
         ]),
         // A sign-in is nearer than a scope, if the client can be asked for it.
         row(write().or(c1()), "Orders.Write", [
-            "yy yy y yyy yyy yyy",
-            "cc cc c ccc ccc ccc",
-            "-- ss s sss --- ---",
-            "cc cc c ccc ccc ccc",
+            "yy yy y yyy yyy yyyy",
+            "cc cc c ccc ccc cccc",
+            "-- ss s sss --- ----",
+            "cc cc c ccc ccc cccc",
         ]),
         row(both(people(), read()).or(both(agents(), role())), "Orders.Read", [
-            "yy yy y y-y --y --y",
-            "yy yy y s-y --y --y",
-            "-- -- - y-- --- ---",
-            "-- -- - s-- --- ---",
+            "yy yy y y-y --y --yy",
+            "yy yy y s-y --y --yy",
+            "-- -- - y-- --- ----",
+            "-- -- - s-- --- ----",
         ]),
     ]
 }
@@ -220,7 +222,7 @@ fn alice() -> String {
 }
 
 /// Every kind with every status that it can have.
-const IDENTITIES: [(PrincipalKind, AgentStatus); 14] = {
+const IDENTITIES: [(PrincipalKind, AgentStatus); 15] = {
     use {AgentStatus::*, PrincipalKind::*};
     [
         (AutonomousAgent, Attested),
@@ -237,11 +239,12 @@ const IDENTITIES: [(PrincipalKind, AgentStatus); 14] = {
         (Unknown, NotAgent),
         (Unknown, Unattested),
         (Unknown, Attested),
+        (Unknown, Declared),
     ]
 };
 
 /// A token of each of the [`IDENTITIES`].
-fn tokens() -> [TokenBuilder; 14] {
+fn tokens() -> [TokenBuilder; 15] {
     let issuer = issuer();
     let by_agent = |token: TokenBuilder| token.claim("xms_act_fct", "3 13");
     let device = || issuer.user().claim("idtyp", "device");
@@ -260,6 +263,10 @@ fn tokens() -> [TokenBuilder; 14] {
         device(),
         device().without_claim("xms_act_fct"),
         by_agent(device()),
+        issuer
+            .agent_on_behalf_of("alice")
+            .without_facets()
+            .claim("idtyp", "device"),
     ]
 }
 
@@ -367,7 +374,7 @@ fn the_callers_are_what_the_table_says() {
     }
     assert_eq!(
         lines().iter().map(|line| line.callers.len()).sum::<usize>(),
-        14 * 2 * 4
+        IDENTITIES.len() * 2 * GRANTS.len()
     );
 }
 

@@ -570,8 +570,17 @@ pub(crate) fn rows() -> Vec<Row> {
                         let home = format!("https://sts.windows.net/{OTHER_TENANT}/");
                         these([
                             ("acct", issuer.user().claim("acct", 1)),
-                            ("idp", issuer.user().claim("idp", home)),
-                            ("live.com", issuer.user().claim("idp", "live.com")),
+                            (
+                                "idp",
+                                issuer.user().without_claim("xms_idrel").claim("idp", home),
+                            ),
+                            (
+                                "live.com",
+                                issuer
+                                    .user()
+                                    .without_claim("xms_idrel")
+                                    .claim("idp", "live.com"),
+                            ),
                             ("xms_idrel", issuer.user().claim("xms_idrel", "5 8")),
                         ])
                     },
@@ -783,7 +792,11 @@ fn an_untrusted_issuer(issuer: &Issuer) {
 #[test]
 fn the_home_of_a_guest_is_shown_if_it_names_an_organization_and_nobody() {
     let home = |idp: &str| {
-        let guest = issuer().user().tenant(OTHER_TENANT).claim("idp", idp);
+        let guest = issuer()
+            .user()
+            .tenant(OTHER_TENANT)
+            .without_claim("xms_idrel")
+            .claim("idp", idp);
         error_by(&issuer().validator(), &guest.mint()).to_string()
     };
     for (idp, shown) in [

@@ -191,11 +191,32 @@ impl Caller {
         (!grants).then_some(ErrorKind::NothingGranted)
     }
 
+    fn has_relationship(&self, values: &[u32]) -> bool {
+        let claim = self.relationships.as_ref();
+        values.iter().any(|value| Self::has(claim, *value))
+    }
+
     fn is_app_only(&self) -> bool {
-        let acts_as_itself = self
+        let is_application = self
             .sub
-            .is_some_and(|sub| sub.starts_with('/') || self.oid.is_some_and(|oid| oid == sub));
-        self.idtyp == Some("app") || (self.idtyp.is_none() && !self.has_scope() && acts_as_itself)
+            .is_some_and(|sub| sub.starts_with('/') || self.oid.is_some_and(|oid| oid == sub))
+            || self.subject_has(11)
+            || self.has_relationship(&[7, 13, 33])
+            || !self.granted_roles().is_empty();
+        let says_nothing = self.idtyp.is_none() && !self.has_scope() && !self.subject_has(13);
+        self.idtyp == Some("app") || (says_nothing && is_application)
+    }
+
+    fn is_delegated(&self) -> bool {
+        self.idtyp == Some("user") || (self.idtyp.is_none() && self.has_scope())
+    }
+
+    fn is_guest(&self) -> bool {
+        match self.acct {
+            Some(1) => true,
+            Some(0) => false,
+            _ => self.has_relationship(&[5, 11, 29, 31]),
+        }
     }
 
     /// Section 4, and the table of section 3.
@@ -206,23 +227,20 @@ impl Caller {
             .iter()
             .any(|facet| self.actor_has(*facet) || self.subject_has(*facet));
         let is_declared = knows_agent && self.client() == Some(AGENT);
-        let acting = match self.is_app_only() {
-            true => AutonomousAgent,
-            false => AgentOnBehalfOfUser,
+        let by_delegation = |itself, delegated| match (self.is_app_only(), self.is_delegated()) {
+            (true, false) => itself,
+            (false, true) => delegated,
+            (false, false) => Unknown,
+            (true, true) => unreachable!("{self:?}"),
         };
         let kind = if self.subject_has(13) {
             AgentUser
         } else if self.subject_has(11) {
             AutonomousAgent
         } else if self.actor_has(11) || (is_declared && !is_attested) {
-            acting
-        } else if self.is_app_only() {
-            Application
+            by_delegation(AutonomousAgent, AgentOnBehalfOfUser)
         } else {
-            match self.idtyp {
-                None | Some("user") => User,
-                Some(_) => Unknown,
-            }
+            by_delegation(Application, User)
         };
         let both = [self.actor.as_ref(), self.subject.as_ref()];
         let status = if is_attested {
@@ -266,8 +284,8 @@ impl Caller {
         let relationships = relationships.map(|set| set.iter().map(|value| value.value()));
         let expected = self.relationships.as_ref().and_then(FacetClaim::odd);
         assert_eq!(relationships.map(Iterator::collect), expected);
-        let is_guest = self.acct == Some(1) || expected.is_some_and(|set| set.contains(&5));
-        assert_eq!(principal.is_guest(), is_guest);
+        assert_eq!(principal.is_guest(), self.is_guest());
+        assert_eq!(principal.is_delegated(), self.is_delegated());
         let version = if self.is_v1 {
             TokenVersion::V1
         } else {
@@ -293,7 +311,7 @@ impl Caller {
 
 fn facets() -> impl Strategy<Value = Option<FacetClaim>> {
     let values = vec(
-        select([1, 2, 3, 5, 9, 11, 11, 12, 13, 13, 256, 1_001].as_slice()),
+        select([1, 2, 3, 5, 7, 9, 11, 11, 12, 13, 13, 27, 29, 33, 256, 1_001].as_slice()),
         1..5,
     );
     let claim = prop_oneof![

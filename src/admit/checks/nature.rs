@@ -4,7 +4,7 @@ use crate::admit::{
     error::{Contradiction, IdTokenMark, NoGrant, Refusal},
     facets::Facet,
     findings::Provenance,
-    principal::is_app_only,
+    principal::Delegation,
     token::Claims,
 };
 
@@ -73,7 +73,8 @@ pub(crate) fn check_grant(claims: &Claims<'_>) -> Result<(), Refusal> {
     if claims.has_scope() || !claims.roles.is_empty() {
         Ok(())
     } else {
-        Err(nothing_granted(is_app_only(claims)))
+        let is_app_only = Delegation::of(claims) == Delegation::AppOnly;
+        Err(nothing_granted(is_app_only))
     }
 }
 

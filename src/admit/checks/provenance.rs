@@ -42,13 +42,22 @@ impl Policy {
         Ok(Provenance { tenant, version })
     }
 
-    /// Whether the claims say that their subject is a guest of this tenant.
+    /// Whether the claims say that their subject is a guest of this tenant. What the token states
+    /// outright comes first: `acct`, then `xms_idrel`, then `idp`.
     pub(super) fn is_guest(&self, claims: &Claims<'_>, tenant: TenantId) -> bool {
-        let by_relationship = claims
-            .relationships
-            .as_ref()
-            .is_some_and(|set| set.contains(IdentityRelationship::GUEST_USER));
-        claims.acct == Some(1) || by_relationship || self.foreign_provider(claims, tenant).is_some()
+        let has = |values: &[IdentityRelationship]| {
+            claims
+                .relationships
+                .as_ref()
+                .is_some_and(|set| values.iter().any(|value| set.contains(*value)))
+        };
+        match claims.acct {
+            Some(1) => true,
+            Some(0) => false,
+            _ if has(&GUESTS) => true,
+            _ if has(&MEMBERS) => false,
+            _ => self.foreign_provider(claims, tenant).is_some(),
+        }
     }
 
     /// The `idp`, if it is not this tenant itself.
@@ -86,11 +95,12 @@ impl Policy {
             }
             TenantPolicy::AnyOrganization | TenantPolicy::Any => AllowedTenants::AnyOrganization,
         };
-        let home = self.foreign_provider(claims, tenant);
+        let is_guest = self.is_guest(claims, tenant);
+        let home = self.foreign_provider(claims, tenant).filter(|_| is_guest);
         let foreign = ForeignTenant {
             tenant,
             allowed,
-            is_guest: self.is_guest(claims, tenant),
+            is_guest,
             home: home.and_then(without_person).map(Shown::of),
         };
         refusal(ProvenanceFault::Tenant(foreign), claims)
@@ -156,6 +166,23 @@ fn without_person(idp: &str) -> Option<&str> {
         idp.get(..idp.len() - rest.len() + host.len())
     }
 }
+
+/// The relationships of a guest.
+const GUESTS: [IdentityRelationship; 4] = [
+    IdentityRelationship::GUEST_USER,
+    IdentityRelationship::GDAP_USER,
+    IdentityRelationship::WEAK_MULTITENANT_USER,
+    IdentityRelationship::DAP_USER,
+];
+
+/// The relationships of a subject that is no guest.
+const MEMBERS: [IdentityRelationship; 5] = [
+    IdentityRelationship::MEMBER_USER,
+    IdentityRelationship::PERSONAL_MEMBER_USER,
+    IdentityRelationship::SYNCHRONIZED_MEMBER_USER,
+    IdentityRelationship::NATIVE_USER_WITH_PROFILE,
+    IdentityRelationship::NATIVE_USER,
+];
 
 /// The `idp` of [Microsoft and social accounts](https://learn.microsoft.com/en-us/entra/external-id/identity-providers).
 const PROVIDERS: [&str; 3] = ["live.com", "google.com", "facebook.com"];

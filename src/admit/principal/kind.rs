@@ -1,6 +1,10 @@
 //! Who is calling? The one place that reads a kind and an agent status out of claims.
 
-use crate::admit::{facets::Facet, token::Claims, values::shown_as_its_code};
+use crate::admit::{
+    facets::{Facet, IdentityRelationship},
+    token::Claims,
+    values::shown_as_its_code,
+};
 
 /// Who acts, and for whom.
 ///
@@ -70,82 +74,95 @@ impl AgentStatus {
 shown_as_its_code!(PrincipalKind);
 shown_as_its_code!(AgentStatus);
 
-/// The kind of the caller and how sure it is that an agent is, or is not, involved.
+/// Whether an application acts as itself, or with permissions that a user has delegated to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delegation {
+    AppOnly,
+    Delegated,
+    /// The token does not say. Tokens of applications without a service principal have neither
+    /// `oid` nor `idtyp` nor a scope, so what is not delegated must never pass as a person.
+    Unknown,
+}
+
+impl Delegation {
+    pub(crate) fn of(claims: &Claims<'_>) -> Self {
+        match claims.idtyp.as_deref() {
+            Some("app") => Self::AppOnly,
+            Some("user") => Self::Delegated,
+            Some(_) => Self::Unknown,
+            None if claims.has_scope() => Self::Delegated,
+            None if is_application(claims) => Self::AppOnly,
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// Whether the subject of a token without `idtyp` and without a scope is an application.
+fn is_application(claims: &Claims<'_>) -> bool {
+    let by_subject = claims.sub.as_deref().is_some_and(|subject| {
+        // A path of federated identity.
+        subject.starts_with('/')
+            || claims
+                .oid
+                .is_some_and(|object| object.as_str().eq_ignore_ascii_case(subject))
+    });
+    let by_relationship = claims
+        .relationships
+        .as_ref()
+        .is_some_and(|set| APPLICATIONS.iter().any(|value| set.contains(*value)));
+    // Entra gives no user's token a role without a scope.
+    let by_grant = !claims.roles.is_empty();
+    let by_facet = claims.subject_has(Facet::AGENT_IDENTITY);
+    !claims.subject_has(Facet::AGENT_USER)
+        && (by_subject || by_relationship || by_grant || by_facet)
+}
+
+/// The relationships that only applications have.
+const APPLICATIONS: [IdentityRelationship; 3] = [
+    IdentityRelationship::SERVICE_PRINCIPAL,
+    IdentityRelationship::APPLICATION_WITHOUT_SERVICE_PRINCIPAL,
+    IdentityRelationship::FEDERATED_MANAGED_IDENTITY,
+];
+
+/// The kind of the caller and how sure it is that an agent is, or is not, involved. The first row of
+/// the table of kinds that fits.
 pub(super) fn classify(
     claims: &Claims<'_>,
-    app_only: bool,
+    delegation: Delegation,
     is_known_agent: bool,
 ) -> (PrincipalKind, AgentStatus) {
-    let by_facets = kind_by_facets(claims, app_only);
-    if is_attested(claims) {
-        // An actor with 13 is attested and has no row of its own among the kinds.
-        let kind = by_facets.unwrap_or_else(|| kind_without_agent(claims, app_only));
-        (kind, AgentStatus::Attested)
-    } else if is_known_agent {
-        (acting_agent(app_only), AgentStatus::Declared)
-    } else {
-        (
-            kind_without_agent(claims, app_only),
-            status_without_agent(claims),
-        )
-    }
-}
-
-fn is_attested(claims: &Claims<'_>) -> bool {
-    [Facet::AGENT_IDENTITY, Facet::AGENT_USER]
-        .into_iter()
-        .any(|facet| claims.actor_has(facet) || claims.subject_has(facet))
-}
-
-fn kind_by_facets(claims: &Claims<'_>, app_only: bool) -> Option<PrincipalKind> {
-    if claims.subject_has(Facet::AGENT_USER) {
-        Some(PrincipalKind::AgentUser)
+    let status = status(claims, is_known_agent);
+    let kind = if claims.subject_has(Facet::AGENT_USER) {
+        PrincipalKind::AgentUser
     } else if claims.subject_has(Facet::AGENT_IDENTITY) {
-        Some(PrincipalKind::AutonomousAgent)
-    } else if claims.actor_has(Facet::AGENT_IDENTITY) {
-        Some(acting_agent(app_only))
-    } else {
-        None
-    }
-}
-
-fn acting_agent(app_only: bool) -> PrincipalKind {
-    if app_only {
         PrincipalKind::AutonomousAgent
+    } else if claims.actor_has(Facet::AGENT_IDENTITY) || status == AgentStatus::Declared {
+        match delegation {
+            Delegation::AppOnly => PrincipalKind::AutonomousAgent,
+            Delegation::Delegated => PrincipalKind::AgentOnBehalfOfUser,
+            Delegation::Unknown => PrincipalKind::Unknown,
+        }
     } else {
-        PrincipalKind::AgentOnBehalfOfUser
-    }
+        match delegation {
+            Delegation::AppOnly => PrincipalKind::Application,
+            Delegation::Delegated => PrincipalKind::User,
+            Delegation::Unknown => PrincipalKind::Unknown,
+        }
+    };
+    (kind, status)
 }
 
-fn kind_without_agent(claims: &Claims<'_>, app_only: bool) -> PrincipalKind {
-    match claims.idtyp.as_deref() {
-        _ if app_only => PrincipalKind::Application,
-        Some("user") | None => PrincipalKind::User,
-        Some(_) => PrincipalKind::Unknown,
-    }
-}
-
-fn status_without_agent(claims: &Claims<'_>) -> AgentStatus {
-    if claims.actor_facets.is_some() && claims.subject_facets.is_some() {
+fn status(claims: &Claims<'_>, is_known_agent: bool) -> AgentStatus {
+    let is_attested = [Facet::AGENT_IDENTITY, Facet::AGENT_USER]
+        .into_iter()
+        .any(|facet| claims.actor_has(facet) || claims.subject_has(facet));
+    if is_attested {
+        AgentStatus::Attested
+    } else if is_known_agent {
+        AgentStatus::Declared
+    } else if claims.actor_facets.is_some() && claims.subject_facets.is_some() {
         AgentStatus::NotAgent
     } else {
         AgentStatus::Unattested
-    }
-}
-
-/// `idtyp` says so; without it, a token without a scope whose subject is the application itself,
-/// by its object or by a path of federated identity.
-pub(crate) fn is_app_only(claims: &Claims<'_>) -> bool {
-    match claims.idtyp.as_deref() {
-        Some(idtyp) => idtyp == "app",
-        None => {
-            !claims.has_scope()
-                && claims.sub.as_deref().is_some_and(|subject| {
-                    subject.starts_with('/')
-                        || claims
-                            .oid
-                            .is_some_and(|object| object.as_str().eq_ignore_ascii_case(subject))
-                })
-        }
     }
 }

@@ -26,7 +26,7 @@ mod groups;
 pub(crate) mod properties;
 
 use self::text::Text;
-pub(crate) use self::{audit_record::AuditFields, kind::is_app_only};
+pub(crate) use self::{audit_record::AuditFields, kind::Delegation};
 pub use self::{
     audit_record::AuditRecord,
     groups::Groups,
@@ -60,7 +60,7 @@ struct Inner {
     version: TokenVersion,
     kind: PrincipalKind,
     status: AgentStatus,
-    is_app_only: bool,
+    delegation: Delegation,
     is_agent_user: bool,
     is_guest: bool,
     has_client_capability: bool,
@@ -92,8 +92,8 @@ impl AgentPrincipal {
             is_guest,
             is_known_agent,
         } = *findings;
-        let is_app_only = is_app_only(claims);
-        let (kind, status) = kind::classify(claims, is_app_only, is_known_agent);
+        let delegation = Delegation::of(claims);
+        let (kind, status) = kind::classify(claims, delegation, is_known_agent);
         let text = |value: &str| Text::of(claims.text, value);
         let texts = |values: &[Cow<'_, str>]| values.iter().map(|value| text(value)).collect();
         let client_authentication = match provenance.version {
@@ -113,7 +113,7 @@ impl AgentPrincipal {
             version: provenance.version,
             kind,
             status,
-            is_app_only,
+            delegation,
             is_agent_user: claims.subject_has(Facet::AGENT_USER),
             is_guest,
             has_client_capability: claims
@@ -216,11 +216,26 @@ impl AgentPrincipal {
         )
     }
 
-    /// Whether an application acts as itself, without delegated permissions: `idtyp`
-    /// is `app`, or there is no `idtyp` and no scope and the subject is the application itself.
+    /// Whether an application acts as itself, without delegated permissions.
+    ///
+    /// `idtyp` is `app`. Or there is no `idtyp`, no scope and no facet 13 of the subject, and one of
+    /// these shows an application: `sub` is `oid` or begins with `/`, the subject has facet 11,
+    /// `xms_idrel` has 7, 13 or 33, or there is a role.
+    ///
+    /// `false` does not mean that a user is involved: ask [`is_delegated`](Self::is_delegated).
     #[must_use]
     pub fn is_app_only(&self) -> bool {
-        self.inner.is_app_only
+        self.inner.delegation == Delegation::AppOnly
+    }
+
+    /// Whether the caller acts with permissions that a user has delegated: `idtyp` is `user`, or there
+    /// is no `idtyp` and a scope.
+    ///
+    /// A token that is neither app-only nor delegated does not say. No requirement on people or on
+    /// delegated permissions admits it.
+    #[must_use]
+    pub fn is_delegated(&self) -> bool {
+        self.inner.delegation == Delegation::Delegated
     }
 
     /// Whether the subject is the user account of an agent: `xms_sub_fct` has 13.
@@ -271,8 +286,11 @@ impl AgentPrincipal {
         self.inner.relationships.as_ref()
     }
 
-    /// Whether the subject is known to be a guest: `acct` is 1, or `xms_idrel` has 5, or `idp` is
-    /// neither issuer of this tenant. `false` if the token does not say.
+    /// Whether the subject is known to be a guest. `false` if the token does not say.
+    ///
+    /// What the token states outright comes first: `acct` 1 is a guest, 0 is none. Otherwise
+    /// `xms_idrel` with 5, 11, 29 or 31 is a guest, with 1, 3, 27, 17 or 19 none. Otherwise an `idp`
+    /// that is neither issuer of this tenant is that of a guest.
     #[must_use]
     pub fn is_guest(&self) -> bool {
         self.inner.is_guest

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     reason::DenialReason,
-    rule::{Lack, Rule, is_delegated},
+    rule::{Lack, Rule},
 };
 use crate::admit::principal::{AgentPrincipal, AgentStatus, PrincipalKind};
 
@@ -24,7 +24,7 @@ impl Rule {
     fn write_lacks(&self, caller: &AgentPrincipal, text: &mut String) -> fmt::Result {
         let kind = caller.kind();
         match self {
-            Self::Scope(scope) if is_delegated(caller) => {
+            Self::Scope(scope) if caller.is_delegated() => {
                 write!(text, "the scope {scope} is missing")
             }
             Self::Scope(scope) if caller.is_app_only() => write!(
@@ -36,17 +36,24 @@ impl Rule {
                 "the scope {scope} is missing: scopes count in delegated tokens, and this one is of \
                  an agent that acts as itself"
             ),
-            Self::Scope(scope) => write!(
+            Self::Scope(scope) if kind == PrincipalKind::Unknown => write!(
                 text,
                 "the scope {scope} is missing: scopes count in delegated tokens, and the caller's \
                  kind is unknown"
             ),
-            Self::ScopeOrRole { scope, .. } if is_delegated(caller) => {
+            Self::Scope(scope) => write!(
+                text,
+                "the scope {scope} is missing: scopes count in delegated tokens, and this one does \
+                 not say that it is delegated"
+            ),
+            Self::ScopeOrRole { scope, .. } if caller.is_delegated() => {
                 write!(text, "the scope {scope} is missing")
             }
             Self::ScopeOrRole { role, .. } if caller.is_app_only() => {
                 write!(text, "the role {role} is missing")
             }
+            Self::Delegated => write!(text, "only delegated callers may, and the caller is {kind}"),
+            Self::AppOnly => write!(text, "only app-only callers may, and the caller is {kind}"),
             Self::Role(role) => write!(text, "the role {role} is missing"),
             Self::ScopeOrRole { .. } => write!(text, "the caller's kind is {kind}"),
             Self::Kinds(kinds) => {
@@ -123,7 +130,10 @@ impl Lack<'_> {
             );
         match self.reason {
             _ if self.is_about_identity() && caller.kind() == PrincipalKind::Unknown => {
-                Some(UNKNOWN_KIND)
+                Some(match caller.identity_type() {
+                    Some(_) => UNKNOWN_KIND,
+                    None => TYPE,
+                })
             }
             DenialReason::MissingScope => Some(CONSENT),
             DenialReason::NotDelegated => Some(APP_ONLY),
@@ -162,6 +172,8 @@ impl fmt::Display for Rule {
             Self::Scope(scope) => write!(f, "scope {scope}"),
             Self::Role(role) => write!(f, "role {role}"),
             Self::ScopeOrRole { scope, role } => write!(f, "scope {scope} (app-only: role {role})"),
+            Self::Delegated => f.write_str("delegated"),
+            Self::AppOnly => f.write_str("app-only"),
             Self::Kinds(kinds) => join(f, "kind ", kinds, "/"),
             Self::Agents => f.write_str("agents"),
             Self::NoAgents => f.write_str("no agents"),
@@ -216,8 +228,8 @@ const ATTEST_AGENT: &str = "Request xms_act_fct and xms_sub_fct under optionalCl
 const ATTEST_NO_AGENT: &str = "Request xms_act_fct and xms_sub_fct under optionalClaims.accessToken of the \
     API's registration: without them no caller can be attested not to be an agent.";
 const TYPE: &str = "Request idtyp, with its additional property include_user_token, under \
-    optionalClaims.accessToken of the API's registration: without it the kind is derived from scp, sub \
-    and oid.";
+    optionalClaims.accessToken of the API's registration: without it the kind is derived from scp, \
+    roles, sub, oid and xms_idrel.";
 const NO_CLIENT: &str = "Send the token as Entra issues it: version 2.0 names the client in azp, version \
     1.0 in appid.";
 const CAPABILITY: &str = "Let the client declare that it can answer a claims challenge, and request xms_cc \

@@ -57,6 +57,8 @@ pub use self::{denial::Denial, reason::DenialReason};
 /// | [`scope`](Self::scope) | delegated callers with that scope |
 /// | [`role`](Self::role) | any caller with that app role, delegated or app-only |
 /// | [`scope_or_role`](Self::scope_or_role) | delegated callers with the scope, app-only ones with the role |
+/// | [`delegated`](Self::delegated) | callers with permissions that a user has delegated |
+/// | [`app_only`](Self::app_only) | apps and agents that act as themselves |
 /// | [`kinds`](Self::kinds) | callers of one of these kinds, whatever their agent status |
 /// | [`agents`](Self::agents) | known agents, whatever their kind |
 /// | [`no_agents`](Self::no_agents) | people and apps that Entra attests to be no agents |
@@ -142,6 +144,25 @@ impl Requirement {
 
 /// Who is calling.
 impl Requirement {
+    /// Callers with permissions that a user has delegated: [`AgentPrincipal::is_delegated`].
+    ///
+    /// Agents that act on behalf of a person, or through their own user account, are among them. It
+    /// tests no scope: add [`scope`](Self::scope).
+    #[must_use]
+    pub fn delegated() -> Self {
+        Rule::Delegated.into()
+    }
+
+    /// Apps and agents that act as themselves: [`AgentPrincipal::is_app_only`].
+    ///
+    /// It tests no role, and any app of an allowed tenant can act as itself: add
+    /// [`role`](Self::role) or [`clients`](Self::clients). A caller whose token does not say is
+    /// refused.
+    #[must_use]
+    pub fn app_only() -> Self {
+        Rule::AppOnly.into()
+    }
+
     /// One of these kinds, whatever the agent status.
     ///
     /// An agent whose token carries no facets has the kind of the person it acts for or of an
@@ -189,6 +210,11 @@ impl Requirement {
     /// An agent is refused, whether it acts for a person or through its own user account. An
     /// unattested caller counts as a possible agent and is refused too: that is every caller if the
     /// API's registration does not request `xms_act_fct` and `xms_sub_fct`.
+    ///
+    /// **Does not see an agent behind another API.** When an agent calls an API on behalf of a person,
+    /// and that API calls this one on behalf of the same person, the actor of the second token is that
+    /// API: the agent has disappeared from it. Where that matters, name the clients from which a
+    /// person is believed: `people().and(clients(..))`.
     #[must_use]
     pub fn people() -> Self {
         Rule::People.into()

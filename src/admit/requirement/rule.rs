@@ -13,6 +13,8 @@ pub(super) enum Rule {
     Scope(String),
     Role(String),
     ScopeOrRole { scope: String, role: String },
+    Delegated,
+    AppOnly,
     Kinds(Vec<PrincipalKind>),
     Agents,
     NoAgents,
@@ -76,10 +78,12 @@ impl Rule {
     pub(super) fn holds_for(&self, caller: &AgentPrincipal) -> bool {
         let tenant = caller.tenant_id();
         match self {
-            Self::Scope(scope) => is_delegated(caller) && caller.has_scope(scope),
+            Self::Scope(scope) => caller.is_delegated() && caller.has_scope(scope),
             Self::Role(role) => caller.has_role(role),
-            Self::ScopeOrRole { scope, .. } if is_delegated(caller) => caller.has_scope(scope),
+            Self::ScopeOrRole { scope, .. } if caller.is_delegated() => caller.has_scope(scope),
             Self::ScopeOrRole { role, .. } => caller.is_app_only() && caller.has_role(role),
+            Self::Delegated => caller.is_delegated(),
+            Self::AppOnly => caller.is_app_only(),
             Self::Kinds(_)
             | Self::Agents
             | Self::NoAgents
@@ -123,10 +127,12 @@ impl Rule {
 
     fn reason(&self, caller: &AgentPrincipal) -> DenialReason {
         match self {
-            Self::Scope(_) if !is_delegated(caller) => DenialReason::NotDelegated,
+            Self::Delegated => DenialReason::NotDelegated,
+            Self::AppOnly => DenialReason::WrongKind,
+            Self::Scope(_) if !caller.is_delegated() => DenialReason::NotDelegated,
             Self::Scope(_) => DenialReason::MissingScope,
             Self::Role(_) => DenialReason::MissingRole,
-            Self::ScopeOrRole { .. } if is_delegated(caller) => DenialReason::MissingScope,
+            Self::ScopeOrRole { .. } if caller.is_delegated() => DenialReason::MissingScope,
             Self::ScopeOrRole { .. } if caller.is_app_only() => DenialReason::MissingRole,
             Self::ScopeOrRole { .. } => DenialReason::WrongKind,
             Self::Clients(_) => DenialReason::UnlistedClient,
@@ -138,7 +144,7 @@ impl Rule {
 
     fn remedy(&self, caller: &AgentPrincipal) -> Remedy {
         match self {
-            Self::Scope(_) | Self::ScopeOrRole { .. } if is_delegated(caller) => Remedy::Scope,
+            Self::Scope(_) | Self::ScopeOrRole { .. } if caller.is_delegated() => Remedy::Scope,
             Self::SignIn { step_up, .. }
                 if *step_up == StepUp::Rfc9470 || caller.supports_claims_challenge() =>
             {
@@ -189,7 +195,8 @@ impl Rule {
 
         let is_user = kind == Kind::User;
         match self {
-            Self::Scope(_) => {
+            Self::AppOnly => matches!(kind, Kind::AutonomousAgent | Kind::Application),
+            Self::Scope(_) | Self::Delegated => {
                 matches!(
                     kind,
                     Kind::AgentOnBehalfOfUser | Kind::AgentUser | Kind::User
@@ -224,18 +231,8 @@ impl Rule {
     }
 }
 
-/// Whether the caller holds delegated permissions. An agent that is its own subject never does: check
-/// 11 refuses such a token if it has a scope.
-pub(super) fn is_delegated(caller: &AgentPrincipal) -> bool {
-    !caller.is_app_only()
-        && !matches!(
-            caller.kind(),
-            PrincipalKind::AutonomousAgent | PrincipalKind::Unknown
-        )
-}
-
 /// Every kind with every status that the classification of a caller can give it.
-const IDENTITIES: [(PrincipalKind, AgentStatus); 14] = {
+const IDENTITIES: [(PrincipalKind, AgentStatus); 15] = {
     use {AgentStatus::*, PrincipalKind::*};
     [
         (AutonomousAgent, Attested),
@@ -252,6 +249,7 @@ const IDENTITIES: [(PrincipalKind, AgentStatus); 14] = {
         (Application, Attested),
         (Unknown, NotAgent),
         (Unknown, Unattested),
+        (Unknown, Declared),
         (Unknown, Attested),
     ]
 };
