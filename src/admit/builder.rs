@@ -201,11 +201,11 @@ impl ValidatorBuilder {
     /// Remembers the callers of about this many verified tokens, so that a repeated token costs a hash
     /// instead of a signature check. Default: none; from 1 to 1,000,000.
     ///
-    /// Entries are found by the SHA-256 of the whole token and hold its claims, but no token. They
+    /// Entries are found by a MAC of the whole token and hold its claims, but no token. They
     /// belong to this validator and the ones derived from it, and to one key set. Dates are checked
     /// each time; refusals are never remembered. Expired entries (clock skew included), and entries of a
     /// replaced key set, are never used. The key task removes them once a minute, a little later while
-    /// it fetches; if it does not run, a new token does, every two minutes.
+    /// it fetches. While the runtime of that task is not driven they stay, within the capacity.
     pub fn token_cache(self, capacity: usize) -> Self {
         Self {
             token_cache: Some(capacity),
@@ -236,6 +236,13 @@ impl ValidatorBuilder {
             known_agents,
             accepts_keys_of_other_clouds: self.accepts_keys_of_other_clouds,
         };
+        let cache = match self.token_cache {
+            None => None,
+            Some(capacity) => Some(TokenCache::new(capacity, skew).map_err(|_| {
+                let problem = "the operating system gives no random bytes for its key";
+                ConfigError::new("token_cache", problem)
+            })?),
+        };
         let gate = Arc::new(Gate {
             rules: TokenRules {
                 max_len: self.max_token_size,
@@ -243,9 +250,7 @@ impl ValidatorBuilder {
             },
             policy,
             keys,
-            cache: self
-                .token_cache
-                .map(|capacity| TokenCache::new(capacity, skew)),
+            cache,
         });
         if gate.cache.is_some() {
             let chore: Weak<Gate> = Arc::downgrade(&gate);

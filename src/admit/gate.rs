@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     admit::{
-        cache::{TokenCache, TokenDigest},
+        cache::TokenCache,
         checks::{Grant, Policy, bad_signature, missing_key},
         error::{Error, ErrorKind, MissingKey, Refusal, Unverified},
         keys::{Chore, KeySource, PublishedKey, Snapshot, Ticket},
@@ -76,14 +76,16 @@ impl Gate {
         snapshot: &Snapshot,
         grant: Grant,
     ) -> Decision {
-        let digest = TokenDigest::of(token);
-        if let Some(caller) = cache.get(&digest, snapshot.generation) {
+        let Some(tag) = cache.tag(token) else {
+            return self.decide_by_proof(token, Some(snapshot), grant);
+        };
+        if let Some(caller) = cache.get(&tag, snapshot.generation) {
             metrics::cache_hit();
             return Decision::Made(match self.policy.judge_again(&caller, unix_now(), grant) {
                 Ok(()) => Ok(caller),
                 Err(refusal) => {
                     if refusal.kind() == ErrorKind::Expired {
-                        cache.remove(&digest);
+                        cache.remove(&tag);
                     }
                     Err(refusal.into())
                 }
@@ -92,7 +94,7 @@ impl Gate {
         metrics::cache_missed();
         let decision = self.decide_by_proof(token, Some(snapshot), grant);
         if let Decision::Made(Ok(caller)) = &decision {
-            self.remember(cache, digest, caller, snapshot.generation, unix_now());
+            cache.insert(tag, caller.clone(), snapshot.generation);
         }
         decision
     }
@@ -128,9 +130,10 @@ impl Gate {
             return Err(self.missing_key_after_wait(missing, &unverified).into());
         };
         let caller = self.prove(unverified, &snapshot, key, grant)?;
-        if let Some(cache) = &self.cache {
-            let digest = TokenDigest::of(token);
-            self.remember(cache, digest, &caller, snapshot.generation, unix_now());
+        if let Some(cache) = &self.cache
+            && let Some(tag) = cache.tag(token)
+        {
+            cache.insert(tag, caller.clone(), snapshot.generation);
         }
         Ok(caller)
     }
@@ -220,21 +223,6 @@ impl Gate {
         }
     }
 
-    /// Remembers the caller of a token that the keys of this generation have verified.
-    fn remember(
-        &self,
-        cache: &TokenCache,
-        token: TokenDigest,
-        caller: &AgentPrincipal,
-        generation: u64,
-        now: u64,
-    ) {
-        if cache.is_to_be_swept(now) {
-            self.sweep(cache, now);
-        }
-        cache.insert(token, caller.clone(), generation);
-    }
-
     fn sweep(&self, cache: &TokenCache, now: u64) {
         let in_force = self
             .keys
@@ -317,35 +305,15 @@ mod tests {
     }
 
     #[test]
-    fn a_request_sweeps_if_the_task_does_not() {
-        remembering(async |issuer, validator| {
-            let cache = validator.gate.cache.as_ref().expect("a cache");
-            let caller = validator.validate(&issuer.user().mint()).await;
-            let caller = caller.expect("a good token");
-            let now = unix_now();
-            for (name, seconds, left) in [("a", 1, 2), ("b", 2, 3), ("c", 100_000, 1)] {
-                let token = TokenDigest::of(name);
-                validator
-                    .gate
-                    .remember(cache, token, &caller, 1, now + seconds);
-                assert_eq!(cache.len(), left, "{name}");
-            }
-        });
-    }
-
-    #[test]
     fn nothing_is_remembered_where_no_keys_are_in_force() {
         remembering(async |issuer, validator| {
             let caller = validator.validate(&issuer.user().mint()).await;
             let caller = caller.expect("a good token");
             let builder = issuer.validator_builder().token_cache(10);
             let without_keys = builder.build().expect("a good configuration");
-            let (token, now) = (TokenDigest::of("a"), unix_now());
-            let forgetful = without_keys.gate.cache.as_ref().expect("a cache");
-            without_keys
-                .gate
-                .remember(forgetful, token, &caller, 1, now);
-            assert_eq!(left_at(&without_keys, now), 0);
+            let cache = without_keys.gate.cache.as_ref().expect("a cache");
+            cache.insert(cache.tag("a").expect("a tag"), caller, 1);
+            assert_eq!(left_at(&without_keys, unix_now()), 0);
         });
     }
 

@@ -29,7 +29,7 @@ pub(crate) fn rows() -> Vec<Row> {
         tested(
             "M01",
             "two tokens that collide under a key of somebody's own making: nobody can make one",
-            // What a token is found by is the SHA-256 of every byte of it.
+            // A token is found by a MAC of every byte of it, under a key made for this cache.
             &[(
                 "cache.rs",
                 "a_token_that_differs_in_one_character_is_another",
