@@ -128,6 +128,16 @@ impl Validator {
         policy.issuers.authorization_servers(&policy.tenants)
     }
 
+    /// Where users of the accepted tenants sign in.
+    pub(crate) fn authorization_uri(&self) -> String {
+        let policy = &self.gate.policy;
+        let tenant = policy.tenants.discovery_segment();
+        format!(
+            "{}/{tenant}/oauth2/v2.0/authorize",
+            policy.issuers.authority()
+        )
+    }
+
     /// Decides without waiting, if that can be done.
     pub(crate) fn decide(&self, token: &str) -> Decision {
         self.gate.decide(token, self.grant)

@@ -9,6 +9,7 @@ pub(crate) mod logs;
 mod matrix;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod opt_in;
 mod require_layer;
 mod resource_metadata;
 mod servers;

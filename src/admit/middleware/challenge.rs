@@ -17,6 +17,8 @@ pub(super) struct Challenge {
     /// The authority's URL.
     authority: String,
     realm: String,
+    /// Entra's authorize endpoint, in every 401.
+    authorization_uri: Option<String>,
     resource_metadata: Option<String>,
     scope: Option<String>,
     /// Goes before each scope of a denial.
@@ -29,6 +31,7 @@ impl Challenge {
         Self {
             authority: authority.to_owned(),
             realm: realm.to_owned(),
+            authorization_uri: None,
             resource_metadata: None,
             scope: None,
             scope_prefix: String::new(),
@@ -42,6 +45,11 @@ impl Challenge {
         }
         self.realm = realm;
         Ok(())
+    }
+
+    /// From a validator, which has checked its characters.
+    pub(super) fn set_authorization_uri(&mut self, uri: String) {
+        self.authorization_uri = Some(uri);
     }
 
     pub(super) fn set_resource_metadata(&mut self, url: String) -> Result<(), ConfigError> {
@@ -86,11 +94,11 @@ impl Challenge {
     pub(super) fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
         let status = status(kind);
         let challenge = match status {
-            StatusCode::BAD_REQUEST => self.with_error("invalid_request", kind),
+            StatusCode::BAD_REQUEST => with_error(self.begin(), "invalid_request", kind),
             StatusCode::FORBIDDEN => insufficient_scope(self.begin(), &[]),
             StatusCode::SERVICE_UNAVAILABLE => return (status, None),
             _ if kind == ErrorKind::MissingToken => self.without_error(),
-            _ => self.with_error("invalid_token", kind),
+            _ => with_error(self.begin_401(), "invalid_token", kind),
         };
         (status, Some(challenge))
     }
@@ -106,7 +114,7 @@ impl Challenge {
                 insufficient_claims(Some(&uri), claims)
             }
             Demand::Authentication { acr_values } => {
-                insufficient_authentication(self.begin(), acr_values)
+                insufficient_authentication(self.begin_401(), acr_values)
             }
             Demand::Token => self.without_error(),
             Demand::Layer => return None,
@@ -126,22 +134,27 @@ impl Challenge {
 
     /// Without a token there is no error to name: RFC 6750, section 3.1.
     fn without_error(&self) -> HeaderValue {
-        let mut challenge = self.begin();
+        let mut challenge = self.begin_401();
         if let Some(scope) = &self.scope {
             push(&mut challenge, "scope", scope);
         }
         header_value(challenge)
     }
 
-    fn with_error(&self, error: &str, kind: ErrorKind) -> HeaderValue {
-        let mut challenge = self.begin();
-        push(&mut challenge, "error", error);
-        push(&mut challenge, "error_description", kind.description());
-        header_value(challenge)
+    fn begin(&self) -> String {
+        self.begin_with(None)
     }
 
-    fn begin(&self) -> String {
+    /// Only a client that lacks a good token has a use for the authorize endpoint.
+    fn begin_401(&self) -> String {
+        self.begin_with(self.authorization_uri.as_deref())
+    }
+
+    fn begin_with(&self, authorization_uri: Option<&str>) -> String {
         let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
+        if let Some(uri) = authorization_uri {
+            push(&mut challenge, "authorization_uri", uri);
+        }
         if let Some(url) = &self.resource_metadata {
             push(&mut challenge, "resource_metadata", url);
         }
@@ -183,6 +196,12 @@ pub(super) fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::NothingGranted | ErrorKind::Denied => StatusCode::FORBIDDEN,
         ErrorKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
+}
+
+fn with_error(mut challenge: String, error: &str, kind: ErrorKind) -> HeaderValue {
+    push(&mut challenge, "error", error);
+    push(&mut challenge, "error_description", kind.description());
+    header_value(challenge)
 }
 
 pub(super) fn insufficient_scope(mut challenge: String, scopes: &[String]) -> HeaderValue {

@@ -1,7 +1,7 @@
 //! The response future of the service.
 
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -10,7 +10,11 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use super::{caller::admit, refusal_body::RefusalBody, responder::Responder};
+use super::{
+    caller::admit,
+    refusal_body::RefusalBody,
+    responder::{Admitted, Responder},
+};
 use crate::admit::{error::Error, principal::AgentPrincipal};
 
 pin_project! {
@@ -30,7 +34,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, B, ReqBody, ResBody, F> {
         /// The service inside has the request.
-        Calling { #[pin] future: F, caller: Option<AgentPrincipal>, responder: Responder<B> },
+        Calling { #[pin] future: F, admitted: Admitted, responder: Responder<B> },
         /// The answer is known.
         Refused { response: Option<Response<ResBody>> },
         /// The request waits for a key, and holds only a clone of the service inside.
@@ -38,7 +42,7 @@ pin_project! {
         /// The request is admitted and the clone gets ready.
         Readying {
             held: Option<Held<S, ReqBody>>,
-            caller: Option<AgentPrincipal>,
+            admitted: Admitted,
             responder: Responder<B>,
         },
     }
@@ -54,16 +58,11 @@ impl<S, B, ReqBody, ResBody> ResponseFuture<S, B, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    /// The audit log names `caller` if a handler denies the request.
-    pub(super) fn calling(
-        future: S::Future,
-        caller: Option<AgentPrincipal>,
-        responder: Responder<B>,
-    ) -> Self {
+    pub(super) fn calling(future: S::Future, admitted: Admitted, responder: Responder<B>) -> Self {
         Self {
             state: State::Calling {
                 future,
-                caller,
+                admitted,
                 responder,
             },
         }
@@ -107,11 +106,11 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Calling {
                     future,
-                    caller,
+                    admitted,
                     responder,
                 } => {
                     let mut response = ready!(future.poll(cx))?;
-                    responder.complete(&mut response, caller.as_ref());
+                    responder.complete(&mut response, mem::take(admitted));
                     return Poll::Ready(Ok(response));
                 }
                 StateProjection::Refused { response } => {
@@ -127,20 +126,20 @@ where
                         Ok(principal) => principal,
                         Err(error) => return Poll::Ready(Ok(responder.refuse(error))),
                     };
-                    let caller = responder.audit.admitted(Some(&principal));
+                    let admitted = responder.admitted(Some(&principal));
                     let mut held = held.take();
                     if let Some(held) = &mut held {
                         admit(&mut held.request, Some(principal));
                     }
                     State::Readying {
                         held,
-                        caller,
+                        admitted,
                         responder: responder.clone(),
                     }
                 }
                 StateProjection::Readying {
                     held,
-                    caller,
+                    admitted,
                     responder,
                 } => {
                     let waiting = held.as_mut().expect("polled after it was ready");
@@ -151,7 +150,7 @@ where
                     } = held.take().expect("it was there two lines above");
                     State::Calling {
                         future: service.call(request),
-                        caller: caller.take(),
+                        admitted: mem::take(admitted),
                         responder: responder.clone(),
                     }
                 }

@@ -102,6 +102,7 @@ impl EntraAuthLayer {
             challenge,
             body: EmptyBody,
             audit: Audit::on(),
+            gives_principal: false,
         };
         Self {
             validator,
@@ -145,6 +146,32 @@ impl<B> EntraAuthLayer<B> {
     pub fn with_resource_metadata(mut self, url: impl Into<String>) -> Result<Self, ConfigError> {
         Arc::make_mut(&mut self.responder.challenge).set_resource_metadata(url.into())?;
         Ok(self)
+    }
+
+    /// Names Entra's authorize endpoint as `authorization_uri` in every 401:
+    /// `{authority}/{tenant}/oauth2/v2.0/authorize`, with the tenant's GUID if there is only one, and
+    /// otherwise `organizations` or `common`. Default: only in a claims challenge.
+    ///
+    /// Clients such as Excel and Power Query send `Authorization: Bearer` without a token to find out
+    /// where to sign in. It tells every client which authority, and which single tenant, this API
+    /// trusts.
+    #[must_use]
+    pub fn with_authorization_uri(mut self) -> Self {
+        let uri = self.validator.authorization_uri();
+        Arc::make_mut(&mut self.responder.challenge).set_authorization_uri(uri);
+        self
+    }
+
+    /// Puts the [`AgentPrincipal`](crate::AgentPrincipal) of an admitted request into the extensions of
+    /// its response as well, for layers outside of this one: an access log that names who called.
+    /// Default: only into the request's.
+    ///
+    /// It proves nothing about other responses: a layer between may drop the extensions, and a service
+    /// inside may have put another principal there, which this one replaces.
+    #[must_use]
+    pub fn with_principal_in_response(mut self) -> Self {
+        self.responder.gives_principal = true;
+        self
     }
 
     /// Names the scopes to ask for in the challenge to a request without a token. Default: none.
@@ -219,6 +246,7 @@ impl<B> EntraAuthLayer<B> {
                 challenge: self.responder.challenge,
                 body,
                 audit: self.responder.audit,
+                gives_principal: self.responder.gives_principal,
             },
         }
     }

@@ -27,6 +27,17 @@ pub(super) struct Responder<B> {
     pub(super) challenge: Arc<Challenge>,
     pub(super) body: B,
     pub(super) audit: Audit,
+    /// Whether the response to an admitted request gets the caller, too.
+    pub(super) gives_principal: bool,
+}
+
+/// The caller of a request that the service inside has, for its response.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Admitted {
+    /// Named in the event of a denial.
+    audited: Option<AgentPrincipal>,
+    /// Put into the extensions.
+    given: Option<AgentPrincipal>,
 }
 
 impl<B> Responder<B> {
@@ -50,9 +61,25 @@ impl<B> Responder<B> {
         response
     }
 
+    /// Logs an admitted request, and keeps what its response needs.
+    pub(super) fn admitted(&self, caller: Option<&AgentPrincipal>) -> Admitted {
+        Admitted {
+            audited: self.audit.admitted(caller),
+            given: caller.filter(|_| self.gives_principal).cloned(),
+        }
+    }
+
+    /// Completes the response of the service inside.
+    pub(super) fn complete<ResBody>(&self, response: &mut Response<ResBody>, admitted: Admitted) {
+        self.complete_denial(response, admitted.audited.as_ref());
+        if let Some(caller) = admitted.given {
+            response.extensions_mut().insert(caller);
+        }
+    }
+
     /// Completes the answer of a handler or a [`RequireLayer`](crate::RequireLayer) that refused by
     /// a [`Denial`]. An outer layer of the same kind leaves it as it is.
-    pub(super) fn complete<ResBody>(
+    fn complete_denial<ResBody>(
         &self,
         response: &mut Response<ResBody>,
         caller: Option<&AgentPrincipal>,

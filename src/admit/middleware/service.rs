@@ -110,10 +110,10 @@ where
         request.extensions_mut().remove::<AgentPrincipal>();
         match self.judge(&request) {
             Verdict::Admit(principal) => {
-                let caller = self.responder.audit.admitted(principal.as_ref());
+                let admitted = self.responder.admitted(principal.as_ref());
                 admit(&mut request, principal);
                 let future = self.inner.call(request);
-                ResponseFuture::calling(future, caller, self.responder.clone())
+                ResponseFuture::calling(future, admitted, self.responder.clone())
             }
             Verdict::Refuse(error) => ResponseFuture::refused(self.responder.refuse(error)),
             Verdict::Wait { token, ticket } => {

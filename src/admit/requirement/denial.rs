@@ -16,6 +16,7 @@ use crate::{
     admit::{
         error::{DeniedText, Error, ErrorKind, Refusal},
         principal::AgentPrincipal,
+        token::is_json_object,
     },
     characters::is_scope_token,
     ids::TenantId,
@@ -114,16 +115,27 @@ impl Denial {
     /// token.
     #[must_use]
     pub fn for_authentication_context(caller: &AgentPrincipal, context: &str) -> Self {
-        let demand = if caller.supports_claims_challenge() {
-            let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
-            Demand::ClaimsChallenge {
-                tenant: caller.tenant_id(),
-                claims: STANDARD.encode(claims.to_string()),
-            }
+        let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
+        let demand = claims_challenge(caller, &claims.to_string());
+        Self::demanding(demand, DenialReason::MissingAuthenticationContext)
+    }
+
+    /// Hands on a claims challenge: `claims` is the JSON text that another API, or Entra, demands of
+    /// the caller, such as `claims` of an `interaction_required` answer to an on-behalf-of request. The
+    /// answer is that of [`for_authentication_context`](Self::for_authentication_context) with these
+    /// claims.
+    ///
+    /// Refuses what is no JSON object or longer than 8 KiB: the answer is then 403 without a
+    /// challenge. The text is not examined otherwise, and the client reads it: hand on only what came
+    /// from Entra or from an API that this one trusts.
+    #[must_use]
+    pub fn for_claims(caller: &AgentPrincipal, claims: &str) -> Self {
+        let demand = if claims.len() <= MAX_CLAIMS && is_json_object(claims) {
+            claims_challenge(caller, claims)
         } else {
             Demand::Permission { scopes: Vec::new() }
         };
-        Self::demanding(demand, DenialReason::MissingAuthenticationContext)
+        Self::demanding(demand, DenialReason::ClaimsChallenge)
     }
 
     /// Asks for a stronger sign-in by the challenge of
@@ -277,6 +289,22 @@ impl fmt::Display for Denial {
         }
     }
 }
+
+/// What a client that can answer a claims challenge is asked for. Another would only try again with
+/// the same token.
+fn claims_challenge(caller: &AgentPrincipal, claims: &str) -> Demand {
+    if caller.supports_claims_challenge() {
+        Demand::ClaimsChallenge {
+            tenant: caller.tenant_id(),
+            claims: STANDARD.encode(claims),
+        }
+    } else {
+        Demand::Permission { scopes: Vec::new() }
+    }
+}
+
+/// The longest claims challenge that is handed on, in bytes of JSON.
+const MAX_CLAIMS: usize = 8 * 1024;
 
 fn tokens<I>(texts: I) -> Vec<String>
 where

@@ -33,6 +33,9 @@ pub enum DenialReason {
     UnlistedPrincipal,
     /// The sign-in does not satisfy an authentication context.
     MissingAuthenticationContext,
+    /// Another API, or Entra, demands a new sign-in with certain claims:
+    /// [`Denial::for_claims`](crate::Denial::for_claims).
+    ClaimsChallenge,
     /// There was no token: an [optional](crate::EntraAuthLayer::optional) layer let the request
     /// through.
     Anonymous,
@@ -57,6 +60,7 @@ impl DenialReason {
             Self::UnlistedClient => "unlisted_client",
             Self::UnlistedPrincipal => "unlisted_principal",
             Self::MissingAuthenticationContext => "missing_authentication_context",
+            Self::ClaimsChallenge => "claims_challenge",
             Self::Anonymous => "anonymous",
             Self::MissingLayer => "missing_layer",
         }
@@ -75,6 +79,7 @@ impl DenialReason {
             Self::UnlistedClient => "the client is not among those listed",
             Self::UnlistedPrincipal => "the caller is not among those listed",
             Self::MissingAuthenticationContext => "an authentication context is missing",
+            Self::ClaimsChallenge => "a new sign-in with certain claims is demanded",
             Self::Anonymous => ErrorKind::MissingToken.description(),
             Self::MissingLayer => {
                 "no EntraAuthLayer has looked at the request: put RequireLayer inside of one, which \
