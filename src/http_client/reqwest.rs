@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, pin::Pin, time::Duration};
 
 use http::{Request, Response, StatusCode};
-use tokio::time;
+use tokio::time::{self, Instant};
 
 use super::{HttpClient, with_causes};
 use crate::{config_error::ConfigError, origin::Origin};
@@ -14,8 +14,7 @@ use crate::{config_error::ConfigError, origin::Origin};
 pub(crate) struct ReqwestClient {
     client: reqwest::Client,
     origin: Origin,
-    /// How long the body of an answer may take whose status is not 200.
-    error_body_limit: Duration,
+    total_timeout: Duration,
 }
 
 impl ReqwestClient {
@@ -61,7 +60,7 @@ impl ReqwestClient {
         Ok(Self {
             client,
             origin: origin.clone(),
-            error_body_limit: total_timeout / 4,
+            total_timeout,
         })
     }
 }
@@ -78,12 +77,16 @@ impl HttpClient for ReqwestClient {
         if origin.as_ref() != Some(&self.origin) {
             return Box::pin(async { Err("the request is to another origin".into()) });
         }
-        let (client, limit) = (self.client.clone(), self.error_body_limit);
+        let (client, total) = (self.client.clone(), self.total_timeout);
         Box::pin(async move {
+            let start = Instant::now();
             let mut answer = client.execute(request.try_into()?).await?;
             let body = if answer.status() == StatusCode::OK {
                 read(&mut answer, max_body).await?
             } else {
+                // Less than the client's own timeout leaves, which would lose the whole answer.
+                let left = total.saturating_sub(start.elapsed());
+                let limit = (total / 4).min(left / 2);
                 let body = time::timeout(limit, read(&mut answer, max_body)).await;
                 body.ok().and_then(Result::ok).unwrap_or_default()
             };
