@@ -230,8 +230,8 @@ const ATTEST_NO_AGENT: &str = "Request xms_act_fct and xms_sub_fct under optiona
 const TYPE: &str = "Request idtyp, with its additional property include_user_token, under \
     optionalClaims.accessToken of the API's registration: without it the kind is derived from scp, \
     roles, sub, oid and xms_idrel.";
-const NO_CLIENT: &str = "Send the token as Entra issues it: version 2.0 names the client in azp, version \
-    1.0 in appid.";
+const NO_CLIENT: &str = "Look for a claims-mapping policy that removes the client's claim: version 2.0 names \
+    the client in azp, version 1.0 in appid.";
 const CAPABILITY: &str = "Let the client declare that it can answer a claims challenge, and request xms_cc \
     under optionalClaims.accessToken of the API's registration: the token's xms_cc has no cp1.";
 
