@@ -150,8 +150,8 @@ impl Gate {
         {
             return Ok((snapshot, key));
         }
-        // Asked only outside the cool-down, so a flood of invented keys is refused without reading
-        // claims.
+        // Not asked where the key is known to be absent, so a flood of invented keys is refused without
+        // reading claims.
         let mut claims = Unverified::NotRead;
         let is_worth_a_fetch = || {
             claims = self.judge_unverified(token);
@@ -186,7 +186,7 @@ impl Gate {
     fn bad_signature(&self, token: &UnverifiedToken<'_>, key: &PublishedKey, now: u64) -> Refusal {
         let claims = token.unverified_claims();
         if let Some(claims) = &claims
-            && self.policy.judge_unverified(claims, now).is_ok()
+            && self.policy.accepts_unverified(claims, now)
         {
             self.keys.want_replacement();
         }

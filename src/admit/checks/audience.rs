@@ -22,12 +22,17 @@ impl Policy {
         claims: &'c Claims<'_>,
         provenance: &Provenance,
     ) -> Result<&'c str, Refusal> {
+        self.audience(claims)
+            .ok_or_else(|| self.wrong_audience(claims, provenance))
+    }
+
+    /// The rule without its facts.
+    pub(super) fn audience<'c>(&self, claims: &'c Claims<'_>) -> Option<&'c str> {
         claims
             .aud
             .iter()
             .map(Cow::as_ref)
             .find(|audience| self.audiences.iter().any(|accepted| accepted == audience))
-            .ok_or_else(|| self.wrong_audience(claims, provenance))
     }
 
     #[cold]

@@ -1,4 +1,4 @@
-//! Checks 4 and 5, when they fail: why there is no key, or what a bad signature claims to be.
+//! The facts of checks 4 and 5, which are made in `gate.rs` and `token/signature.rs`.
 
 use std::borrow::Cow;
 

@@ -1,29 +1,33 @@
 //! The thirteen checks, in order.
 //!
-//! Each is one function. It returns what the next checks need, or a [`Refusal`] that holds its facts.
-//! Nothing in here does I/O, waits, reads a clock or looks up a key.
+//! Each is one function. It returns what the next checks need, or what it refuses and why. Nothing in
+//! this folder does I/O, waits, reads a clock or looks up a key.
 //!
-//! | | check | function | reasons |
+//! | | check | function | facts and words |
 //! |---|---|---|---|
 //! | 1 | one `Authorization` header with one bearer token | `check_credentials` in `middleware/credentials.rs` | `error/credentials.rs` |
 //! | 2 | size, three segments, canonical base64url | `check_shape` in `token/compact.rs` | `error/shape.rs` |
-//! | 3 | header: algorithm, `kid`, type, nothing critical | `check_header` in `token/header.rs` | `error/header.rs` |
-//! | 4 | `kid` names a key of the authority | `check_key` in `gate.rs` | `error/key.rs` |
-//! | 5 | the signature verifies with that key | `check_signature` in `token/signature.rs` | `error/signature.rs` |
-//! | 6 | claims: no member twice, right types | `check_claims` in `token/claims.rs` | `error/json.rs` |
-//! | 7 | `ver`, `tid` and `iss` agree, the tenant is allowed | [`Policy::check_provenance`] | `error/provenance.rs` |
+//! | 3 | header: algorithm, `kid`, type, nothing critical | `check_header` in `token/header.rs` | `error/header.rs`, `error/json.rs` |
+//! | 4 | `kid` names a key of the authority | `check_key` in `gate.rs` | `error/key.rs`, gathered in `checks/facts.rs` |
+//! | 5 | the signature verifies with that key | `check_signature` in `token/signature.rs` | `error/signature.rs`, gathered in `checks/facts.rs` |
+//! | 6 | claims: no member twice, right types | `check_claims` in `token/claims.rs`, over `token/json.rs` | `error/json.rs` |
+//! | 7 | `ver`, `tid` and `iss` agree, the tenant is allowed | [`Policy::check_provenance`] | `error/provenance.rs`, `error/issuer_hint.rs` |
 //! | 8 | that key may sign for that issuer and cloud | [`Policy::check_signer`] | `error/signer.rs` |
 //! | 9 | `aud` is one of the audiences | [`Policy::check_audience`] | `error/audience.rs` |
 //! | 10 | `exp`, `nbf`, `iat` | [`Policy::check_dates`] | `error/dates.rs` |
 //! | 11 | an access token, without contradictions | [`check_nature`] | `error/nature.rs` |
-//! | 12 | not bound to a sender's key | [`check_bearer`] | `error/refusal.rs` |
+//! | 12 | not bound to a sender's key | [`check_bearer`] | the kind's own |
 //! | 13 | it grants a scope or a role | [`check_grant`] | `error/nature.rs` |
 //!
-//! The tests of check N are in `tests/checks/`, and the words of each refusal beside its input.
+//! A refusal's line begins with the text of its kind, in `error/kind.rs`; all hints are in
+//! `error/hints.rs`. The tests of check N are the table `tests/checks/N_*.rs`, with the words of each
+//! refusal beside its input.
 
 mod policy;
 
-mod key;
+mod facts;
+
+mod guest;
 
 mod provenance;
 
@@ -37,7 +41,7 @@ mod nature;
 
 use self::nature::{check_bearer, check_grant, check_nature, nothing_granted};
 pub(crate) use self::{
-    key::{bad_signature, missing_key},
+    facts::{bad_signature, missing_key},
     policy::Policy,
 };
 use crate::admit::{
@@ -101,8 +105,16 @@ impl Policy {
         Ok(())
     }
 
-    /// Checks 7, 9 and 10, of claims that no key has vouched for: what a token must pass before its
-    /// unknown key, or its bad signature, is worth a fetch.
+    /// Whether claims that no key has vouched for pass checks 7, 9 and 10: whether a bad signature is
+    /// worth a fetch. Gathers no facts.
+    pub(crate) fn accepts_unverified(&self, claims: &Claims<'_>, now: u64) -> bool {
+        self.provenance(claims).is_ok()
+            && self.audience(claims).is_some()
+            && self.check_dates(claims, now).is_ok()
+    }
+
+    /// The same, with what is refused: whether an unknown key is worth a fetch, and what its token
+    /// claims.
     pub(crate) fn judge_unverified(&self, claims: &Claims<'_>, now: u64) -> Result<(), Refusal> {
         let provenance = self.check_provenance(claims)?;
         self.check_audience(claims, &provenance)?;

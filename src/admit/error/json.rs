@@ -10,7 +10,7 @@ pub(crate) enum Flaw {
     NotUtf8,
     #[error("not JSON that can be read")]
     NotJson,
-    /// It begins like JSON of this type.
+    /// It is JSON of this type.
     #[error("{0} instead of an object")]
     Not(JsonType),
     #[error("more than 32 levels deep")]

@@ -10,8 +10,8 @@ use super::{
 
 /// What a check refuses, and why. Each variant has the number of its check behind it.
 ///
-/// What an unauthenticated client can provoke without effort (checks 1 to 3, but for a header that
-/// holds a text to be shown) allocates nothing.
+/// A refusal by check 1 or 2 allocates nothing, and one by check 3 at most once or twice: a client needs
+/// no token to provoke them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Credentials(CredentialsFault),    // 1

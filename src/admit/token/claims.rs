@@ -34,9 +34,7 @@ impl<T> Deref for Verified<T> {
 impl VerifiedToken {
     /// Check 6: no member twice, right types.
     pub(crate) fn check_claims(&self) -> Result<Verified<Claims<'_>>, Refusal> {
-        check_claims(self.payload())
-            .map(Verified)
-            .map_err(malformed)
+        read_claims(self.payload()).map(Verified).map_err(malformed)
     }
 }
 
@@ -44,15 +42,15 @@ impl UnverifiedToken<'_> {
     /// The claims as the sender wrote them: good for deciding whether a fetch is worth it, and for
     /// nothing else.
     pub(crate) fn unverified_claims(&self) -> Option<Claims<'_>> {
-        check_claims(self.segments.payload()).ok()
+        read_claims(self.segments.payload()).ok()
     }
 }
 
-/// Check 6: no member twice, right types.
+/// Reads a claim set as check 6 demands it.
 ///
 /// `exp`, `scp` or `oid` of another type than the claim's own is refused and never converted: the
 /// next reader of the same token may convert it to something else.
-pub(super) fn check_claims(json: &[u8]) -> Result<Claims<'_>, Flaw> {
+pub(super) fn read_claims(json: &[u8]) -> Result<Claims<'_>, Flaw> {
     let text = std::str::from_utf8(json).map_err(|_| Flaw::NotUtf8)?;
     let mut members = Members::default();
     read_object(text, &mut members)?;
@@ -360,7 +358,7 @@ mod tests {
 
     #[track_caller]
     fn parse(json: &str) -> Claims<'_> {
-        check_claims(json.as_bytes()).expect(json)
+        read_claims(json.as_bytes()).expect(json)
     }
 
     fn names(claims: &Claims<'_>) -> Vec<&'static str> {
@@ -369,7 +367,7 @@ mod tests {
 
     #[track_caller]
     fn refused(json: &str) {
-        assert!(check_claims(json.as_bytes()).is_err(), "{json}");
+        assert!(read_claims(json.as_bytes()).is_err(), "{json}");
     }
 
     const GUID: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
@@ -387,8 +385,8 @@ mod tests {
         ] {
             refused(json);
         }
-        assert!(check_claims(b"{\"x\":\"\xff\"}").is_err());
-        assert!(check_claims(b"\xef\xbb\xbf{}").is_err());
+        assert!(read_claims(b"{\"x\":\"\xff\"}").is_err());
+        assert!(read_claims(b"\xef\xbb\xbf{}").is_err());
     }
 
     #[test]

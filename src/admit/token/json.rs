@@ -129,9 +129,13 @@ impl<'j> Reader<'j> {
         MalformedJson
     }
 
+    /// Names the type of a text that is JSON, but no object.
     #[cold]
     fn no_object(&mut self) -> MalformedJson {
-        self.flaw = self.scanner.peek().and_then(JsonType::of).map(Flaw::Not);
+        let json_type = self.scanner.peek().and_then(JsonType::of);
+        if self.skip(1).is_ok() && self.scanner.peek().is_none() {
+            self.flaw = json_type.map(Flaw::Not);
+        }
         MalformedJson
     }
 

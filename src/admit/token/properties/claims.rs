@@ -5,7 +5,7 @@ use crate::admit::{
     facets::{Facet, Facets},
     principal::properties::expected_set,
     token::{
-        claims::{Claims, check_claims},
+        claims::{Claims, read_claims},
         members::DECIDING,
         number::Number,
     },
@@ -14,7 +14,7 @@ use crate::admit::{
 /// Claims are admitted exactly if no deciding claim has the wrong type or another letter case, and each
 /// is read as it is written. An informing claim of the wrong form counts as absent and is named.
 pub(crate) fn claims(json: &[u8]) {
-    let read = check_claims(json);
+    let read = read_claims(json);
     if let Err(flaw) = &read {
         is_so(flaw, json);
     }
