@@ -307,7 +307,7 @@ fn what_is_wrong_with_the_headers_is_told() {
             "there are 3",
             "one Authorization header",
         ),
-        (&["Bearer"], "nothing follows", "one token"),
+        (&["Bearer"], "nothing follows", "after the word Bearer"),
         (
             &["Bearer,a"],
             "does not begin with the word Bearer",

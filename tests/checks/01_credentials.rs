@@ -79,9 +79,32 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "A04",
             "the scheme and nothing after it",
-            refused_as(MalformedAuthorization, "nothing", "Bearer", |_| {
-                lines(&["Bearer", "bearer", "Bearer ", "Bearer     "])
-            }),
+            [
+                refused_as(
+                    MissingToken,
+                    "nothing follows",
+                    "after the word Bearer",
+                    schemes_alone,
+                ),
+                refused_as(
+                    MissingToken,
+                    "nothing follows",
+                    "after the word Bearer",
+                    schemes_alone,
+                )
+                .through(EntraAuthLayer::optional),
+                // One character more, and it is a malformed header.
+                refused_as(MalformedAuthorization, "", "Bearer", |_| {
+                    worded_lines(&[
+                        ("a tab", "Bearer\t"),
+                        ("a tab", "Bearer \t"),
+                        ("quotes", "Bearer \""),
+                        ("a character", "Bearer ,"),
+                        ("not begin with", "Bearer,"),
+                        ("white space", " Bearer"),
+                    ])
+                }),
+            ],
         ),
         row(
             "A05",
@@ -333,7 +356,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 })
                 .through(EntraAuthLayer::optional),
                 refused_as(MalformedAuthorization, "the word Bearer", "Bearer", |_| {
-                    lines(&["Bearer", "Bearer  ", "Bearer a b"])
+                    lines(&["Bearer a b", "Bearer Bearer a", "Bearer, a"])
                 })
                 .through(EntraAuthLayer::optional),
             ],
@@ -396,7 +419,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 refused_as(MissingToken, "the scheme", "Bearer", |_| {
                     one(with_line("x".repeat(1_000_000)))
                 }),
-                refused_as(MalformedAuthorization, "nothing", "Bearer", |_| {
+                refused_as(MissingToken, "nothing follows", "Bearer", |_| {
                     one(with_line(format!("Bearer{}", " ".repeat(1_000_000))))
                 }),
             ],
@@ -428,6 +451,11 @@ fn proofs_of_possession(issuer: &Issuer) -> Vec<Input> {
     each(["DPoP", "dpop", "PoP", "POP"], |scheme| {
         with_line(format!("{scheme} {token}"))
     })
+}
+
+/// How Excel and Power Query ask where to sign in.
+fn schemes_alone(_: &Issuer) -> Vec<Input> {
+    lines(&["Bearer", "bearer", "BEARER", "Bearer ", "Bearer     "])
 }
 
 fn no_schemes(issuer: &Issuer) -> Vec<Input> {

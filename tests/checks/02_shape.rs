@@ -42,7 +42,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     ])
                 }),
                 // No header has an empty token; without HTTP there is one.
-                refused_as(MalformedAuthorization, "nothing", "Bearer", |_| one("")),
+                refused_as(MissingToken, "nothing", "Bearer", |_| one("")),
             ],
         ),
         row(

@@ -901,6 +901,8 @@ class Laboratory:
                 *([scheme + b" YTpi"] for scheme in (b"Basic", b"Negotiate")),
                 *([scheme + b" " + good] for scheme in (b"DPoP", b"PoP", b"Bearers")),
                 [good],
+                # A scheme and nothing behind it.
+                *([line] for line in (b"Bearer", b"bearer", b"Bearer ", b"Bearer    ")),
             ],
             "admitted": [
                 *([scheme + b" " + good] for scheme in (b"Bearer", b"bearer", b"BEARER", b"bEaReR")),
@@ -915,8 +917,6 @@ class Laboratory:
                     for second in (b"Bearer " + good, b"Bearer " + other, b"Basic YTpi", b"Bearer null")
                 ),
                 [b"Basic YTpi", b"Bearer " + good],
-                # No token.
-                *([line] for line in (b"Bearer", b"bearer", b"Bearer ", b"Bearer    ")),
                 # More than a token.
                 *([line] for line in (b"Bearer " + good + b" x", b"Bearer " + good + b", Bearer " + good)),
                 [b"Bearer Bearer " + good],

@@ -147,7 +147,8 @@ class Outage(KeysTest):
             self.assert_unavailable(whoami.get("/whoami", token(self.old, payload)))
         self.assert_no_credentials(whoami.get("/whoami"))
         self.assertEqual(whoami.get("/public").json(), {"anonymous": True})
-        self.assert_invalid_request(whoami.get("/whoami", authorization=["Bearer"]))
+        self.assert_no_credentials(whoami.get("/whoami", authorization=["Bearer"]))
+        self.assert_invalid_request(whoami.get("/whoami", authorization=["Bearer {}"]))
         for bad in ("null", handmade(self.old, claims(authority), alg="none")):
             self.assert_invalid_token(whoami.get("/whoami", bad), bad)
 

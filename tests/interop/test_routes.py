@@ -170,8 +170,13 @@ class Routes(WhoamiTest):
                 line = f"{scheme} {self.token()}"
                 self.assert_no_credentials(self.whoami.get("/public", authorization=[line]))
 
+    def test_public_refuses_the_scheme_with_nothing_behind_it(self) -> None:
+        for line in ("Bearer", "bearer", "Bearer "):
+            with self.subTest(line=line):
+                self.assert_no_credentials(self.whoami.get("/public", authorization=[line]))
+
     def test_public_refuses_a_malformed_header(self) -> None:
-        for lines in (["Bearer"], ["Bearer a b"], ["Bearer a", "Bearer a"], ["Basic a", "Basic a"]):
+        for lines in (["Bearer {}"], ["Bearer a b"], ["Bearer a", "Bearer a"], ["Basic a", "Basic a"]):
             with self.subTest(lines=lines):
                 self.assert_invalid_request(self.whoami.get("/public", authorization=lines))
 
@@ -256,7 +261,7 @@ class ResourceMetadata(WhoamiTest):
         self.assert_no_credentials(self.whoami.get("/whoami"))
         self.assert_no_credentials(self.whoami.get("/orders", authorization=["Basic YTpi"]))
         self.assert_no_credentials(self.whoami.get("/public", authorization=["DPoP a"]))
-        self.assert_invalid_request(self.whoami.get("/whoami", authorization=["Bearer"]))
+        self.assert_invalid_request(self.whoami.get("/whoami", authorization=["Bearer {}"]))
         self.refused("null")
         self.refused(self.token(tid=AGENT), "/public")
         nothing = self.token(AUTONOMOUS, roles=ABSENT)

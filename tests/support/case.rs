@@ -227,8 +227,10 @@ impl Outcome {
             (Self::Admitted(said), Ok(caller)) => said(&caller),
             (Self::Refused(kind), Err(error)) => {
                 let expected = match kind {
-                    // What no header can carry is no token either.
-                    ErrorKind::MalformedAuthorization => ErrorKind::MalformedToken,
+                    // What no header can carry is no token either, nor is an empty text.
+                    ErrorKind::MalformedAuthorization | ErrorKind::MissingToken => {
+                        ErrorKind::MalformedToken
+                    }
                     kind => *kind,
                 };
                 assert_eq!(error.kind(), expected);

@@ -139,7 +139,8 @@ fn a_client_understands_a_refusal() {
             (Some(expired.as_str()), Code::Unauthenticated),
             (Some(&poor), Code::PermissionDenied),
             (Some(&denied), Code::PermissionDenied),
-            (Some("Bearer"), Code::Internal),
+            (Some("Bearer"), Code::Unauthenticated),
+            (Some("Bearer {}"), Code::Internal),
         ] {
             let status = call(address, authorization).await.unwrap_err();
             assert_eq!(status.code(), code, "{authorization:?}: {status:?}");

@@ -162,7 +162,8 @@ fn cases(issuer: &Issuer, foreign_key: &str) -> Vec<Case> {
         missing(&["PoP abc"]),
         multiple(&[&good, &good]),
         multiple(&["Basic YTpi", "Basic YTpi"]),
-        malformed("Bearer"),
+        missing(&["Bearer"]),
+        malformed("Bearer {}"),
         malformed(&format!("{good} x")),
         invalid(
             Kind::TokenTooLarge,

@@ -59,6 +59,7 @@ fn a_layer_counts_each_request_once() {
             send(&layer, &[], None).await;
             send(&layer, &["DPoP x"], None).await;
             send(&layer, &["Bearer"], None).await;
+            send(&layer, &["Bearer {}"], None).await;
             send(&layer, &[&good, &good], None).await;
             for _ in 0..3 {
                 send(&layer, &[&good], None).await;
@@ -80,7 +81,7 @@ fn a_layer_counts_each_request_once() {
                 ("outcome=admitted", 4),
                 ("outcome=anonymous", 3),
                 ("outcome=denied,error.type=denied", 1),
-                ("outcome=refused,error.type=missing_token", 3),
+                ("outcome=refused,error.type=missing_token", 4),
                 ("outcome=refused,error.type=malformed_authorization", 1),
                 ("outcome=refused,error.type=multiple_credentials", 1),
                 ("outcome=refused,error.type=expired", 2),

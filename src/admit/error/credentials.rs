@@ -31,6 +31,9 @@ pub(crate) enum Presented {
     OtherScheme,
     #[error("the Authorization header has a token without the word Bearer")]
     TokenWithoutScheme,
+    /// How Excel and Power Query ask where to sign in.
+    #[error("nothing follows the word Bearer")]
+    NoToken,
 }
 
 /// What is wrong with a header that may have been meant to carry a bearer token.
@@ -42,8 +45,6 @@ pub(crate) enum AuthorizationFault {
     Tab,
     #[error("it does not begin with the word Bearer and a space")]
     Scheme,
-    #[error("nothing follows the word Bearer")]
-    NoToken,
     #[error("the word Bearer appears twice")]
     BearerTwice,
     #[error("more than one token or white space follows the word Bearer")]
@@ -65,7 +66,9 @@ impl CredentialsFault {
 
     pub(super) fn hint(self) -> &'static str {
         match self {
-            Self::Missing(Presented::Nothing | Presented::Empty) => hints::SEND_A_TOKEN,
+            Self::Missing(Presented::Nothing | Presented::Empty | Presented::NoToken) => {
+                hints::SEND_A_TOKEN
+            }
             Self::Missing(Presented::ProofOfPossession(_)) => hints::PROOF_OF_POSSESSION,
             Self::Missing(Presented::Scheme(_) | Presented::OtherScheme) => hints::OTHER_SCHEME,
             Self::Missing(Presented::TokenWithoutScheme) => hints::NO_WORD,

@@ -16,7 +16,8 @@ pub(super) enum Credentials<'h> {
 ///
 /// Refuses two headers, whatever they contain; a `Bearer` header without exactly one token of the
 /// characters of [RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1); and a
-/// proof of possession, which is not an anonymous request either.
+/// proof of possession, which is not an anonymous request either. Nor is the word `Bearer` with nothing
+/// behind it: Excel and Power Query send it to be answered with the challenge.
 ///
 /// The scheme is read in any letter case, and one or more spaces may follow it. Tokens in the query
 /// or in a form are ignored.
@@ -35,7 +36,7 @@ pub(super) fn check_credentials(headers: &HeaderMap) -> Result<Credentials<'_>, 
     if scheme.eq_ignore_ascii_case(b"Bearer") {
         return match token(rest) {
             Some(token) => Ok(Credentials::Bearer(token)),
-            None => Err(CredentialsFault::Malformed(not_one_token(rest))),
+            None => Err(not_one_token(rest)),
         };
     }
     // An empty value names no scheme, like no header at all.
@@ -101,15 +102,15 @@ fn no_scheme(value: &[u8]) -> AuthorizationFault {
 
 /// What follows the word `Bearer` instead of one token.
 #[cold]
-fn not_one_token(rest: &[u8]) -> AuthorizationFault {
+fn not_one_token(rest: &[u8]) -> CredentialsFault {
     if rest.contains(&b'\t') {
-        return AuthorizationFault::Tab;
+        return CredentialsFault::Malformed(AuthorizationFault::Tab);
     }
     let mut words = rest
         .split(|byte| *byte == b' ')
         .filter(|word| !word.is_empty());
-    match (words.next(), words.next()) {
-        (None, _) => AuthorizationFault::NoToken,
+    CredentialsFault::Malformed(match (words.next(), words.next()) {
+        (None, _) => return CredentialsFault::Missing(Presented::NoToken),
         (Some(word), Some(_)) if word.eq_ignore_ascii_case(b"Bearer") => {
             AuthorizationFault::BearerTwice
         }
@@ -117,7 +118,7 @@ fn not_one_token(rest: &[u8]) -> AuthorizationFault {
         (Some([b'"' | b'\'', ..]), None) => AuthorizationFault::Quoted,
         (Some(_), None) if rest.last() == Some(&b' ') => AuthorizationFault::SeveralWords,
         (Some(_), None) => AuthorizationFault::Character,
-    }
+    })
 }
 
 /// `=` is padding, which RFC 6750 allows only at the end. Elsewhere it passes here, and check 2
@@ -221,6 +222,17 @@ mod tests {
     }
 
     #[test]
+    fn the_word_bearer_with_nothing_behind_it_is_no_token_and_not_anonymous() {
+        for value in ["Bearer", "bEARER", "Bearer ", "Bearer    "] {
+            assert_eq!(
+                check_credentials(&headers(&[value.as_bytes()])),
+                Err(CredentialsFault::Missing(Presented::NoToken)),
+                "{value:?}"
+            );
+        }
+    }
+
+    #[test]
     fn two_headers_are_refused_whatever_is_in_them() {
         for values in [
             [&b"Bearer a"[..], b"Bearer a"],
@@ -244,15 +256,14 @@ mod tests {
             b"\"Bearer\" a",
             b"Bearer\xc2\xa0a",
             b"\xe9 a",
-            b"Bearer",
-            b"Bearer ",
-            b"Bearer    ",
             b"Bearer a b",
             b"Bearer a ",
             b"Bearer a,b",
             b"Bearer a, Bearer b",
             b"Bearer\ta",
             b"Bearer \ta",
+            b"Bearer\t",
+            b"Bearer \t ",
             b"Bearer a\t",
             b"Bearer {}",
             b"Bearer \"a\"",

@@ -20,7 +20,7 @@ use crate::{admit::validator::Validator, config_error::ConfigError};
 ///
 /// | situation | status |
 /// |---|---|
-/// | no `Authorization`, or another scheme than `Bearer` | 401 |
+/// | no `Authorization`, another scheme than `Bearer`, or `Bearer` with nothing behind it | 401 |
 /// | two `Authorization` headers, or a malformed one | 400 |
 /// | the token does not pass a check | 401 |
 /// | the token grants nothing | 403 |

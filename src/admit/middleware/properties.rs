@@ -52,7 +52,10 @@ fn expected<'v>(values: &[&'v [u8]]) -> Result<Option<&'v str>, ErrorKind> {
                     _ => return Err(ErrorKind::MalformedAuthorization),
                 }
             }
-            if spaces == 0 || token == 0 {
+            if token == 0 {
+                return Err(ErrorKind::MissingToken);
+            }
+            if spaces == 0 {
                 return Err(ErrorKind::MalformedAuthorization);
             }
             let token = &value[value.len() - token..];
