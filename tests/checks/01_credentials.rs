@@ -68,6 +68,28 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
         ),
         row(
+            "A26",
+            "another scheme and a bearer token joined by a comma, where none is needed too",
+            [
+                refused_as(
+                    MalformedAuthorization,
+                    "credentials of two schemes in one header",
+                    "only credentials",
+                    joined_credentials,
+                ),
+                refused_as(
+                    MalformedAuthorization,
+                    "credentials of two schemes in one header",
+                    "only credentials",
+                    joined_credentials,
+                )
+                .through(EntraAuthLayer::optional),
+                // Without the comma, or without the word behind it, there is one scheme.
+                refused_as(MissingToken, "Negotiate", "scheme Bearer", |_| one_scheme()),
+                anonymous(|_| one_scheme()).through(EntraAuthLayer::optional),
+            ],
+        ),
+        row(
             "A03",
             "the scheme in another letter case",
             admitted(|issuer| {
@@ -451,6 +473,33 @@ fn proofs_of_possession(issuer: &Issuer) -> Vec<Input> {
     each(["DPoP", "dpop", "PoP", "POP"], |scheme| {
         with_line(format!("{scheme} {token}"))
     })
+}
+
+fn joined_credentials(issuer: &Issuer) -> Vec<Input> {
+    let token = issuer.user().mint();
+    lines(&[
+        &format!("Negotiate abc, Bearer {token}"),
+        &format!("Negotiate abc,Bearer {token}"),
+        &format!("Negotiate abc ,\tbEARER {token}"),
+        &format!("Negotiate abc,BEARER   {token}"),
+        &format!("Basic YTpi, x, Bearer {token}"),
+        &format!("Digest username=\"a, b\", Bearer {token}"),
+        &format!("Digest username=\"a, Bearer {token}\""),
+        &format!("AzureKey abc, Bearer {token}"),
+        &format!("DPoP {token}, Bearer {token}"),
+        &format!("PoP {token},bearer {token}"),
+        "Negotiate abc, Bearer",
+    ])
+}
+
+fn one_scheme() -> Vec<Input> {
+    lines(&[
+        "Negotiate abc",
+        "Negotiate abc Bearer x",
+        "Negotiate Bearer, abc",
+        "Negotiate abc, x",
+        "Negotiate abc, Beare r",
+    ])
 }
 
 /// How Excel and Power Query ask where to sign in.

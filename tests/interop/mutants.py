@@ -920,6 +920,8 @@ class Laboratory:
                 # More than a token.
                 *([line] for line in (b"Bearer " + good + b" x", b"Bearer " + good + b", Bearer " + good)),
                 [b"Bearer Bearer " + good],
+                # Credentials of two schemes, joined into one line.
+                *([scheme + comma + b"Bearer " + good] for scheme in (b"Negotiate x", b"DPoP x") for comma in (b", ", b",")),
                 # Characters that no token has.
                 *(
                     [line]

@@ -176,7 +176,7 @@ class Routes(WhoamiTest):
                 self.assert_no_credentials(self.whoami.get("/public", authorization=[line]))
 
     def test_public_refuses_a_malformed_header(self) -> None:
-        for lines in (["Bearer {}"], ["Bearer a b"], ["Bearer a", "Bearer a"], ["Basic a", "Basic a"]):
+        for lines in (["Bearer {}"], ["Negotiate a, Bearer b"], ["Bearer a b"], ["Bearer a", "Bearer a"], ["Basic a", "Basic a"]):
             with self.subTest(lines=lines):
                 self.assert_invalid_request(self.whoami.get("/public", authorization=lines))
 

@@ -45,6 +45,8 @@ pub(crate) enum AuthorizationFault {
     Tab,
     #[error("it does not begin with the word Bearer and a space")]
     Scheme,
+    #[error("credentials of two schemes in one header")]
+    TwoSchemes,
     #[error("the word Bearer appears twice")]
     BearerTwice,
     #[error("more than one token or white space follows the word Bearer")]
@@ -72,6 +74,7 @@ impl CredentialsFault {
             Self::Missing(Presented::ProofOfPossession(_)) => hints::PROOF_OF_POSSESSION,
             Self::Missing(Presented::Scheme(_) | Presented::OtherScheme) => hints::OTHER_SCHEME,
             Self::Missing(Presented::TokenWithoutScheme) => hints::NO_WORD,
+            Self::Malformed(AuthorizationFault::TwoSchemes) => hints::ONE_SCHEME,
             Self::Several(_) | Self::Malformed(_) => hints::of_kind(self.kind()),
         }
     }

@@ -22,6 +22,8 @@ hints! {
         the client must not turn on DPoP or PoP for it.";
     ONE_HEADER = "Send one Authorization header: often the client sets one and a gateway or an HTTP \
         library adds another.";
+    ONE_SCHEME = "Send the token as the only credentials of the Authorization header: often an HTTP \
+        library or a gateway adds Bearer to what the header already holds.";
     ONE_TOKEN = "Send the word Bearer, one space and one token, without quotes, commas or a second \
         word.";
     TOO_LARGE = "Make the token smaller, for example by limiting its groups claim to groups assigned \

@@ -17,7 +17,9 @@ pub(super) enum Credentials<'h> {
 /// Refuses two headers, whatever they contain; a `Bearer` header without exactly one token of the
 /// characters of [RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1); and a
 /// proof of possession, which is not an anonymous request either. Nor is the word `Bearer` with nothing
-/// behind it: Excel and Power Query send it to be answered with the challenge.
+/// behind it: Excel and Power Query send it to be answered with the challenge. A header of another
+/// scheme with the word `Bearer` behind a comma holds two credentials. It is refused whether or not a
+/// token is needed: an API behind this one may read the second.
 ///
 /// The scheme is read in any letter case, and one or more spaces may follow it. Tokens in the query
 /// or in a form are ignored.
@@ -43,6 +45,9 @@ pub(super) fn check_credentials(headers: &HeaderMap) -> Result<Credentials<'_>, 
     if !value.is_empty() && !is_scheme(scheme) {
         return Err(CredentialsFault::Malformed(no_scheme(value)));
     }
+    if has_bearer_behind_a_comma(value) {
+        return Err(CredentialsFault::Malformed(AuthorizationFault::TwoSchemes));
+    }
     match other_than_bearer(scheme) {
         presented @ Presented::ProofOfPossession(_) => Err(CredentialsFault::Missing(presented)),
         presented => Ok(Credentials::None(presented)),
@@ -56,6 +61,16 @@ fn is_scheme(scheme: &[u8]) -> bool {
         && scheme
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+}
+
+/// A field value joined from two, such as `Negotiate abc, Bearer x`. Any place behind the comma counts,
+/// also one in a quoted string, because readers differ in where they split.
+fn has_bearer_behind_a_comma(value: &[u8]) -> bool {
+    let mut parts = value.splitn(2, |byte| *byte == b',').skip(1);
+    parts.any(|rest| {
+        rest.windows(b"Bearer".len())
+            .any(|word| word.eq_ignore_ascii_case(b"Bearer"))
+    })
 }
 
 fn other_than_bearer(scheme: &[u8]) -> Presented {
@@ -228,6 +243,36 @@ mod tests {
                 check_credentials(&headers(&[value.as_bytes()])),
                 Err(CredentialsFault::Missing(Presented::NoToken)),
                 "{value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_scheme_with_bearer_behind_a_comma_is_two_credentials() {
+        for value in [
+            "Negotiate abc, Bearer a",
+            "Negotiate abc,Bearer a",
+            "Negotiate abc, x=y , bEARER a",
+            "Negotiate , Bearer",
+            "Digest realm=\"a, Bearer\"",
+            "DPoP abc, Bearer a",
+        ] {
+            let fault = AuthorizationFault::TwoSchemes;
+            assert_eq!(
+                check_credentials(&headers(&[value.as_bytes()])),
+                Err(CredentialsFault::Malformed(fault)),
+                "{value}"
+            );
+        }
+        for value in [
+            "Negotiate abc Bearer a",
+            "Negotiate Bearer, abc",
+            "Negotiate abc, Beare",
+        ] {
+            assert_eq!(
+                check_credentials(&headers(&[value.as_bytes()])),
+                Ok(Credentials::None(Presented::Scheme("Negotiate"))),
+                "{value}"
             );
         }
     }

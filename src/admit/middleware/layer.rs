@@ -21,7 +21,7 @@ use crate::{admit::validator::Validator, config_error::ConfigError};
 /// | situation | status |
 /// |---|---|
 /// | no `Authorization`, another scheme than `Bearer`, or `Bearer` with nothing behind it | 401 |
-/// | two `Authorization` headers, or a malformed one | 400 |
+/// | two `Authorization` headers, or a malformed one, or one with credentials of two schemes | 400 |
 /// | the token does not pass a check | 401 |
 /// | the token grants nothing | 403 |
 /// | the keys to check it with are unavailable | 503 with `Retry-After` |
@@ -113,8 +113,9 @@ impl EntraAuthLayer {
 }
 
 impl<B> EntraAuthLayer<B> {
-    /// Lets a request *without* a token through, without a principal. A bad token is still refused,
-    /// and so are the schemes `DPoP` and `PoP`. The default is to refuse them all.
+    /// Lets a request *without* a token through, without a principal. A bad token is still refused, and
+    /// so are the schemes `DPoP` and `PoP`, the word `Bearer` with nothing behind it, and a header of
+    /// another scheme with `Bearer` behind a comma. The default is to refuse them all.
     ///
     /// A [`RequireLayer`](crate::RequireLayer) inside, and with feature `axum` a handler that extracts
     /// an [`AgentPrincipal`](crate::AgentPrincipal), answer such a request with 401 all the same.

@@ -37,10 +37,14 @@ fn expected<'v>(values: &[&'v [u8]]) -> Result<Option<&'v str>, ErrorKind> {
     };
     let mut words = value.splitn(2, |byte| b" \t".contains(byte));
     let scheme = words.next().unwrap_or_default().to_ascii_lowercase();
+    // `1#element` of a list: what follows the first comma.
+    let behind = value.iter().position(|byte| *byte == b',');
+    let behind = String::from_utf8_lossy(&value[behind.unwrap_or(value.len())..]);
+    let is_joined = behind.to_ascii_lowercase().contains("bearer");
     match scheme.as_slice() {
         b"" if value.is_empty() => Ok(None),
         b"" => Err(ErrorKind::MalformedAuthorization),
-        b"dpop" | b"pop" => Err(ErrorKind::MissingToken),
+        b"dpop" | b"pop" if !is_joined => Err(ErrorKind::MissingToken),
         b"bearer" => {
             // What is left of `1*SP b64token`, one byte at a time.
             let (mut spaces, mut token) = (0, 0);
@@ -66,8 +70,8 @@ fn expected<'v>(values: &[&'v [u8]]) -> Result<Option<&'v str>, ErrorKind> {
             .iter()
             .all(|byte| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(byte))
         {
-            true => Ok(None),
-            false => Err(ErrorKind::MalformedAuthorization),
+            true if !is_joined => Ok(None),
+            _ => Err(ErrorKind::MalformedAuthorization),
         },
     }
 }
@@ -184,7 +188,7 @@ mod tests {
         let scheme = prop_oneof![
             6 => "(?i)bearer",
             1 => "(?i)d?pop",
-            1 => select(["Basic", "BearerX", "Bear", "", "Bearer=", "Bearer,"].as_slice())
+            2 => select(["Basic", "Negotiate", "BearerX", "Bear", "", "Bearer=", "Bearer,"].as_slice())
                 .prop_map(str::to_owned),
         ];
         let space = select([" ", " ", " ", "  ", "\t", "", " \t"].as_slice());
@@ -194,7 +198,21 @@ mod tests {
             1 => vec(0x80..=0xff_u8, 1..4),
             1 => Just(Vec::new()),
         ];
-        let end = select(["", "", "", " ", "\t", " x", ",x"].as_slice());
+        let end = select(
+            [
+                "",
+                "",
+                "",
+                " ",
+                "\t",
+                " x",
+                ",x",
+                ", Bearer x",
+                ",bEARER",
+                ", Beare",
+            ]
+            .as_slice(),
+        );
         (scheme, space, token, end).prop_map(|(scheme, space, token, end)| {
             [scheme.as_bytes(), space.as_bytes(), &token, end.as_bytes()].concat()
         })
