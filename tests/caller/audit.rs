@@ -453,7 +453,7 @@ fn texts_in_the_audit_log_are_escaped_and_cut() {
         "{line}"
     );
     assert!(
-        line.contains(r#"uti=a\"\r\n\u{202e}\u{1b}[31m a"#),
+        line.contains(r#" uti="a\\\"\\r\\n\\u{202e}\\u{1b}[31m a"#),
         "{line}"
     );
     assert!(line.len() < 1_000, "{line}");

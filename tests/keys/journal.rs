@@ -106,7 +106,7 @@ async fn an_outage_from_the_start_is_told_once() {
     assert_eq!(line.field("reason"), Some(r#""unreachable""#));
     assert_eq!(
         line.field("error"),
-        Some("the authority could not be reached")
+        Some(r#""the authority could not be reached""#)
     );
     assert!(line.field("url").unwrap().contains("/openid-configuration"));
     assert_eq!(log.of_level(Level::WARN), 1);
@@ -160,7 +160,7 @@ async fn each_reason_of_an_outage_is_warned_of_once() {
     let no_key = lines[3].field("error").unwrap();
     assert_eq!(
         no_key,
-        "the key set had no usable key; left out: 1 malformed, 1 no_key_id"
+        r#""the key set had no usable key; left out: 1 malformed, 1 no_key_id""#
     );
 
     // Another outage is another matter.

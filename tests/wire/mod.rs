@@ -10,6 +10,7 @@ mod matrix;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod opt_in;
+mod plain_lines;
 mod require_layer;
 mod resource_metadata;
 mod servers;

@@ -241,7 +241,7 @@ fn a_forgotten_authentication_layer_is_a_mistake_of_the_server_and_no_open_door(
         ),
         "{log}"
     );
-    assert!(log.contains("requirement=people"), "{log}");
+    assert!(log.contains("requirement=\"people\""), "{log}");
 
     // The wrong way round.
     let response = refused(&(people(), auth()), bearer("/", issuer().user()));

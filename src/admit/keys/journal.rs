@@ -156,7 +156,7 @@ impl Journal {
         // One warning for each reason: an outage whose reason changes would otherwise hide the new
         // one.
         if outage.reasons.contains(&reason) {
-            tracing::debug!(target: TARGET, cause, reason, %error, "keys still cannot be fetched");
+            tracing::debug!(target: TARGET, cause, reason, error = error.to_string(), "keys still cannot be fetched");
             return;
         }
         outage.reasons.push(reason);
@@ -165,7 +165,7 @@ impl Journal {
                 target: TARGET,
                 cause,
                 reason,
-                %error,
+                error = error.to_string(),
                 url = self.url,
                 seconds_left = left.as_secs(),
                 "keys cannot be fetched; the last good ones serve on",
@@ -174,7 +174,7 @@ impl Journal {
                 target: TARGET,
                 cause,
                 reason,
-                %error,
+                error = error.to_string(),
                 url = self.url,
                 "keys cannot be fetched, and there are none; requests are answered with 503",
             ),

@@ -1,4 +1,7 @@
 //! One event for each request that was decided.
+//!
+//! What can hold a text from outside is recorded as a text and not by `Display`: subscribers that write
+//! plain lines quote the first only. Otherwise an unsigned `aud` such as `x code=ok` adds a field.
 
 use std::sync::{
     Arc,
@@ -10,7 +13,7 @@ use tracing::{Level, field};
 use crate::admit::{
     error::ASK_FOR_FACETS,
     error::Error,
-    principal::{AgentPrincipal, AgentStatus, AuditFields},
+    principal::{AgentPrincipal, AgentStatus, AuditFields, Plain},
 };
 
 /// An event about a known caller: the fields `before`, those of an audit record, and those `after`.
@@ -42,7 +45,7 @@ macro_rules! caller_event {
             subject_facets = subject_facets.map(field::display),
             tenant_facets = tenant_facets.map(field::display),
             parent_agent_blueprint = parent_agent_blueprint.map(field::display),
-            uti = uti.map(field::display),
+            uti = uti.as_ref().map(Plain::as_str),
             token_version,
             no_client_id = $caller.why_no_client(),
             groups_overage = groups_overage($caller),
@@ -96,7 +99,7 @@ impl Audit {
             tracing::debug!(
                 target: "tower_entra",
                 code,
-                reason = %error,
+                reason = error.to_string(),
                 hint = error.hint(),
                 "request refused",
             );
@@ -106,7 +109,7 @@ impl Audit {
             tracing::info!(
                 target: TARGET,
                 code,
-                reason = %error,
+                reason = error.to_string(),
                 hint = error.hint(),
                 "request refused",
             );
@@ -114,7 +117,7 @@ impl Audit {
         };
         caller_event!(
             caller,
-            { code, reason = %error, hint = error.hint(), },
+            { code, reason = error.to_string(), hint = error.hint(), },
             {},
             "request refused"
         );

@@ -49,7 +49,7 @@ use crate::{admit::validator::Validator, config_error::ConfigError};
 /// | `malformed_claims` | the names of claims that count as absent because of their form |
 ///
 /// It holds no names, no addresses and no token. Values of a token that is not verified appear only in
-/// `reason`, escaped, short, and in one line. A request that [`optional`](Self::optional) lets through
+/// `reason`, escaped, short, and in one line, which a plain format puts in quotes. A request that [`optional`](Self::optional) lets through
 /// without a token makes an event at the level `debug`.
 ///
 /// Put tracing layers outside of this one. The header is marked as sensitive only further inside: one

@@ -139,8 +139,8 @@ where
             },
             Err(denial) => {
                 if *denial.demand() == Demand::Layer {
-                    let requirement = &self.requirement;
-                    tracing::error!(target: "tower_entra", %requirement, "{denial}");
+                    let requirement = self.requirement.to_string();
+                    tracing::error!(target: "tower_entra", requirement, "{denial}");
                 }
                 State::Refused {
                     response: Some(deny(denial, &self.body)),

@@ -119,15 +119,15 @@ impl fmt::Display for Numbers {
 #[derive(Debug)]
 pub(crate) struct Plain(Shown);
 
-impl fmt::Display for Plain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str())
+impl Plain {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_str()
     }
 }
 
 impl Serialize for Plain {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_str())
+        serializer.serialize_str(self.as_str())
     }
 }
 

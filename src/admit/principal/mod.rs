@@ -26,11 +26,14 @@ mod groups;
 pub(crate) mod properties;
 
 use self::text::Text;
-pub(crate) use self::{audit_record::AuditFields, kind::Delegation};
 pub use self::{
     audit_record::AuditRecord,
     groups::Groups,
     kind::{AgentStatus, PrincipalKind},
+};
+pub(crate) use self::{
+    audit_record::{AuditFields, Plain},
+    kind::Delegation,
 };
 
 /// The caller of an admitted request: who acts, for whom, in which tenant, under which blueprint.
