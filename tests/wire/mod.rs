@@ -13,5 +13,6 @@ mod opt_in;
 mod plain_lines;
 mod require_layer;
 mod resource_metadata;
+mod routed_metadata;
 mod servers;
 mod tower_contract;

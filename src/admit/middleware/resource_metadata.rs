@@ -85,11 +85,20 @@ impl ProtectedResourceMetadata {
     /// # Errors
     ///
     /// Fails if the resource is neither an `https` URL without a fragment (`http` is accepted for a
-    /// loopback address or `localhost`), nor one of the validator's audiences.
+    /// loopback address or `localhost`), nor one of the validator's audiences. Fails too if a segment of
+    /// the URL's path begins with `:` or `*`: axum panics on such a
+    /// [`well_known_path`](Self::well_known_path), and other routers take it for a pattern.
     pub fn new(resource: impl Into<String>, validator: &Validator) -> Result<Self, ConfigError> {
         let resource = resource.into();
         if !is_secure_url(&resource) && !validator.audiences().contains(&resource) {
             let problem = format!("{resource:?} is neither an https URL nor one of the audiences");
+            return Err(ConfigError::new("resource", problem));
+        }
+        if is_secure_url(&resource) && has_a_pattern(&resource) {
+            let problem = format!(
+                "{resource:?} has a path segment that begins with ':' or '*', which routers take for \
+                 a pattern"
+            );
             return Err(ConfigError::new("resource", problem));
         }
         warn_of_unknown_resource(&resource, validator.audiences());
@@ -364,6 +373,13 @@ fn is_secure_url(url: &str) -> bool {
     !url.contains('#')
         && url.bytes().all(is_uri_character)
         && Origin::of(url).is_some_and(|origin| origin.is_https() || is_local(&origin))
+}
+
+/// Whether a router would take a segment of the path for a pattern. The braces of others are no
+/// characters of a URL.
+fn has_a_pattern(url: &str) -> bool {
+    let path = url.split('?').next().unwrap_or_default();
+    path.contains("/:") || path.contains("/*")
 }
 
 /// RFC 9728, section 3.1: a slash that only terminates the host is removed.
