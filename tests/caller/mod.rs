@@ -6,4 +6,5 @@ mod audit;
 mod principal;
 mod requirement;
 pub(crate) mod requirement_table;
+mod roles;
 mod shapes;

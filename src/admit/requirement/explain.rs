@@ -10,7 +10,10 @@ use super::{
     reason::DenialReason,
     rule::{Lack, Rule},
 };
-use crate::admit::principal::{AgentPrincipal, AgentStatus, PrincipalKind};
+use crate::{
+    admit::principal::{AgentPrincipal, AgentStatus, PrincipalKind},
+    characters::is_scope_token,
+};
 
 impl Rule {
     /// Everything that is missing, in the order of the requirement.
@@ -50,11 +53,11 @@ impl Rule {
                 write!(text, "the scope {scope} is missing")
             }
             Self::ScopeOrRole { role, .. } if caller.is_app_only() => {
-                write!(text, "the role {role} is missing")
+                write!(text, "the role {} is missing", Role(role))
             }
             Self::Delegated => write!(text, "only delegated callers may, and the caller is {kind}"),
             Self::AppOnly => write!(text, "only app-only callers may, and the caller is {kind}"),
-            Self::Role(role) => write!(text, "the role {role} is missing"),
+            Self::Role(role) => write!(text, "the role {} is missing", Role(role)),
             Self::ScopeOrRole { .. } => write!(text, "the caller's kind is {kind}"),
             Self::Kinds(kinds) => {
                 write!(text, "the caller's kind is {kind}, not ")?;
@@ -170,8 +173,10 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scope(scope) => write!(f, "scope {scope}"),
-            Self::Role(role) => write!(f, "role {role}"),
-            Self::ScopeOrRole { scope, role } => write!(f, "scope {scope} (app-only: role {role})"),
+            Self::Role(role) => write!(f, "role {}", Role(role)),
+            Self::ScopeOrRole { scope, role } => {
+                write!(f, "scope {scope} (app-only: role {})", Role(role))
+            }
             Self::Delegated => f.write_str("delegated"),
             Self::AppOnly => f.write_str("app-only"),
             Self::Kinds(kinds) => join(f, "kind ", kinds, "/"),
@@ -184,6 +189,19 @@ impl fmt::Display for Rule {
             Self::SignIn { context, .. } => write!(f, "authentication context {context}"),
             Self::All(parts) => join(f, "", parts.iter().map(|part| Nested(part)), " and "),
             Self::Any(parts) => join(f, "", parts.iter().map(|part| Nested(part)), " or "),
+        }
+    }
+}
+
+/// A configured role. A name of a group can contain spaces and quotes: it is in quotes then.
+struct Role<'r>(&'r str);
+
+impl fmt::Display for Role<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_scope_token(self.0) {
+            f.write_str(self.0)
+        } else {
+            write!(f, "{:?}", self.0)
         }
     }
 }

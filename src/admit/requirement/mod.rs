@@ -115,10 +115,13 @@ impl Requirement {
     /// Users can hold app roles too, so a role does not prove that an app acts as itself. Use
     /// [`scope_or_role`](Self::scope_or_role) where a role is meant for apps.
     ///
+    /// The value of an app role has no spaces. Where a registration emits groups as roles
+    /// (`emit_as_roles`), `roles` has names of groups too, such as `Domain Users` or
+    /// `CONTOSO\\Finance`.
+    ///
     /// # Errors
     ///
-    /// Fails if it is empty or has a space, a quote, a backslash or a character beyond ASCII, which
-    /// Entra allows in no role.
+    /// Fails if it is blank or has a control character.
     pub fn role(role: impl Into<String>) -> Result<Self, ConfigError> {
         checked_role(role.into()).map(Rule::Role).map(Self::from)
     }
@@ -420,12 +423,11 @@ fn checked_scope(scope: String) -> Result<String, ConfigError> {
 }
 
 fn checked_role(role: String) -> Result<String, ConfigError> {
-    if is_scope_token(&role) {
-        Ok(role)
-    } else {
-        let problem = format!("{role:?} is not one app role");
-        Err(ConfigError::new("role", problem))
+    if role.trim().is_empty() || role.contains(char::is_control) {
+        let problem = format!("{role:?} is blank or has a control character");
+        return Err(ConfigError::new("role", problem));
     }
+    Ok(role)
 }
 
 fn not_empty<T>(setting: &'static str, list: Vec<T>) -> Result<Vec<T>, ConfigError> {
