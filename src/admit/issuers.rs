@@ -92,6 +92,14 @@ impl Issuers {
         }
     }
 
+    /// The `issuer` of such a document.
+    pub(crate) fn promised(&self) -> String {
+        match &self.tenant {
+            Some(tenant) => self.v2.fill(tenant.as_str()),
+            None => self.v2.fill(TENANT),
+        }
+    }
+
     /// Whether `url` has the authority's scheme, host and port, and hides nothing.
     pub(crate) fn owns(&self, url: &str) -> bool {
         let plain = |byte: u8| is_uri_character(byte) && !b"@#".contains(&byte);

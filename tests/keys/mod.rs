@@ -20,6 +20,7 @@ mod metrics;
 mod outage;
 mod panicking;
 mod races;
+mod reasons;
 mod refresh;
 mod replacement;
 mod rotation;

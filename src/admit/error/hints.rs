@@ -180,6 +180,38 @@ hints! {
         new token; managed identities cache tokens for up to 24 h.";
     DENIED = "Compare the caller with what the route asks for: the token was good, and the application's own \
         policy refused its bearer.";
+    /// For a discovery document whose issuer the authority does not promise.
+    AUTHORITY_EXTERNAL_ID = "Set Authority::custom with https://{tid}.ciamlogin.com, braces included, \
+        and Tenants::single: the issuer of Entra External ID has the tenant's GUID in its host, under \
+        whatever name or domain its documents are asked for.";
+    AUTHORITY_PUBLIC = "Set Authority::public: the document is of the public cloud, whose issuer has the \
+        host login.microsoftonline.com, under whatever alias its documents are asked for.";
+    AUTHORITY_US_GOVERNMENT = "Set Authority::us_government if the API is registered in that cloud: the \
+        document is of it.";
+    AUTHORITY_CHINA = "Set Authority::china if the API is registered in that cloud: the document is of \
+        it.";
+    DOCUMENT_OF_OTHER_TENANT = "Check the configured tenants: the document \
+        is of the right authority, but its issuer names another tenant, or one where a placeholder is \
+        expected, or the placeholder where one is.";
+    DOCUMENT_OF_OTHER_FORM = "Check what answers in place of the authority: the issuer of its document has \
+        the right host, but not the form of Entra's, {authority}/{tid}/v2.0.";
+    DOCUMENT_OF_OTHER_AUTHORITY = "Set Authority::custom with the scheme and host of the issuer that the \
+        document names, but only if the API is known to be registered there; otherwise find out what \
+        answers in place of the authority.";
+    KEYS_ELSEWHERE = "Check what answers in place of the authority: Entra's discovery document names keys \
+        on the authority's own host.";
+    UNKNOWN_TO_THE_AUTHORITY = "Check tenant, app_id and authority: 400 and 404 are what an authority answers \
+        for a tenant that it does not know.";
+    AUTHORITY_BUSY = "Look at the status of Entra, and of a proxy or gateway on the way, if this continues; \
+        do nothing else, since keys are fetched again without a restart.";
+    NOT_ENTRAS_ANSWER = "Check what answers in place of the authority, such as a proxy, a firewall or a \
+        sign-in page: this is no document of Entra.";
+    NO_ANSWER_IN_TIME = "Check that no firewall drops connections to the authority (HTTPS) and that a proxy \
+        in HTTPS_PROXY answers; only if the network is known to be slow raise \
+        KeySettings::with_total_timeout and with_connect_timeout.";
+    NO_USABLE_KEY = "Check that the authority is right; list another algorithm with algorithms only if it \
+        is known to sign with it.";
+    CLIENT_PANICKED = "Correct the HttpClient of this program, which panicked.";
     /// For an admitted caller of whom is unknown whether it is an agent.
     ASK_FOR_FACETS = "To tell agents from others, ask for xms_act_fct, xms_sub_fct, xms_par_app_azp, xms_idrel \
         and idtyp (with its additional property include_user_token) under optionalClaims.accessToken of the \

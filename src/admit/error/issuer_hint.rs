@@ -102,6 +102,24 @@ impl IssuerAdvice {
     }
 }
 
+/// What to change if a discovery document names this issuer, which is not what the authority promises.
+pub(crate) fn authority_hint(issuer: &str, issuers: &Issuers) -> &'static str {
+    let lower = issuer.to_ascii_lowercase();
+    let (host, own_host) = (host(&lower), host(issuers.authority()));
+    if host == own_host && issuers.v2.has_form_of(issuer) {
+        return hints::DOCUMENT_OF_OTHER_TENANT;
+    }
+    match host {
+        _ if host == own_host => hints::DOCUMENT_OF_OTHER_FORM,
+        _ if is_of_b2c(&lower) => hints::B2C,
+        _ if is_external_id(host) => hints::AUTHORITY_EXTERNAL_ID,
+        "login.microsoftonline.com" | "sts.windows.net" => hints::AUTHORITY_PUBLIC,
+        "login.microsoftonline.us" => hints::AUTHORITY_US_GOVERNMENT,
+        "login.partner.microsoftonline.cn" | "login.chinacloudapi.cn" => hints::AUTHORITY_CHINA,
+        _ => hints::DOCUMENT_OF_OTHER_AUTHORITY,
+    }
+}
+
 /// Whether this issuer, in lower case, is of Azure AD B2C, unless that has a domain of its own.
 pub(super) fn is_of_b2c(issuer: &str) -> bool {
     host(issuer).ends_with(".b2clogin.com")

@@ -10,7 +10,7 @@ mod kind;
 
 mod refusal;
 
-mod hints;
+pub(crate) mod hints;
 
 mod credentials;
 
@@ -47,7 +47,7 @@ pub(crate) use self::{
     dates::{DateClaim, DatesFault, Distance},
     header::{AllowedAlgorithms, FoundAlgorithm, HeaderFault, KeyIdFault, ShownOrType},
     hints::ASK_FOR_FACETS,
-    issuer_hint::IssuerAdvice,
+    issuer_hint::{IssuerAdvice, authority_hint},
     json::{Flaw, JsonType, WrongType, hint_about_form},
     key::{KeyReport, MissingKey, NoKeys, UnknownKey, Unverified},
     nature::{Contradiction, IdTokenMark, NoGrant},

@@ -2,8 +2,11 @@
 
 use serde::Deserialize;
 
-use super::error::FetchError;
-use crate::admit::{issuers::Issuers, token::is_json_object};
+use super::error::{FetchError, ForeignIssuer};
+use crate::{
+    admit::{error::authority_hint, issuers::Issuers, token::is_json_object},
+    shown::Shown,
+};
 
 /// The members of a discovery document that are used:
 /// [OpenID Connect Discovery 1.0, section 3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata).
@@ -26,13 +29,22 @@ impl Discovery {
         let document: Self =
             serde_json::from_str(text).map_err(|_| FetchError::NotADiscoveryDocument)?;
         if !issuers.promises(&document.issuer) {
-            return Err(FetchError::ForeignIssuer);
+            return Err(foreign_issuer(&document.issuer, issuers));
         }
         if !issuers.owns(&document.jwks_uri) {
             return Err(FetchError::ForeignKeysUrl);
         }
         Ok(document)
     }
+}
+
+fn foreign_issuer(issuer: &str, issuers: &Issuers) -> FetchError {
+    let foreign = ForeignIssuer {
+        found: Shown::of(issuer),
+        promised: Shown::of(&issuers.promised()),
+        hint: authority_hint(issuer, issuers),
+    };
+    FetchError::ForeignIssuer(foreign.into())
 }
 
 #[cfg(test)]
@@ -71,11 +83,123 @@ mod tests {
             &format!("{ISSUER}/"),
         ] {
             let json = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{KEYS}"}}"#);
+            let error = parse(&json).expect_err(&json);
             assert_eq!(
-                parse(&json).err(),
-                Some(FetchError::ForeignIssuer),
-                "{json}"
+                error.to_string(),
+                format!(
+                    "the discovery document is of another issuer: it names \"{issuer}\"; the \
+                     authority promises \"{ISSUER}\""
+                )
             );
+        }
+    }
+
+    #[test]
+    fn a_hint_says_which_authority_to_set() {
+        let single = Tenants::single(TID);
+        let contoso = Authority::custom("https://contoso.ciamlogin.com");
+        let external = Authority::custom("https://{tid}.ciamlogin.com");
+        let custom = Authority::custom("https://login.contoso.example");
+        let alias = Authority::custom("https://login.windows.net");
+        let external_issuer = format!("https://{TID}.ciamlogin.com/{TID}/v2.0");
+        for (authority, tenants, issuer, hint) in [
+            (
+                &contoso,
+                &single,
+                external_issuer.as_str(),
+                "https://{tid}.ciamlogin.com",
+            ),
+            (
+                &custom,
+                &single,
+                &external_issuer,
+                "https://{tid}.ciamlogin.com",
+            ),
+            (
+                &Authority::public(),
+                &single,
+                &external_issuer,
+                "https://{tid}.ciamlogin.com",
+            ),
+            (&contoso, &single, ISSUER, "Authority::public"),
+            (&external, &single, ISSUER, "Authority::public"),
+            (&alias, &single, ISSUER, "Authority::public"),
+            (
+                &Authority::public(),
+                &single,
+                &ISSUER.replace(".com", ".us"),
+                "Authority::us_government",
+            ),
+            (
+                &Authority::public(),
+                &single,
+                &ISSUER.replace("microsoftonline.com", "partner.microsoftonline.cn"),
+                "Authority::china",
+            ),
+            (
+                &Authority::public(),
+                &single,
+                &ISSUER.replace("7090e106", "00000000"),
+                "configured tenants",
+            ),
+            (
+                &Authority::public(),
+                &single,
+                "https://login.microsoftonline.com/{tenantid}/v2.0",
+                "configured tenants",
+            ),
+            (
+                &Authority::public(),
+                &Tenants::any_organization(),
+                ISSUER,
+                "configured tenants",
+            ),
+            (
+                &Authority::public(),
+                &single,
+                &format!("{ISSUER}/"),
+                "not the form",
+            ),
+            (
+                &Authority::public(),
+                &single,
+                "https://adfs.example/adfs",
+                "Authority::custom",
+            ),
+            (&Authority::public(), &single, "", "Authority::custom"),
+            (
+                &custom,
+                &single,
+                "https://contoso.b2clogin.com/x/v2.0/",
+                "Azure AD B2C",
+            ),
+        ] {
+            let tenants = tenants.clone().resolve().expect("good tenants");
+            let issuers = Issuers::of(authority, &tenants).expect("a good authority");
+            let json = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{KEYS}"}}"#);
+            let error = Discovery::parse(json.as_bytes(), &issuers).expect_err(&json);
+            assert_eq!(error.as_str(), "foreign_issuer");
+            assert!(error.hint().contains(hint), "{issuer}: {}", error.hint());
+            assert!(error.to_string().contains(&issuers.promised()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_issuer_is_shown_escaped_and_cut() {
+        for issuer in [
+            r"x\u0022 hint=\u0022 forged",
+            r"a\r\nb\u001b[31m",
+            &"x ".repeat(10_000),
+            &"eyJ0".repeat(100),
+        ] {
+            let json = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{KEYS}"}}"#);
+            let text = parse(&json).expect_err(&json).to_string();
+            assert!(text.len() < 400, "{text}");
+            assert!(
+                text.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+                "{text}"
+            );
+            assert!(!text.contains("eyJ0"), "{text}");
         }
     }
 

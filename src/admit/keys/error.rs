@@ -1,13 +1,14 @@
 //! Why a fetch failed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 
 use super::skipped::Skipped;
+use crate::{admit::error::hints, shown::Shown};
 
-/// Why a fetch failed. Contains no text that the endpoint sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a fetch failed. Each text of the endpoint among the facts is a [`Shown`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("the authority could not be reached")]
     Unreachable,
@@ -24,8 +25,8 @@ pub(crate) enum FetchError {
     Encoded,
     #[error("the answer was no discovery document")]
     NotADiscoveryDocument,
-    #[error("the discovery document is of another issuer")]
-    ForeignIssuer,
+    #[error("the discovery document is of another issuer: {0}")]
+    ForeignIssuer(Arc<ForeignIssuer>),
     #[error("the discovery document names keys elsewhere")]
     ForeignKeysUrl,
     #[error("the answer was no key set")]
@@ -38,9 +39,19 @@ pub(crate) enum FetchError {
     Panicked,
 }
 
+/// An `issuer` that the authority does not promise.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it names {found}; the authority promises {promised}")]
+pub(crate) struct ForeignIssuer {
+    pub(super) found: Shown,
+    pub(super) promised: Shown,
+    /// Which authority to set.
+    pub(super) hint: &'static str,
+}
+
 impl FetchError {
     /// The code of this reason, for the log and the metrics. A closed list.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
             Self::TimedOut => "timed_out",
@@ -48,7 +59,7 @@ impl FetchError {
             Self::TooBig => "too_big",
             Self::Encoded => "encoded",
             Self::NotADiscoveryDocument => "not_a_discovery_document",
-            Self::ForeignIssuer => "foreign_issuer",
+            Self::ForeignIssuer(_) => "foreign_issuer",
             Self::ForeignKeysUrl => "foreign_keys_url",
             Self::NotAKeySet => "not_a_key_set",
             Self::TooManyKeys => "too_many_keys",
@@ -57,9 +68,32 @@ impl FetchError {
         }
     }
 
-    pub(super) fn retry_after(self) -> Option<Duration> {
+    /// What to change. A closed list.
+    pub(super) fn hint(&self) -> &'static str {
         match self {
-            Self::Status { retry_after, .. } => retry_after,
+            Self::Unreachable => hints::NO_KEYS_YET,
+            Self::TimedOut => hints::NO_ANSWER_IN_TIME,
+            Self::Status { status, .. } => match *status {
+                StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => hints::UNKNOWN_TO_THE_AUTHORITY,
+                StatusCode::TOO_MANY_REQUESTS => hints::AUTHORITY_BUSY,
+                status if status.is_server_error() => hints::AUTHORITY_BUSY,
+                _ => hints::NOT_ENTRAS_ANSWER,
+            },
+            Self::TooBig
+            | Self::Encoded
+            | Self::NotADiscoveryDocument
+            | Self::NotAKeySet
+            | Self::TooManyKeys => hints::NOT_ENTRAS_ANSWER,
+            Self::ForeignIssuer(foreign) => foreign.hint,
+            Self::ForeignKeysUrl => hints::KEYS_ELSEWHERE,
+            Self::NoUsableKey { .. } => hints::NO_USABLE_KEY,
+            Self::Panicked => hints::CLIENT_PANICKED,
+        }
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

@@ -148,7 +148,7 @@ mod tests {
             retry_after: Some(Duration::from_secs(7)),
         };
         for len in [0, 1_024, 1_025, 1_000_000] {
-            assert_eq!(fetch(status, len).await, Some(refused), "{len}");
+            assert_eq!(fetch(status, len).await, Some(refused.clone()), "{len}");
         }
         let ok = StatusCode::OK;
         assert_eq!(fetch(ok, 1_025).await, Some(FetchError::TooBig));

@@ -32,8 +32,8 @@ struct Outage {
     began: Instant,
     failures: u32,
     last: FetchError,
-    /// The reasons that have been logged as warnings.
-    reasons: Vec<&'static str>,
+    /// The reasons that have been logged as warnings, each with its hint.
+    reasons: Vec<(&'static str, &'static str)>,
 }
 
 /// Why a fetch is made, for the log and the metrics. A closed list.
@@ -147,25 +147,27 @@ impl Journal {
         let outage = self.outage.get_or_insert_with(|| Outage {
             began: now,
             failures: 0,
-            last: error,
+            last: error.clone(),
             reasons: Vec::new(),
         });
         outage.failures = outage.failures.saturating_add(1);
-        outage.last = error;
-        let (cause, reason) = (refresh.as_str(), error.as_str());
+        outage.last = error.clone();
+        let (cause, reason, hint) = (refresh.as_str(), error.as_str(), error.hint());
+        let error = error.to_string();
         // One warning for each reason: an outage whose reason changes would otherwise hide the new
-        // one.
-        if outage.reasons.contains(&reason) {
-            tracing::debug!(target: TARGET, cause, reason, error = error.to_string(), "keys still cannot be fetched");
+        // one. Both parts are of closed lists, so their number has a limit.
+        if outage.reasons.contains(&(reason, hint)) {
+            tracing::debug!(target: TARGET, cause, reason, error, "keys still cannot be fetched");
             return;
         }
-        outage.reasons.push(reason);
+        outage.reasons.push((reason, hint));
         match left {
             Some(left) => tracing::warn!(
                 target: TARGET,
                 cause,
                 reason,
-                error = error.to_string(),
+                error,
+                hint,
                 url = self.url,
                 seconds_left = left.as_secs(),
                 "keys cannot be fetched; the last good ones serve on",
@@ -174,7 +176,8 @@ impl Journal {
                 target: TARGET,
                 cause,
                 reason,
-                error = error.to_string(),
+                error,
+                hint,
                 url = self.url,
                 "keys cannot be fetched, and there are none; requests are answered with 503",
             ),
@@ -187,7 +190,7 @@ impl Journal {
         if !left.is_zero() || !std::mem::take(&mut self.is_in_use) {
             return;
         }
-        let last = self.outage.as_ref().map(|outage| outage.last);
+        let last = self.outage.as_ref().map(|outage| &outage.last);
         tracing::error!(
             target: TARGET,
             reason = last.map(FetchError::as_str),
