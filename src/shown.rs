@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A text from outside that may be shown: one line of printable ASCII, at most 128 characters. A text
-/// that looks like a credential is withheld.
+/// A text from outside that may be shown: one line of printable ASCII, at most 128 characters unless
+/// another limit is given. A text that looks like a credential is withheld.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
     /// Escaped and cut.
@@ -14,12 +14,17 @@ pub(crate) enum Shown {
 
 impl Shown {
     pub(crate) fn of(text: &str) -> Self {
+        Self::within(MAX_SHOWN, text)
+    }
+
+    /// The same, but for another limit: of `max` characters.
+    pub(crate) fn within(max: usize, text: &str) -> Self {
         if looks_like_a_credential(text) {
             return Self::Withheld {
                 characters: text.chars().count(),
             };
         }
-        let mut shown = String::with_capacity(text.len().min(MAX_SHOWN));
+        let mut shown = String::with_capacity(text.len().min(max));
         // Where to cut so that the mark of the cut has room.
         let mut cut = 0;
         for character in text.chars() {
@@ -28,12 +33,12 @@ impl Shown {
             } else {
                 shown.extend(character.escape_default());
             }
-            if shown.len() > MAX_SHOWN {
+            if shown.len() > max {
                 shown.truncate(cut);
                 shown.push_str(CUT);
                 break;
             }
-            if shown.len() <= MAX_SHOWN - CUT.len() {
+            if shown.len() <= max.saturating_sub(CUT.len()) {
                 cut = shown.len();
             }
         }

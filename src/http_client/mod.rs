@@ -3,6 +3,8 @@
 #[cfg(feature = "http-client")]
 mod reqwest;
 
+mod causes;
+
 use std::{
     error::Error as StdError,
     pin::Pin,
@@ -11,6 +13,7 @@ use std::{
 
 use http::{HeaderMap, Request, Response, header};
 
+pub(crate) use self::causes::{NoAnswer, with_causes};
 #[cfg(feature = "http-client")]
 pub(crate) use self::reqwest::ReqwestClient;
 
@@ -35,7 +38,8 @@ pub(crate) use self::reqwest::ReqwestClient;
 ///   other status, return the answer with an empty body if its body breaks off or does not arrive
 ///   in time: an error, or a wait until the caller's limit, would lose its `Retry-After`.
 /// - **No logging of headers and bodies.** Both can hold credentials. An error that is returned
-///   appears in the log, so its text must not hold them either.
+///   appears in the log with its causes, so their texts must not hold them either; user and password of
+///   a URL are taken out.
 /// - **Cancellation.** The caller limits the time by dropping the future, at any point. That must
 ///   end the request and must not affect any other request: hold no lock and lose no shared state.
 ///   The server may have received the request all the same.
@@ -93,20 +97,6 @@ pub trait HttpClient: Send + Sync + 'static {
     ) -> Pin<
         Box<dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn StdError + Send + Sync>>> + Send>,
     >;
-}
-
-/// The error and its causes, joined by colons; at most 500 characters.
-pub(crate) fn with_causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    for _ in 0..8 {
-        let Some(error) = cause else {
-            break;
-        };
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text.chars().take(500).collect()
 }
 
 /// [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): a number of
@@ -168,21 +158,6 @@ mod tests {
         ] {
             assert_eq!(asked(value), None, "{value:?}");
         }
-    }
-
-    #[test]
-    fn an_error_is_shown_with_its_causes_in_at_most_500_characters() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("no connection")]
-        struct Outer(#[source] std::io::Error);
-
-        let error = |text: String| Outer(std::io::Error::other(text));
-        assert_eq!(
-            with_causes(&error("refused".to_owned())),
-            "no connection: refused"
-        );
-        let long = with_causes(&error("é".repeat(1_000)));
-        assert_eq!(long.chars().count(), 500);
     }
 
     #[test]

@@ -80,9 +80,12 @@ impl HttpClient for ReqwestClient {
         let (client, total) = (self.client.clone(), self.total_timeout);
         Box::pin(async move {
             let start = Instant::now();
-            let mut answer = client.execute(request.try_into()?).await?;
+            let answer = client.execute(request.try_into()?).await;
+            // The log has the URL in a field of its own.
+            let mut answer = answer.map_err(reqwest::Error::without_url)?;
             let body = if answer.status() == StatusCode::OK {
-                read(&mut answer, max_body).await?
+                let body = read(&mut answer, max_body).await;
+                body.map_err(reqwest::Error::without_url)?
             } else {
                 // Less than the client's own timeout leaves, which would lose the whole answer.
                 let left = total.saturating_sub(start.elapsed());

@@ -24,4 +24,5 @@ mod reasons;
 mod refresh;
 mod replacement;
 mod rotation;
+mod unreachable;
 mod waiting;

@@ -58,8 +58,10 @@ impl Stranger {
         let common_name = [&[0x06, 3, 0x55, 4, 3], &*der(0x0c, NAME)].concat();
         let name = der(0x30, &der(0x31, &der(0x30, &common_name)));
         let validity = validity.map(|time| der(0x17, time.as_bytes())).concat();
+        let version = der(0xa0, &der_integer(&[2]));
         let contents = [
-            &*der_integer(&[1]),
+            &*version,
+            &der_integer(&[1]),
             &sha256_with_rsa,
             &name,
             &der(0x30, &validity),

@@ -206,6 +206,17 @@ hints! {
         do nothing else, since keys are fetched again without a restart.";
     NOT_ENTRAS_ANSWER = "Check what answers in place of the authority, such as a proxy, a firewall or a \
         sign-in page: this is no document of Entra.";
+    NAME_NOT_RESOLVED = "Let this machine resolve the name of the authority, or of the proxy in HTTPS_PROXY \
+        (DNS); if a proxy is the only way out, name it in HTTPS_PROXY.";
+    CONNECTION_REFUSED = "Check address and port of the authority, and of a proxy in HTTPS_PROXY: nothing \
+        listens there, or a firewall rejects the connection.";
+    PROXY_CREDENTIALS = "Put user and password of the proxy into HTTPS_PROXY, percent-encoded, or let the proxy \
+        pass the authority's host without: it answered 407.";
+    PROXY_REFUSED = "Let the proxy in HTTPS_PROXY open tunnels (CONNECT) to the authority's host, or name that \
+        host in NO_PROXY.";
+    CERTIFICATE = "Add the CA of the proxy or firewall that inspects TLS to the certificate store of this \
+        machine (on Linux also by SSL_CERT_FILE), and check the clock: the certificate that was presented \
+        is not trusted.";
     NO_ANSWER_IN_TIME = "Check that no firewall drops connections to the authority (HTTPS) and that a proxy \
         in HTTPS_PROXY answers; only if the network is known to be slow raise \
         KeySettings::with_total_timeout and with_connect_timeout.";

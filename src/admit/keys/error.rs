@@ -1,17 +1,21 @@
 //! Why a fetch failed.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
 use super::skipped::Skipped;
-use crate::{admit::error::hints, shown::Shown};
+use crate::{
+    admit::error::hints,
+    http_client::{NoAnswer, with_causes},
+    shown::Shown,
+};
 
 /// Why a fetch failed. Each text of the endpoint among the facts is a [`Shown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FetchError {
-    #[error("the authority could not be reached")]
-    Unreachable,
+    #[error("the authority could not be reached: {}", .0.text.as_str())]
+    Unreachable(Arc<Unreachable>),
     #[error("no whole answer in time")]
     TimedOut,
     #[error("the answer had status {status}")]
@@ -39,6 +43,23 @@ pub(crate) enum FetchError {
     Panicked,
 }
 
+/// Why there was no answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unreachable {
+    kind: NoAnswer,
+    text: Shown,
+}
+
+impl FetchError {
+    pub(super) fn unreachable(error: &(dyn StdError + 'static)) -> Self {
+        let unreachable = Unreachable {
+            kind: NoAnswer::of(error),
+            text: Shown::within(MAX_CAUSE, &with_causes(error)),
+        };
+        Self::Unreachable(unreachable.into())
+    }
+}
+
 /// An `issuer` that the authority does not promise.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it names {found}; the authority promises {promised}")]
@@ -53,7 +74,7 @@ impl FetchError {
     /// The code of this reason, for the log and the metrics. A closed list.
     pub(super) fn as_str(&self) -> &'static str {
         match self {
-            Self::Unreachable => "unreachable",
+            Self::Unreachable(_) => "unreachable",
             Self::TimedOut => "timed_out",
             Self::Status { .. } => "bad_status",
             Self::TooBig => "too_big",
@@ -71,7 +92,15 @@ impl FetchError {
     /// What to change. A closed list.
     pub(super) fn hint(&self) -> &'static str {
         match self {
-            Self::Unreachable => hints::NO_KEYS_YET,
+            Self::Unreachable(unreachable) => match unreachable.kind {
+                NoAnswer::NameNotResolved => hints::NAME_NOT_RESOLVED,
+                NoAnswer::Refused => hints::CONNECTION_REFUSED,
+                NoAnswer::ProxyCredentials => hints::PROXY_CREDENTIALS,
+                NoAnswer::Proxy => hints::PROXY_REFUSED,
+                NoAnswer::Certificate => hints::CERTIFICATE,
+                NoAnswer::TimedOut => hints::NO_ANSWER_IN_TIME,
+                NoAnswer::Other => hints::NO_KEYS_YET,
+            },
             Self::TimedOut => hints::NO_ANSWER_IN_TIME,
             Self::Status { status, .. } => match *status {
                 StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => hints::UNKNOWN_TO_THE_AUTHORITY,
@@ -101,3 +130,6 @@ impl FetchError {
 
 /// The target of what is logged about keys.
 pub(super) const TARGET: &str = "tower_entra::keys";
+
+/// The most characters of a cause.
+const MAX_CAUSE: usize = 300;

@@ -4,14 +4,10 @@ use std::{sync::Arc, time::SystemTime};
 
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 
-use super::{
-    discovery::Discovery,
-    error::{FetchError, TARGET},
-    set::KeySet,
-};
+use super::{discovery::Discovery, error::FetchError, set::KeySet};
 use crate::{
     admit::{algorithm::SignatureAlgorithm, issuers::Issuers},
-    http_client::{HttpClient, is_encoded, retry_after, with_causes},
+    http_client::{HttpClient, is_encoded, retry_after},
 };
 
 /// What is fetched, and its limits.
@@ -59,11 +55,7 @@ impl Fetcher {
             .client
             .send(request, self.rules.max_body)
             .await
-            .map_err(|error| {
-                let error = with_causes(error.as_ref());
-                tracing::debug!(target: TARGET, url, ?error, "no answer");
-                FetchError::Unreachable
-            })?;
+            .map_err(|error| FetchError::unreachable(error.as_ref()))?;
         let status = answer.status();
         if status != StatusCode::OK {
             return Err(FetchError::Status {

@@ -31,7 +31,7 @@ pub(super) struct Journal {
 struct Outage {
     began: Instant,
     failures: u32,
-    last: FetchError,
+    last: Option<FetchError>,
     /// The reasons that have been logged as warnings, each with its hint.
     reasons: Vec<(&'static str, &'static str)>,
 }
@@ -147,17 +147,17 @@ impl Journal {
         let outage = self.outage.get_or_insert_with(|| Outage {
             began: now,
             failures: 0,
-            last: error.clone(),
+            last: None,
             reasons: Vec::new(),
         });
         outage.failures = outage.failures.saturating_add(1);
-        outage.last = error.clone();
         let (cause, reason, hint) = (refresh.as_str(), error.as_str(), error.hint());
-        let error = error.to_string();
+        let text = error.to_string();
+        outage.last = Some(error);
         // One warning for each reason: an outage whose reason changes would otherwise hide the new
         // one. Both parts are of closed lists, so their number has a limit.
         if outage.reasons.contains(&(reason, hint)) {
-            tracing::debug!(target: TARGET, cause, reason, error, "keys still cannot be fetched");
+            tracing::debug!(target: TARGET, cause, reason, error = text, "keys still cannot be fetched");
             return;
         }
         outage.reasons.push((reason, hint));
@@ -166,7 +166,7 @@ impl Journal {
                 target: TARGET,
                 cause,
                 reason,
-                error,
+                error = text,
                 hint,
                 url = self.url,
                 seconds_left = left.as_secs(),
@@ -176,7 +176,7 @@ impl Journal {
                 target: TARGET,
                 cause,
                 reason,
-                error,
+                error = text,
                 hint,
                 url = self.url,
                 "keys cannot be fetched, and there are none; requests are answered with 503",
@@ -190,7 +190,8 @@ impl Journal {
         if !left.is_zero() || !std::mem::take(&mut self.is_in_use) {
             return;
         }
-        let last = self.outage.as_ref().map(|outage| &outage.last);
+        let outage = self.outage.as_ref();
+        let last = outage.and_then(|outage| outage.last.as_ref());
         tracing::error!(
             target: TARGET,
             reason = last.map(FetchError::as_str),
