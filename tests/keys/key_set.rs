@@ -491,18 +491,21 @@ pub(crate) fn rows() -> Vec<Row> {
                 keys(own_key(issuer), 100),
             ]
         }),
-        scene(
+        tested(
             "J24",
             "the same keys in another order: no change, and the same generation",
-            other_order_is_the_same_generation,
-        )
-        .also(&[
-            ("keys/refresh.rs", "keys_in_another_order_are_no_change"),
-            (
-                "src/admit/keys/set.rs",
-                "keys_in_another_order_are_the_same_set",
-            ),
-        ]),
+            &[
+                ("keys/refresh.rs", "keys_in_another_order_are_no_change"),
+                (
+                    "src/admit/keys/set.rs",
+                    "keys_in_another_order_are_the_same_set",
+                ),
+                (
+                    "src/admit/gate.rs",
+                    "only_other_keys_and_no_other_order_make_remembered_tokens_useless",
+                ),
+            ],
+        ),
         taken(
             "J25",
             "members that nobody knows, however they look",
@@ -652,38 +655,6 @@ fn dropped(id: &'static str, what: &'static str, keys: fn(&Value) -> Vec<Value>)
             issuer.reset_keys_document();
         }
     })
-}
-
-/// The first token that a later generation of keys verifies empties the cache of tokens.
-fn other_order_is_the_same_generation(_: &Issuer) {
-    let issuer = Issuer::start_blocking();
-    issuer.publish_key();
-    let validator = issuer.validator_builder().token_cache(8).build().unwrap();
-    block_on(async {
-        validator.ready().await;
-        let first = issuer.user().mint();
-        assert_eq!(outcome(&validator, &first).await, Ok(()));
-
-        let mut document: Value = serde_json::from_slice(&issuer.keys_document()).unwrap();
-        document["keys"].as_array_mut().unwrap().reverse();
-        issuer.set_keys_document(document.to_string());
-        let unknown = issuer.user().header("kid", "nobody").mint();
-        assert_eq!(outcome(&validator, &unknown).await, Err(UnknownKey));
-        assert_eq!(issuer.key_fetches(), 2);
-        let second = issuer.user().claim("x", 2).mint();
-        assert_eq!(outcome(&validator, &second).await, Ok(()));
-        assert_eq!(remembered(&validator), 2);
-
-        // A key more is a change. A bad signature asks for it, and does not wait.
-        issuer.reset_keys_document();
-        let third = issuer.user().signed_by(issuer.publish_key()).mint();
-        let forged = issuer.user().signed_by_stranger().mint();
-        assert_eq!(outcome(&validator, &forged).await, Err(InvalidSignature));
-        while outcome(&validator, &third).await != Ok(()) {
-            tokio::time::sleep(TICK).await;
-        }
-        assert_eq!(remembered(&validator), 1);
-    });
 }
 
 /// The issuer's own key in forms in which it serves.
