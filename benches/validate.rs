@@ -215,10 +215,10 @@ fn enter_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<'_>, agent
             ErrorKind::AlgorithmNotAllowed,
             false,
         ),
-        (unknown.clone(), ErrorKind::UnknownKey, false),
-        (unknown_groups, ErrorKind::UnknownKey, false),
+        (unknown.clone(), ErrorKind::KeysUnavailable, false),
+        (unknown_groups, ErrorKind::KeysUnavailable, false),
         (bad_letter, ErrorKind::MalformedToken, true),
-        (unknown, ErrorKind::UnknownKey, true),
+        (unknown, ErrorKind::KeysUnavailable, true),
     ];
     for (name, (token, expected, is_cached)) in REFUSALS.into_iter().zip(cases) {
         let validator = match is_cached {

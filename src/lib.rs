@@ -65,7 +65,7 @@
 //!
 //! One background task for each validator and its clones fetches the authority's keys every hour, and
 //! at once when a token names an unknown key: that same request waits, at most two seconds, and is
-//! admitted if the fetch has found the key. Invented key ids cause at most one fetch in 30 seconds.
+//! admitted if the fetch has found the key. Invented key ids cause at most one fetch in 10 seconds.
 //! While the authority is out of reach the last good keys serve for 24 hours. Every number is a setting
 //! of [`KeySettings`].
 //!

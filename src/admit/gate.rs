@@ -198,7 +198,7 @@ impl Gate {
         let claims = match missing {
             MissingKey::Unknown => self.judge_unverified(token),
             // No words are made of them.
-            MissingKey::Unavailable { .. } => Unverified::NotRead,
+            MissingKey::NotLookedUp { .. } | MissingKey::Unavailable { .. } => Unverified::NotRead,
         };
         self.missing_key(missing, token, claims)
     }

@@ -22,7 +22,7 @@ async fn a_flood_of_random_key_ids_costs_one_fetch() {
     assert_eq!(refused, Err(ErrorKind::UnknownKey));
     for request in 0..FLOOD {
         let refused = at_once(&validator, &forger.token());
-        assert_eq!(refused, Err(ErrorKind::UnknownKey));
+        assert_eq!(refused, Err(ErrorKind::KeysUnavailable), "not looked up");
         // Those with a known key go on meanwhile, and wait for nothing.
         if request % 100 == 0 {
             assert_eq!(at_once(&validator, &good), Ok(()));
@@ -43,8 +43,9 @@ async fn a_flood_from_many_sides_costs_one_fetch() {
             let forger = Forger::new(&good);
             for request in 0..1_000 {
                 let token = forger.token_of(&format!("{side}-{request}"));
-                let refused = outcome(&validator, &token).await;
-                assert_eq!(refused, Err(ErrorKind::UnknownKey));
+                let refused = outcome(&validator, &token).await.unwrap_err();
+                let looked_up = refused == ErrorKind::UnknownKey;
+                assert!(looked_up || refused == ErrorKind::KeysUnavailable);
                 assert_eq!(at_once(&validator, &good), Ok(()));
             }
         });
@@ -174,14 +175,14 @@ async fn twenty_minutes_of_flood_costs_one_fetch_per_cool_down() {
         time::sleep(SECOND).await;
     }
     assert!(
-        (39..=42).contains(&client.key_fetches()),
+        (118..=122).contains(&client.key_fetches()),
         "{}",
         client.key_fetches()
     );
     assert!(
         pauses(&client.starts())
             .skip(1)
-            .all(|pause| pause >= 30 * SECOND)
+            .all(|pause| pause >= 10 * SECOND)
     );
 }
 
@@ -204,7 +205,7 @@ async fn failed_fetches_count_against_the_cool_down_too() {
     }
     // Of the retries, drawn from up to an hour, a few may be among them.
     assert!(
-        (20..=30).contains(&client.discovery_fetches()),
+        (60..=70).contains(&client.discovery_fetches()),
         "{}",
         client.discovery_fetches()
     );

@@ -9,6 +9,7 @@ pub(crate) mod pressure;
 
 mod capacity;
 mod connections;
+mod cool_down;
 pub(crate) mod documents;
 mod faults;
 mod flood;

@@ -108,7 +108,7 @@ async fn all_clones_and_derived_validators_share_keys_and_cool_down() {
     );
     for validator in [&validator, &validator.clone(), &lenient] {
         let refused = at_once(validator, &forger.token());
-        assert_eq!(refused, Err(ErrorKind::UnknownKey));
+        assert_eq!(refused, Err(ErrorKind::KeysUnavailable), "not looked up");
     }
     assert_fetches(&issuer, 2);
 }
@@ -139,7 +139,7 @@ async fn validators_that_share_keys_share_fetches_and_cool_down() {
     let invoice = issuer.user().audience("api://invoices");
     assert_eq!(at_once(&invoices, &invoice.clone().mint()), Ok(()));
     let refused = at_once(&invoices, &Forger::new(&invoice.mint()).token());
-    assert_eq!(refused, Err(ErrorKind::UnknownKey));
+    assert_eq!(refused, Err(ErrorKind::KeysUnavailable), "not looked up");
     assert_fetches(&issuer, 2);
 
     // The source lives as long as one of them does.

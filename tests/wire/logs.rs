@@ -172,7 +172,7 @@ fn no_log_holds_a_token_while_it_waits_for_a_key() {
         issuer.rotate();
         send(issuer.user(), None);
         // Is refused in the cool-down.
-        send(issuer.user().signed_by(&unknown), Some("unknown_key"));
+        send(issuer.user().signed_by(&unknown), Some("keys_unavailable"));
         send(
             issuer.user().signed_by_stranger(),
             Some("invalid_signature"),

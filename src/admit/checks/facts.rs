@@ -6,7 +6,7 @@ use crate::{
     admit::{
         algorithm::SignatureAlgorithm,
         error::{
-            BadSignature, KeyReport, MissingKey, NoKeys, Refusal, UnknownKey, Unverified,
+            BadSignature, KeyReport, MissingKey, NoKeys, Refusal, Search, UnknownKey, Unverified,
             WellKnownApi,
         },
         token::{Claims, UnverifiedToken},
@@ -37,16 +37,23 @@ pub(crate) fn missing_key(
                 .into(),
             )
         }
-        MissingKey::Unavailable { retry_after } => Refusal::NoKeys(
-            NoKeys {
-                retry_after,
-                kid: report.is_usable.then(|| Shown::of(kid)),
-                keys,
-                problem: report.problem,
-                url: report.url,
-            }
-            .into(),
-        ),
+        MissingKey::NotLookedUp { retry_after } | MissingKey::Unavailable { retry_after } => {
+            let search = match missing {
+                MissingKey::NotLookedUp { .. } => Search::NotBegun,
+                _ => Search::WithoutAnswer,
+            };
+            Refusal::NoKeys(
+                NoKeys {
+                    retry_after,
+                    kid: report.is_usable.then(|| Shown::of(kid)),
+                    search,
+                    keys,
+                    problem: report.problem,
+                    url: report.url,
+                }
+                .into(),
+            )
+        }
     }
 }
 

@@ -50,6 +50,9 @@ hints! {
         looked up; tokens of known keys are still admitted.";
     KEYS_BUSY = "Try again: the key was not fetched within the wait; if this continues, raise \
         KeySettings::with_wait or with_max_waiters.";
+    NOT_LOOKED_UP = "Try again after the time in Retry-After: keys are fetched for an unknown key once in \
+        a cool-down (KeySettings::with_cool_down), and another unknown key has just had that fetch; if \
+        this continues, find out who sends tokens with invented key ids.";
     UNKNOWN_KEY = "Check that the token comes from the configured authority: other clouds and Entra \
         External ID (ciamlogin.com) have keys of their own, and an API with its own signing key or a \
         claims-mapping policy needs app_id (?appid=); otherwise the token is forged or its key withdrawn.";

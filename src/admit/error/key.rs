@@ -8,8 +8,15 @@ use crate::shown::Shown;
 /// Why there is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MissingKey {
+    /// The authority has no such key.
     Unknown,
-    Unavailable { retry_after: Duration },
+    /// In the cool-down no fetch is made for it.
+    NotLookedUp {
+        retry_after: Duration,
+    },
+    Unavailable {
+        retry_after: Duration,
+    },
 }
 
 /// The facts about the keys that explain why one is missing.
@@ -52,13 +59,23 @@ pub(crate) enum Unverified {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoKeys {
     pub(crate) retry_after: Duration,
-    /// The `kid` that was looked up, if the keys may be used at all.
+    /// The `kid` that is not known, if the keys may be used at all.
     pub(crate) kid: Option<Shown>,
+    pub(crate) search: Search,
     /// How many keys there are, and how many seconds ago they were fetched.
     pub(crate) keys: Option<(usize, u64)>,
     /// Why the last fetch failed.
     pub(crate) problem: Option<Arc<str>>,
     pub(crate) url: Arc<str>,
+}
+
+/// How far the search for a key went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// In the cool-down no fetch was made for it.
+    NotBegun,
+    /// No answer came in time, or no place was left to wait for it.
+    WithoutAnswer,
 }
 
 impl UnknownKey {
@@ -83,10 +100,11 @@ impl UnknownKey {
 
 impl NoKeys {
     pub(super) fn hint(&self) -> &'static str {
-        match (&self.kid, &self.problem) {
-            (None, _) => hints::NO_KEYS_YET,
-            (Some(_), Some(_)) => hints::KEYS_FAILING,
-            (Some(_), None) => hints::KEYS_BUSY,
+        match (&self.kid, &self.problem, self.search) {
+            (None, _, _) => hints::NO_KEYS_YET,
+            (Some(_), Some(_), _) => hints::KEYS_FAILING,
+            (Some(_), None, Search::NotBegun) => hints::NOT_LOOKED_UP,
+            (Some(_), None, Search::WithoutAnswer) => hints::KEYS_BUSY,
         }
     }
 }
@@ -146,6 +164,14 @@ impl fmt::Display for NoKeys {
                 write!(f, "the last good ones, fetched {age} s ago, are too old")?;
             }
             (_, None) => f.write_str("none were ever fetched")?,
+        }
+        if self.kid.is_some() && self.search == Search::NotBegun {
+            let seconds = self.retry_after.as_secs_f64().ceil();
+            write!(
+                f,
+                " and is not looked up yet: the cool-down after the last fetch for an unknown key \
+                 goes on for {seconds} s"
+            )?;
         }
         match &self.problem {
             Some(problem) => write!(f, "; the last fetch from {} failed: {problem}", self.url),

@@ -49,7 +49,7 @@ pub(crate) use self::{
     hints::ASK_FOR_FACETS,
     issuer_hint::{IssuerAdvice, authority_hint},
     json::{Flaw, JsonType, WrongType, hint_about_form},
-    key::{KeyReport, MissingKey, NoKeys, UnknownKey, Unverified},
+    key::{KeyReport, MissingKey, NoKeys, Search, UnknownKey, Unverified},
     nature::{Contradiction, IdTokenMark, NoGrant},
     provenance::{AllowedTenants, ForeignTenant, ProvenanceFault, WrongIssuer, WrongProvenance},
     refusal::{DeniedText, Refusal},

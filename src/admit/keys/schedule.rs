@@ -35,7 +35,10 @@ pub(super) enum Lookup {
     Wait,
     /// The authority has no such key.
     Absent,
-    /// Unknown, because the last fetch failed or none may be made yet. Retry after this time.
+    /// Not known: in the cool-down no fetch is made for this key. Retry after this time.
+    NotLookedUp(Duration),
+    /// Not known: the last fetch failed, or the endpoint has asked for a pause. Retry after this
+    /// time.
     Unavailable(Duration),
 }
 
@@ -68,8 +71,19 @@ pub(super) struct Schedule {
     signature_wanted: bool,
     /// The start of the last fetch for a bad signature.
     for_bad_signature: Option<Instant>,
-    /// The `kid`s that a good fetch lacked, and until when they count as absent.
-    absent: VecDeque<(Box<str>, Instant)>,
+    /// The `kid`s for which requests have waited, the oldest first.
+    asked: VecDeque<Asked>,
+}
+
+/// A `kid` for which a request has waited.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+struct Asked {
+    kid: Box<str>,
+    /// The number of fetches that had been started when it was first asked for.
+    came: Number,
+    /// Until when it counts as absent, once a good fetch that began later has ended.
+    absent_until: Option<Instant>,
 }
 
 impl Schedule {
@@ -88,7 +102,7 @@ impl Schedule {
             for_unknown_key: None,
             signature_wanted: false,
             for_bad_signature: None,
-            absent: VecDeque::new(),
+            asked: VecDeque::new(),
         }
     }
 
@@ -127,6 +141,13 @@ impl Schedule {
         self.good = Some((number, start));
         self.failures = 0;
         self.not_before = None;
+        // Keys that the fetch has brought are among them, and nobody asks about these.
+        let until = start + self.settings.cool_down;
+        for asked in &mut self.asked {
+            if asked.came < number {
+                asked.absent_until.get_or_insert(until);
+            }
+        }
         let interval = self.settings.refresh_interval.mul_f64(0.9 + 0.2 * chance);
         // The next fetch is due before the stale limit, even if that is shorter than the interval.
         self.due = now + interval.min(self.settings.stale_limit.mul_f64(0.8 + 0.1 * chance));
@@ -174,11 +195,16 @@ impl Schedule {
     }
 
     /// A request names a `kid` that the key set lacks. `came` fetches had been started when it
-    /// arrived.
-    pub(super) fn want_key(&mut self, now: Instant, kid: &str, came: Number) -> Lookup {
+    /// arrived. `is_withdrawn` says that an earlier key set had the `kid`.
+    pub(super) fn want_key(
+        &mut self,
+        now: Instant,
+        kid: &str,
+        came: Number,
+        is_withdrawn: bool,
+    ) -> Lookup {
         // A good fetch that began after the request arrived decides.
-        if let Some((_, start)) = self.good.filter(|(number, _)| *number > came) {
-            self.remember_absent(kid, start, now);
+        if self.good.is_some_and(|(number, _)| number > came) {
             return Lookup::Absent;
         }
         if self
@@ -187,26 +213,46 @@ impl Schedule {
         {
             return Lookup::Unavailable(self.until_next_try(now));
         }
-        if self.is_known_absent(now, kid) {
-            return Lookup::Absent;
+        if let Some(lookup) = self.answer_at_once(now, kid, is_withdrawn) {
+            return lookup;
         }
-        if self.under_way.is_some() || self.key_wanted {
-            return Lookup::Wait;
+        if self.under_way.is_none() && !self.key_wanted {
+            if self.is_barred(now) {
+                return Lookup::Unavailable(self.until_next_try(now));
+            }
+            self.key_wanted = true;
         }
-        if self.cooling_down(now).is_some() || self.is_barred(now) {
-            return Lookup::Unavailable(self.until_next_try(now));
-        }
-        self.key_wanted = true;
+        self.remember(kid, came, now);
         Lookup::Wait
     }
 
-    /// Whether a good fetch lacked this `kid`, either within the running cool-down or as
-    /// remembered. Every good fetch with a later number began within that cool-down too.
-    pub(super) fn is_known_absent(&self, now: Instant, kid: &str) -> bool {
-        let was_looked_for = self
-            .cooling_down(now)
-            .is_some_and(|number| self.good.is_some_and(|(good, _)| good >= number));
-        was_looked_for || self.is_remembered_absent(kid, now)
+    /// The answer to a request for a `kid` that the key set lacks, if it depends on nothing but the
+    /// `kid`: the key is known to be absent, or no fetch is made for it in the cool-down.
+    ///
+    /// A key that no fetch has looked for is not absent: an invented `kid`, which costs its sender
+    /// nothing, would otherwise have the tokens of a new key refused for one cool-down.
+    pub(super) fn answer_at_once(
+        &self,
+        now: Instant,
+        kid: &str,
+        is_withdrawn: bool,
+    ) -> Option<Lookup> {
+        if self.is_remembered_absent(kid, now) {
+            return Some(Lookup::Absent);
+        }
+        let (number, end) = self.cooling_down(now)?;
+        let has_succeeded = self.good.is_some_and(|(good, _)| good >= number);
+        if self.under_way.is_some() && !has_succeeded {
+            return None;
+        }
+        if is_withdrawn {
+            return Some(Lookup::Absent);
+        }
+        let end = self
+            .not_before
+            .map_or(end, |not_before| end.max(not_before));
+        let left = end.saturating_duration_since(now);
+        Some(Lookup::NotLookedUp(left.max(SHORTEST_RETRY)))
     }
 
     /// A request needs any key set and can wait until `deadline`.
@@ -243,30 +289,38 @@ impl Schedule {
         self.not_before.is_some_and(|not_before| now < not_before)
     }
 
-    /// The fetch whose cool-down is still running.
-    fn cooling_down(&self, now: Instant) -> Option<Number> {
+    /// The fetch whose cool-down is still running, and its end.
+    fn cooling_down(&self, now: Instant) -> Option<(Number, Instant)> {
         self.for_unknown_key
-            .filter(|(_, start)| now < *start + self.settings.cool_down)
-            .map(|(number, _)| number)
+            .map(|(number, start)| (number, start + self.settings.cool_down))
+            .filter(|(_, end)| now < *end)
     }
 
-    /// Remembers a `kid` for one cool-down from the start of the fetch that lacked it.
-    fn remember_absent(&mut self, kid: &str, start: Instant, now: Instant) {
-        self.absent
-            .retain(|(absent, until)| now < *until && absent.as_ref() != kid);
-        if self.absent.len() >= self.settings.max_absent {
-            self.absent.pop_front();
+    /// Remembers that a request waits for this `kid`.
+    fn remember(&mut self, kid: &str, came: Number, now: Instant) {
+        self.asked
+            .retain(|asked| asked.absent_until.is_none_or(|until| now < until));
+        if self.asked.iter().any(|asked| asked.kid.as_ref() == kid) {
+            return;
         }
-        if self.absent.len() < self.settings.max_absent {
-            self.absent
-                .push_back((kid.into(), start + self.settings.cool_down));
+        if self.asked.len() >= self.settings.max_absent {
+            self.asked.pop_front();
+        }
+        if self.asked.len() < self.settings.max_absent {
+            self.asked.push_back(Asked {
+                kid: kid.into(),
+                came,
+                absent_until: None,
+            });
         }
     }
 
+    /// Whether a good fetch that began after this `kid` was first asked for lacked it, at most one
+    /// cool-down ago.
     fn is_remembered_absent(&self, kid: &str, now: Instant) -> bool {
-        self.absent
-            .iter()
-            .any(|(absent, until)| absent.as_ref() == kid && now < *until)
+        self.asked.iter().any(|asked| {
+            asked.absent_until.is_some_and(|until| now < until) && asked.kid.as_ref() == kid
+        })
     }
 }
 

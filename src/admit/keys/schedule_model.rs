@@ -79,8 +79,8 @@ struct World {
     /// Requests for a fetch that no fetch has begun to serve.
     key_wanted: bool,
     signature_wanted: bool,
-    /// The `kid`s that a fetch for them has shown to be absent, and when that fetch began.
-    answered_absent: Vec<(Kid, Instant)>,
+    /// The `kid`s for which requests have waited, and how many fetches had begun then.
+    asked: Vec<(Kid, Number)>,
 }
 
 /// The events.
@@ -97,7 +97,7 @@ impl World {
             waiting: Vec::new(),
             key_wanted: false,
             signature_wanted: false,
-            answered_absent: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -175,22 +175,27 @@ impl World {
             return;
         }
         let kid = waiting.kid.to_string();
-        let is_known_absent = self.schedule.is_known_absent(self.now, &kid);
-        assert_eq!(is_known_absent, self.is_known_absent(waiting.kid));
+        let is_withdrawn = self.is_withdrawn(waiting.kid);
+        let at_once = self.schedule.answer_at_once(self.now, &kid, is_withdrawn);
+        assert_eq!(at_once, self.expected_at_once(waiting.kid));
         let expected = self.expected_lookup(&waiting);
-        let lookup = self.schedule.want_key(self.now, &kid, waiting.came);
+        let lookup = self
+            .schedule
+            .want_key(self.now, &kid, waiting.came, is_withdrawn);
         assert_eq!(lookup, expected, "{waiting:?}");
         match lookup {
             Lookup::Absent => self.check_absent(&waiting),
+            Lookup::NotLookedUp(retry) => self.check_not_looked_up(&waiting, retry),
             Lookup::Unavailable(retry) => self.check_unavailable(&waiting, retry),
             Lookup::Wait => {
                 // At most the fetch that was under way on arrival, and the next one.
                 assert!(waiting.ends_seen < 2, "a request goes unanswered");
                 self.check_that_a_fetch_follows();
+                self.note(&waiting);
                 self.waiting.push(waiting);
             }
         }
-        assert!(self.schedule.absent.len() <= self.settings.max_absent);
+        assert!(self.schedule.asked.len() <= self.settings.max_absent);
     }
 
     fn ask_for_any(&mut self) {
@@ -317,49 +322,86 @@ impl World {
 
     fn expected_lookup(&mut self, waiting: &Waiting) -> Lookup {
         // A fetch that began after the arrival decides: the last good one, if there is one.
-        let last_good = self
+        let ended = self
             .numbered()
-            .rev()
-            .find(|(number, fetch)| *number > waiting.came && fetch.is_good())
-            .map(|(_, fetch)| fetch.start);
-        if let Some(start) = last_good {
-            self.answered_absent.push((waiting.kid, start));
+            .filter(|(number, fetch)| *number > waiting.came && fetch.end.is_some());
+        let is_good: Vec<_> = ended.map(|(_, fetch)| fetch.is_good()).collect();
+        if is_good.contains(&true) {
             return Lookup::Absent;
         }
-        let has_failed = self
-            .numbered()
-            .any(|(number, fetch)| number > waiting.came && fetch.end.is_some());
-        if has_failed {
+        if !is_good.is_empty() {
             return Lookup::Unavailable(self.until_next_try());
         }
-        if self.is_known_absent(waiting.kid) {
-            return Lookup::Absent;
+        if let Some(lookup) = self.expected_at_once(waiting.kid) {
+            return lookup;
         }
         if self.is_under_way() || self.key_wanted {
             return Lookup::Wait;
         }
-        if self.is_within(Cause::UnknownKey, self.settings.cool_down) || self.is_barred() {
+        if self.is_barred() {
             return Lookup::Unavailable(self.until_next_try());
         }
         self.key_wanted = true;
         Lookup::Wait
     }
 
-    fn is_known_absent(&self, kid: Kid) -> bool {
-        let cool_down = self.settings.cool_down;
-        let was_looked_for = self
-            .last_of(Cause::UnknownKey)
-            .is_some_and(|(last, fetch)| {
-                self.now < fetch.start + cool_down
-                    && self
-                        .numbered()
-                        .any(|(number, fetch)| number >= last && fetch.is_good())
-            });
-        was_looked_for
-            || self
-                .answered_absent
-                .iter()
-                .any(|(absent, start)| *absent == kid && self.now < *start + cool_down)
+    /// Without reading the claims, and without a place: the key is known to be absent, or it is not
+    /// looked up before the cool-down has ended. A request can still wait for the fetch of the
+    /// cool-down, and for its retries.
+    fn expected_at_once(&self, kid: Kid) -> Option<Lookup> {
+        if self.is_remembered_absent(kid) {
+            return Some(Lookup::Absent);
+        }
+        let (last, fetch) = self.last_of(Cause::UnknownKey)?;
+        let end = fetch.start + self.settings.cool_down;
+        if self.now >= end {
+            return None;
+        }
+        let has_succeeded = self
+            .numbered()
+            .any(|(number, fetch)| number >= last && fetch.is_good());
+        if self.is_under_way() && !has_succeeded {
+            return None;
+        }
+        if self.is_withdrawn(kid) {
+            return Some(Lookup::Absent);
+        }
+        let end = self.barred_until().map_or(end, |until| end.max(until));
+        Some(Lookup::NotLookedUp((end - self.now).max(SECOND)))
+    }
+
+    /// Whether a good fetch that began after this `kid` was first asked for lacked it, at most one
+    /// cool-down ago.
+    fn is_remembered_absent(&self, kid: Kid) -> bool {
+        let decided = self.decided(kid).into_iter().flatten();
+        decided
+            .map(|start| start + self.settings.cool_down)
+            .any(|until| self.now < until)
+    }
+
+    /// For each time that this `kid` was asked for first: when the good fetch began that decided.
+    fn decided(&self, kid: Kid) -> Vec<Option<Instant>> {
+        let asked = self.asked.iter().filter(|(asked, _)| *asked == kid);
+        let decides = asked.map(|(_, came)| {
+            let mut since = self.numbered().filter(|(number, _)| number > came);
+            since.find(|(_, fetch)| fetch.is_good())
+        });
+        decides
+            .map(|decides| decides.map(|(_, fetch)| fetch.start))
+            .collect()
+    }
+
+    /// A request waits. It is the first one if no other is undecided.
+    fn note(&mut self, waiting: &Waiting) {
+        if !self.decided(waiting.kid).contains(&None) {
+            self.asked.push((waiting.kid, waiting.came));
+        }
+    }
+
+    /// Whether an earlier key set had this `kid`, and the newest lacks it.
+    fn is_withdrawn(&self, kid: Kid) -> bool {
+        let mut good = self.history.iter().filter(|fetch| fetch.is_good());
+        good.any(|fetch| fetch.brings.contains(&kid)) && !self.holds(kid)
     }
 
     fn until_next_try(&self) -> Duration {
@@ -372,7 +414,7 @@ impl World {
 
 /// The promises, for each answer by itself.
 impl World {
-    /// «At most one such fetch per 30 s, counted from the attempt, failures too»; one in five
+    /// «At most one such fetch per 10 s, counted from the attempt, failures too»; one in five
     /// minutes for bad signatures, from a budget of its own; none that a `Retry-After` forbids.
     fn check_start(&self, cause: Cause) {
         let apart = match cause {
@@ -415,16 +457,31 @@ impl World {
         }
     }
 
-    /// «401 when a good fetch, begun after the request came or within the cool-down, lacks the
-    /// `kid`.»
+    /// «401 only when somebody has looked: a good fetch begun after this `kid` was first asked for
+    /// lacks it, or it was in an earlier set and the newest lacks it.»
     fn check_absent(&self, waiting: &Waiting) {
-        let vouched = self.numbered().any(|(number, fetch)| {
-            let is_recent = self.now < fetch.start + self.settings.cool_down;
-            fetch.is_good()
-                && (number > waiting.came || is_recent)
-                && !fetch.brings.contains(&waiting.kid)
-        });
-        assert!(vouched, "no fetch says that {waiting:?} is absent");
+        let kid = waiting.kid;
+        let asked = self.asked.iter().filter(|(asked, _)| *asked == kid);
+        let first = asked.map(|(_, came)| *came).min();
+        let came = first.map_or(waiting.came, |first| first.min(waiting.came));
+        let was_looked_for = self
+            .numbered()
+            .any(|(number, fetch)| number > came && fetch.is_good());
+        let is_withdrawn = self.is_withdrawn(kid);
+        assert!(!self.holds(kid), "{waiting:?} is there");
+        assert!(
+            was_looked_for || is_withdrawn,
+            "nothing looked for {waiting:?}"
+        );
+    }
+
+    /// «Otherwise, in the cool-down, 503 with `Retry-After` = what is left of it.»
+    fn check_not_looked_up(&self, waiting: &Waiting, retry: Duration) {
+        let (_, last) = self.last_of(Cause::UnknownKey).expect("a cool-down");
+        let end = last.start + self.settings.cool_down;
+        assert!(self.now < end, "{waiting:?} after the cool-down");
+        let pause = self.barred_until().map_or(end, |until| end.max(until)) - self.now;
+        assert_eq!(retry, pause.max(SECOND));
     }
 
     /// «503 with `Retry-After` when that fetch failed»: or when none may be made.
@@ -432,11 +489,7 @@ impl World {
         let has_failed = self.numbered().any(|(number, fetch)| {
             number > waiting.came && fetch.end.is_some() && !fetch.is_good()
         });
-        let last = self.last_of(Cause::UnknownKey);
-        let failed_in_cool_down = last.is_some_and(|(_, fetch)| {
-            self.now < fetch.start + self.settings.cool_down && !fetch.is_good()
-        });
-        assert!(has_failed || failed_in_cool_down || self.is_barred());
+        assert!(has_failed || self.is_barred());
         let settings = &self.settings;
         let longest = [
             settings.refresh_interval.mul_f64(1.1 + ROUNDING),
@@ -561,14 +614,18 @@ proptest! {
         let settings = KeySettings::default().with_max_absent(max_absent);
         let mut schedule = Schedule::new(settings.clone(), Instant::now());
         let mut now = Instant::now();
+        schedule.next(now);
+        schedule.succeeded(now, 0.5);
         for kid in kids {
             let came = schedule.started();
-            schedule.next(now + settings.refresh_interval * 2);
-            now += settings.refresh_interval * 2;
-            schedule.succeeded(now, 0.5);
-            prop_assert_eq!(schedule.want_key(now, &kid.to_string(), came), Lookup::Absent);
-            prop_assert!(schedule.absent.len() <= max_absent);
+            let lookup = schedule.want_key(now, &kid.to_string(), came, false);
+            prop_assert_eq!(lookup, Lookup::Wait);
+            prop_assert!(schedule.asked.len() <= max_absent);
         }
+        now += SECOND;
+        schedule.next(now);
+        schedule.succeeded(now, 0.5);
+        prop_assert!(schedule.asked.len() <= max_absent);
     }
 }
 

@@ -76,7 +76,7 @@ impl Desk {
     }
 
     fn want(&mut self, kid: &str, came: Number) -> Lookup {
-        self.schedule.want_key(self.now, kid, came)
+        self.schedule.want_key(self.now, kid, came, false)
     }
 
     /// A request arrives now.
@@ -97,7 +97,7 @@ impl Desk {
 
 #[track_caller]
 fn assert_unavailable(lookup: Lookup, least: Duration, most: Duration) {
-    let Lookup::Unavailable(retry) = lookup else {
+    let (Lookup::Unavailable(retry) | Lookup::NotLookedUp(retry)) = lookup else {
         panic!("{lookup:?}");
     };
     assert!((least..=most).contains(&retry), "{retry:?}");
@@ -145,8 +145,9 @@ mod timer {
         let after = desk.now;
         desk.now = desk.start;
         assert_eq!(desk.arrive("new"), Lookup::Absent);
+        assert_unavailable(desk.arrive("other"), SECOND, COOL_DOWN + SECOND);
         desk.idle();
-        desk.now = after + KeySettings::default().cool_down;
+        desk.now = after + COOL_DOWN;
         assert_eq!(desk.arrive("new"), Lookup::Wait);
     }
 
@@ -364,19 +365,34 @@ mod unknown_keys {
     }
 
     #[test]
-    fn within_the_cool_down_of_a_good_fetch_other_keys_are_absent() {
+    fn within_the_cool_down_another_key_is_not_looked_up_and_the_time_left_is_told() {
         let mut desk = Desk::stocked();
         assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
-        desk.pass(SECOND);
         desk.good();
-        for second in 1..30 {
-            assert_eq!(desk.arrive("b"), Lookup::Absent, "{second}");
+        for left in (1..=10).rev() {
+            let left = Lookup::NotLookedUp(left * SECOND);
+            assert_eq!(desk.arrive("b"), left);
+            // However often it is asked for.
+            assert_eq!(desk.arrive("b"), left);
             desk.idle();
             desk.pass(SECOND);
         }
         assert_eq!(desk.arrive("b"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
+    }
+
+    #[test]
+    fn a_fetch_begun_before_the_request_leaves_its_key_not_looked_up() {
+        let mut desk = Desk::stocked();
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
+        desk.fetch(Cause::UnknownKey);
+        // The key is published now, and the answer is already on its way.
+        let came = desk.came();
+        assert_eq!(desk.want("new", came), Lookup::Wait);
+        desk.pass(SECOND);
+        desk.good();
+        assert_eq!(desk.want("new", came), Lookup::NotLookedUp(9 * SECOND));
     }
 
     #[test]
@@ -391,26 +407,28 @@ mod unknown_keys {
             } else {
                 desk.bad()
             }
-            desk.pass(25 * SECOND - TICK);
-            assert_ne!(desk.arrive("b"), Lookup::Wait, "{is_good}");
+            desk.pass(5 * SECOND - TICK);
+            assert_unavailable(desk.arrive("b"), SECOND, SECOND);
             desk.pass(TICK);
             assert_eq!(desk.arrive("b"), Lookup::Wait, "{is_good}");
         }
     }
 
     #[test]
-    fn within_the_cool_down_of_a_failed_fetch_a_key_is_unavailable() {
+    fn within_the_cool_down_of_a_failed_fetch_a_key_is_not_looked_up_before_a_retry() {
         let mut desk = Desk::stocked();
         assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.bad();
-        assert_unavailable(desk.arrive("b"), SECOND, SECOND);
+        assert_eq!(desk.arrive("b"), Lookup::NotLookedUp(COOL_DOWN));
 
-        // The retry is good and begins within the cool-down.
+        // The retry begins within the cool-down, so a request can wait for it.
         desk.pass(SECOND);
         desk.fetch(Cause::Scheduled);
+        assert_eq!(desk.arrive("b"), Lookup::Wait);
         desk.good();
-        assert_eq!(desk.arrive("b"), Lookup::Absent);
+        assert_eq!(desk.arrive("a"), Lookup::Absent);
+        assert_eq!(desk.arrive("b"), Lookup::NotLookedUp(9 * SECOND));
     }
 
     #[test]
@@ -470,12 +488,13 @@ mod unknown_keys {
 mod absent_keys {
     use super::*;
 
-    /// A scheduled fetch lacks this key.
+    /// A scheduled fetch lacks this key, which a request has waited for.
     #[track_caller]
     fn remember(desk: &mut Desk, kid: &str) {
-        let came = desk.came();
         desk.pass(2 * HOUR);
+        let came = desk.came();
         desk.fetch(Cause::Scheduled);
+        assert_eq!(desk.want(kid, came), Lookup::Wait);
         desk.good();
         assert_eq!(desk.want(kid, came), Lookup::Absent);
     }
@@ -483,13 +502,12 @@ mod absent_keys {
     #[test]
     fn an_absent_key_is_remembered_for_one_cool_down_from_the_start_of_the_fetch() {
         let mut desk = Desk::stocked();
-        let came = desk.came();
-        desk.pass(2 * HOUR);
-        desk.fetch(Cause::Scheduled);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
+        desk.fetch(Cause::UnknownKey);
         desk.pass(5 * SECOND);
         desk.good();
-        assert_eq!(desk.want("a", came), Lookup::Absent);
-        desk.pass(25 * SECOND - TICK);
+        assert_eq!(desk.arrive("a"), Lookup::Absent);
+        desk.pass(5 * SECOND - TICK);
         assert_eq!(desk.arrive("a"), Lookup::Absent);
         desk.pass(TICK);
         assert_eq!(desk.arrive("a"), Lookup::Wait);
@@ -497,10 +515,54 @@ mod absent_keys {
     }
 
     #[test]
+    fn a_key_asked_for_before_the_fetch_is_absent_though_the_first_request_has_gone() {
+        let mut desk = Desk::stocked();
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
+        desk.fetch(Cause::UnknownKey);
+        let second = desk.came();
+        assert_eq!(desk.want("a", second), Lookup::Wait);
+        desk.good();
+        assert_eq!(desk.want("a", second), Lookup::Absent);
+        assert_eq!(desk.arrive("a"), Lookup::Absent);
+    }
+
+    #[test]
+    fn a_key_that_was_only_asked_for_in_the_cool_down_is_not_absent() {
+        let mut desk = Desk::stocked();
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
+        desk.fetch(Cause::UnknownKey);
+        desk.good();
+        assert_unavailable(desk.arrive("b"), SECOND, COOL_DOWN);
+        // Of another cause, so that the cool-down goes on.
+        assert!(desk.bad_signature());
+        desk.fetch(Cause::BadSignature);
+        assert_unavailable(desk.arrive("b"), SECOND, COOL_DOWN);
+        desk.good();
+        assert_unavailable(desk.arrive("b"), SECOND, COOL_DOWN);
+    }
+
+    #[test]
+    fn a_withdrawn_key_is_absent_in_the_cool_down_and_looked_up_after_it() {
+        let mut desk = Desk::stocked();
+        let withdrawn = |desk: &mut Desk| {
+            let came = desk.came();
+            desk.schedule.want_key(desk.now, "old", came, true)
+        };
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
+        desk.fetch(Cause::UnknownKey);
+        assert_eq!(withdrawn(&mut desk), Lookup::Wait, "it may be back");
+        desk.good();
+        assert_eq!(withdrawn(&mut desk), Lookup::Absent);
+        desk.pass(COOL_DOWN);
+        assert_eq!(withdrawn(&mut desk), Lookup::Wait);
+        desk.fetch(Cause::UnknownKey);
+    }
+
+    #[test]
     fn another_request_does_not_prolong_an_absence() {
         let mut desk = Desk::stocked();
         remember(&mut desk, "a");
-        for _ in 0..300 {
+        for _ in 0..100 {
             assert_eq!(desk.arrive("a"), Lookup::Absent);
             desk.pass(Duration::from_millis(100));
         }
@@ -531,36 +593,48 @@ mod absent_keys {
         desk.good();
         assert!(desk.bad_signature());
         desk.fetch(Cause::BadSignature);
-        assert_eq!(desk.arrive("b"), Lookup::Absent);
+        assert_unavailable(desk.arrive("b"), COOL_DOWN, COOL_DOWN);
     }
 
     #[test]
     fn no_more_keys_are_remembered_than_the_limit_and_the_oldest_go_first() {
         let mut desk = Desk::stocked();
-        let came = desk.came();
-        desk.pass(2 * HOUR);
-        desk.fetch(Cause::Scheduled);
-        desk.good();
         for kid in 0..100_000 {
-            assert_eq!(desk.want(&kid.to_string(), came), Lookup::Absent);
+            assert_eq!(desk.arrive(&kid.to_string()), Lookup::Wait);
         }
-        assert_eq!(desk.schedule.absent.len(), 128);
+        desk.fetch(Cause::UnknownKey);
+        desk.good();
+        assert_eq!(desk.schedule.asked.len(), 128);
         assert_eq!(desk.arrive("99999"), Lookup::Absent);
         assert_eq!(desk.arrive("99872"), Lookup::Absent);
-        assert_eq!(desk.arrive("99871"), Lookup::Wait);
+        assert_unavailable(desk.arrive("99871"), COOL_DOWN, COOL_DOWN);
     }
 
     #[test]
     fn a_key_is_remembered_once_however_often_it_is_requested() {
         let mut desk = Desk::stocked();
-        let came = desk.came();
-        desk.pass(2 * HOUR);
-        desk.fetch(Cause::Scheduled);
+        for _ in 0..1_000 {
+            assert_eq!(desk.arrive("a"), Lookup::Wait);
+        }
+        desk.fetch(Cause::UnknownKey);
         desk.good();
         for _ in 0..1_000 {
-            assert_eq!(desk.want("a", came), Lookup::Absent);
+            assert_eq!(desk.arrive("a"), Lookup::Absent);
         }
-        assert_eq!(desk.schedule.absent.len(), 1);
+        assert_eq!(desk.schedule.asked.len(), 1);
+    }
+
+    #[test]
+    fn a_flood_in_the_cool_down_is_not_remembered() {
+        let mut desk = Desk::stocked();
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
+        desk.fetch(Cause::UnknownKey);
+        desk.good();
+        for kid in 0..1_000 {
+            assert_unavailable(desk.arrive(&kid.to_string()), COOL_DOWN, COOL_DOWN);
+        }
+        assert_eq!(desk.schedule.asked.len(), 1);
+        assert_eq!(desk.arrive("a"), Lookup::Absent);
     }
 
     #[test]
@@ -568,13 +642,15 @@ mod absent_keys {
         let mut desk = Desk::with(KeySettings::default().with_max_absent(0));
         desk.fetch(Cause::Scheduled);
         desk.good();
-        assert_eq!(desk.arrive("a"), Lookup::Wait);
+        let came = desk.came();
+        assert_eq!(desk.want("a", came), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
         desk.good();
+        assert_eq!(desk.want("a", came), Lookup::Absent);
         for _ in 0..1_000 {
-            assert_eq!(desk.arrive("a"), Lookup::Absent);
+            assert_unavailable(desk.arrive("a"), COOL_DOWN, COOL_DOWN);
         }
-        assert!(desk.schedule.absent.is_empty());
+        assert!(desk.schedule.asked.is_empty());
         desk.idle();
     }
 }
@@ -738,7 +814,7 @@ mod at_length {
                 }
             }
         }
-        assert!((2_000..=2_880).contains(&unknown), "{unknown}");
+        assert!((6_000..=8_640).contains(&unknown), "{unknown}");
         assert!((200..=288).contains(&replaced), "{replaced}");
         // On average one in 30 s, and never two at a time.
         assert!((1..=3_500).contains(&scheduled), "{scheduled}");
@@ -766,7 +842,7 @@ mod at_length {
         /// When each key was published.
         newest: (u64, Instant),
         held: BTreeSet<u64>,
-        lookups: [u64; 3],
+        lookups: [u64; 4],
         fetches: u64,
     }
 
@@ -798,7 +874,7 @@ mod at_length {
                 published: BTreeSet::from([0]),
                 newest: (0, now),
                 held: BTreeSet::new(),
-                lookups: [0; 3],
+                lookups: [0; 4],
                 fetches: 0,
             }
         }
@@ -905,7 +981,7 @@ mod at_length {
             if self.is_waiting(&waiting) {
                 self.waiting.push(waiting);
             }
-            assert!(self.desk.schedule.absent.len() <= self.settings.max_absent);
+            assert!(self.desk.schedule.asked.len() <= self.settings.max_absent);
         }
 
         fn is_waiting(&mut self, waiting: &Waiting) -> bool {
@@ -914,9 +990,10 @@ mod at_length {
             let (at, waits) = match lookup {
                 Lookup::Wait => (0, true),
                 Lookup::Absent => (1, false),
-                Lookup::Unavailable(retry) => {
+                Lookup::NotLookedUp(retry) | Lookup::Unavailable(retry) => {
                     assert!(retry >= SECOND && retry <= 5 * MINUTE, "{retry:?}");
-                    (2, false)
+                    let is_in_cool_down = matches!(lookup, Lookup::NotLookedUp(_));
+                    (2 + usize::from(is_in_cool_down), false)
                 }
             };
             if lookup == Lookup::Absent && waiting.kid == self.newest.0 {
@@ -1018,6 +1095,8 @@ impl Lcg {
     }
 }
 
+/// The default, in which a cool-down is counted here.
+const COOL_DOWN: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

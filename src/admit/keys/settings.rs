@@ -43,7 +43,7 @@ impl Default for KeySettings {
             first_retry: Duration::from_secs(1),
             last_retry: Duration::from_secs(60),
             max_retry_after: Duration::from_secs(5 * 60),
-            cool_down: Duration::from_secs(30),
+            cool_down: Duration::from_secs(10),
             wait: Duration::from_secs(2),
             max_waiters: 1_024,
             max_absent: 128,
@@ -92,7 +92,8 @@ settings! {
     with_max_retry_after, max_retry_after: Duration;
 
     /// How long after the start of a fetch for an unknown `kid` no other such fetch is made, even
-    /// if that one failed. Default 30 s; from 1 s to 10 min.
+    /// if that one failed. Meanwhile a request with another unknown `kid` is answered with 503 and
+    /// the time left. Default 10 s; from 1 s to 10 min.
     with_cool_down, cool_down: Duration;
 
     /// How long a request waits for keys. Default 2 s; from 1 ms to 30 s.
@@ -102,7 +103,9 @@ settings! {
     /// Default 1,024; from 1 to 65,536.
     with_max_waiters, max_waiters: usize;
 
-    /// How many `kid`s are remembered as absent. Default 128; up to 4,096.
+    /// How many `kid`s for which requests have waited are remembered, so that those that a fetch
+    /// shows to be absent are refused at once for the rest of its cool-down. Default 128; up to
+    /// 4,096.
     with_max_absent, max_absent: usize;
 
     /// How long after the start of a fetch for a bad signature no other such fetch is made.

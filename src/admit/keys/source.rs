@@ -12,7 +12,7 @@ use super::{
     settings::KeySettings,
     state::{KeyStatus, Snapshot, SourceState, lock, now},
     task::Start,
-    ticket::Ticket,
+    ticket::{Ticket, missing},
 };
 use crate::admit::error::{KeyReport, MissingKey};
 
@@ -86,9 +86,9 @@ impl KeySource {
         worth_a_fetch: impl FnOnce() -> bool,
     ) -> Result<Ticket, MissingKey> {
         // The path of a flood of invented `kid`s: it neither reads the claims nor takes a place.
-        if self.state.is_known_absent(kid) {
+        if let Some(missing) = self.state.answer_at_once(kid).and_then(missing) {
             self.state.count_suppressed(Refresh::UnknownKey);
-            return Err(MissingKey::Unknown);
+            return Err(missing);
         }
         Ticket::new(&self.state, kid, worth_a_fetch())
     }

@@ -35,6 +35,22 @@ pub(crate) struct Snapshot {
     /// Increases by one with each key set that differs from the one before.
     pub(crate) generation: u64,
     pub(super) fetched: Instant,
+    /// The `kid`s of earlier key sets that this one lacks, the newest first.
+    pub(super) withdrawn: Vec<Box<str>>,
+}
+
+impl Snapshot {
+    /// The `kid`s that are withdrawn once `new` replaces this key set: at most `most` of them.
+    pub(super) fn withdrawn_by(&self, new: &KeySet, most: usize) -> Vec<Box<str>> {
+        let earlier = self.withdrawn.iter().map(AsRef::as_ref);
+        let earlier = earlier.filter(|kid| new.get(kid).is_none());
+        let gone = self.keys.kids_not_in(new).into_iter();
+        gone.chain(earlier).take(most).map(Box::from).collect()
+    }
+
+    fn has_withdrawn(&self, kid: &str) -> bool {
+        self.withdrawn.iter().any(|withdrawn| **withdrawn == *kid)
+    }
 }
 
 /// The state of the keys of a [`Validator`](crate::Validator).
@@ -161,18 +177,24 @@ impl SourceState {
             None => schedule.want_any(now(), deadline),
             // The caller looks up the snapshot again before it waits.
             Some(snapshot) if snapshot.keys.get(kid).is_some() => Lookup::Wait,
-            Some(_) if worth_a_fetch => schedule.want_key(now(), kid, came),
+            Some(snapshot) if worth_a_fetch => {
+                schedule.want_key(now(), kid, came, snapshot.has_withdrawn(kid))
+            }
             Some(_) => Lookup::Absent,
         }
     }
 
-    pub(super) fn is_known_absent(&self, kid: &str) -> bool {
+    /// The answer to a request for this `kid` that needs nothing else of the token.
+    pub(super) fn answer_at_once(&self, kid: &str) -> Option<Lookup> {
         let schedule = self.schedule();
-        // Under the lock, as in `look_up`.
-        let is_absent = self
-            .snapshot()
-            .is_some_and(|snapshot| snapshot.keys.get(kid).is_none());
-        is_absent && schedule.is_known_absent(now(), kid)
+        // Under the lock, as in `look_up`. No reference is taken, for which threads would contend.
+        let snapshot = self.snapshot.load();
+        let snapshot = snapshot.as_deref();
+        let snapshot = snapshot.filter(|snapshot| self.is_usable(snapshot))?;
+        match snapshot.keys.get(kid) {
+            Some(_) => None,
+            None => schedule.answer_at_once(now(), kid, snapshot.has_withdrawn(kid)),
+        }
     }
 }
 

@@ -152,6 +152,8 @@ impl SourceState {
             Some(old) => old.generation + 1,
         };
         let fetched = now();
+        let most = self.settings.max_keys;
+        let withdrawn = old.map(|old| old.withdrawn_by(keys, most));
         // Snapshot and schedule change under one lock: a request that finds the fetch ended also
         // finds its keys.
         let mut schedule = self.schedule();
@@ -159,6 +161,7 @@ impl SourceState {
             keys: Arc::clone(keys),
             generation,
             fetched,
+            withdrawn: withdrawn.unwrap_or_default(),
         })));
         schedule.succeeded(fetched, random_fraction());
     }

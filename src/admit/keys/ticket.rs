@@ -51,12 +51,8 @@ impl Ticket {
         if worth_a_fetch && lookup != Lookup::Wait {
             state.count_suppressed(Refresh::UnknownKey);
         }
-        match lookup {
-            Lookup::Wait => {}
-            Lookup::Absent => return Err(MissingKey::Unknown),
-            Lookup::Unavailable(retry_after) => {
-                return Err(MissingKey::Unavailable { retry_after });
-            }
+        if let Some(missing) = missing(lookup) {
+            return Err(missing);
         }
         // Also if no place is left: the fetch is requested all the same.
         state.wake.notify_one();
@@ -88,18 +84,17 @@ impl Ticket {
                 return Ok(snapshot);
             }
             let deadline = self.deadline.into_std();
-            match self
+            let lookup = self
                 .state
-                .look_up(&self.kid, self.worth_a_fetch, self.came, deadline)
-            {
-                // The key that had arrived has been withdrawn, and this ticket has no place.
-                Lookup::Wait if self.place.is_none() => return Err(TRY_AGAIN),
-                Lookup::Wait => self.state.wake.notify_one(),
-                Lookup::Absent => return Err(MissingKey::Unknown),
-                Lookup::Unavailable(retry_after) => {
-                    return Err(MissingKey::Unavailable { retry_after });
-                }
+                .look_up(&self.kid, self.worth_a_fetch, self.came, deadline);
+            if let Some(missing) = missing(lookup) {
+                return Err(missing);
             }
+            if self.place.is_none() {
+                // The key that had arrived has been withdrawn, and this ticket has no place.
+                return Err(TRY_AGAIN);
+            }
+            self.state.wake.notify_one();
             // Without a task or a timer the wait would not end.
             if start == Start::Refused || runtime_with_a_timer().is_none() {
                 return Err(TRY_AGAIN);
@@ -108,6 +103,16 @@ impl Ticket {
                 return Err(TRY_AGAIN);
             }
         }
+    }
+}
+
+/// Why there is no key, unless a request waits for it.
+pub(super) fn missing(lookup: Lookup) -> Option<MissingKey> {
+    match lookup {
+        Lookup::Wait => None,
+        Lookup::Absent => Some(MissingKey::Unknown),
+        Lookup::NotLookedUp(retry_after) => Some(MissingKey::NotLookedUp { retry_after }),
+        Lookup::Unavailable(retry_after) => Some(MissingKey::Unavailable { retry_after }),
     }
 }
 
