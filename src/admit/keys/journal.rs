@@ -19,8 +19,6 @@ pub(super) struct Journal {
     url: String,
     /// The label of this key source in the metrics.
     name: Option<&'static str>,
-    /// Whether a key set has been fetched since the last one was logged as too old.
-    is_in_use: bool,
     outage: Option<Outage>,
     /// The keys that the last good key set left out.
     skipped: Skipped,
@@ -34,6 +32,8 @@ struct Outage {
     last: Option<FetchError>,
     /// The reasons that have been logged as warnings, each with its hint.
     reasons: Vec<(&'static str, &'static str)>,
+    /// Whether the last good keys have been logged as too old.
+    is_past_the_limit: bool,
 }
 
 /// Why a fetch is made, for the log and the metrics. A closed list.
@@ -68,7 +68,6 @@ impl Journal {
         Self {
             url: url.to_owned(),
             name,
-            is_in_use: false,
             outage: None,
             skipped: Skipped::default(),
         }
@@ -99,7 +98,6 @@ impl Journal {
         old: Option<&KeySet>,
     ) {
         // Update the state before logging: a subscriber may panic.
-        self.is_in_use = true;
         let outage = self.outage.take();
         metrics::refreshed(self.name, refresh.as_str());
         let cause = refresh.as_str();
@@ -149,6 +147,7 @@ impl Journal {
             failures: 0,
             last: None,
             reasons: Vec::new(),
+            is_past_the_limit: false,
         });
         outage.failures = outage.failures.saturating_add(1);
         let (cause, reason, hint) = (refresh.as_str(), error.as_str(), error.hint());
@@ -185,24 +184,25 @@ impl Journal {
     }
 
     /// Reports the age of the last good key set, and the time for which it remains in use.
-    pub(super) fn aged(&mut self, age: Duration, left: Duration) {
+    pub(super) fn aged(&self, age: Duration, left: Duration) {
         metrics::key_set_aged(self.name, age, left);
-        if !left.is_zero() || !std::mem::take(&mut self.is_in_use) {
+    }
+
+    /// The last good keys are too old. Logged once in an outage, which has a line for its end; while
+    /// no fetch has failed, a good one may be about to come.
+    pub(super) fn ended(&mut self) {
+        let Some(outage) = &mut self.outage else {
+            return;
+        };
+        if std::mem::replace(&mut outage.is_past_the_limit, true) {
             return;
         }
-        let outage = self.outage.as_ref();
-        let last = outage.and_then(|outage| outage.last.as_ref());
         tracing::error!(
             target: TARGET,
-            reason = last.map(FetchError::as_str),
+            reason = outage.last.as_ref().map(FetchError::as_str),
             url = self.url,
             "the last good keys are too old; requests are answered with 503",
         );
-    }
-
-    /// Whether the last good key set has not yet been logged as too old.
-    pub(super) fn is_in_use(&self) -> bool {
-        self.is_in_use
     }
 
     /// Reports that no key set has been fetched yet.

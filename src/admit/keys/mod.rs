@@ -17,6 +17,8 @@ mod set;
 
 mod error;
 
+mod moment;
+
 mod schedule;
 
 mod journal;

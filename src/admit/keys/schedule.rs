@@ -1,13 +1,17 @@
 //! When keys are fetched, and whether a request waits for them.
 //!
 //! A pure state machine: state and time in, action and state out. The task drives it.
+//!
+//! What falls due does so by the clock that comes to it first: the monotonic one stands still while
+//! the machine sleeps. Budgets (cool-downs, intervals) count by the monotonic clock alone, so that no
+//! clock that is set ahead spends them twice.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use super::settings::KeySettings;
+use super::{moment::Moment, settings::KeySettings};
 
 /// Why a fetch is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +64,9 @@ pub(super) struct Schedule {
     /// The number of failed fetches since the last good one.
     failures: u32,
     /// When the next scheduled fetch is due.
-    due: Instant,
+    due: Moment,
     /// The end of the pause that a `Retry-After` asked for.
-    not_before: Option<Instant>,
+    not_before: Option<Moment>,
     /// Whether a request has asked for an unknown key since the last start.
     key_wanted: bool,
     /// The last fetch for an unknown key, and its start, from which the cool-down counts.
@@ -88,7 +92,7 @@ struct Asked {
 
 impl Schedule {
     /// The first fetch is due at once.
-    pub(super) fn new(settings: KeySettings, now: Instant) -> Self {
+    pub(super) fn new(settings: KeySettings, now: Moment) -> Self {
         Self {
             settings,
             started: 0,
@@ -107,22 +111,23 @@ impl Schedule {
     }
 
     /// The next step. A returned fetch counts as started, and its cool-down begins.
-    pub(super) fn next(&mut self, now: Instant) -> Action {
+    pub(super) fn next(&mut self, now: Moment) -> Action {
         let is_barred = self.is_barred(now);
         let cause = if self.key_wanted && !is_barred {
             Cause::UnknownKey
         } else if self.signature_wanted && !is_barred {
             Cause::BadSignature
-        } else if now >= self.due {
+        } else if now.has_reached(self.due) {
             Cause::Scheduled
         } else {
-            return Action::Sleep(self.due);
+            return Action::Sleep(self.due.monotonic);
         };
+        let start = now.monotonic;
         self.started += 1;
-        self.under_way = Some((self.started, now));
+        self.under_way = Some((self.started, start));
         match cause {
-            Cause::UnknownKey => self.for_unknown_key = Some((self.started, now)),
-            Cause::BadSignature => self.for_bad_signature = Some(now),
+            Cause::UnknownKey => self.for_unknown_key = Some((self.started, start)),
+            Cause::BadSignature => self.for_bad_signature = Some(start),
             Cause::Scheduled => {}
         }
         // Whatever its cause, the fetch serves every earlier request for one.
@@ -133,7 +138,7 @@ impl Schedule {
 
     /// The fetch under way succeeded. `chance` is a random number from 0 to 1: the jitter keeps
     /// replicas from fetching at the same time.
-    pub(super) fn succeeded(&mut self, now: Instant, chance: f64) {
+    pub(super) fn succeeded(&mut self, now: Moment, chance: f64) {
         let Some((number, start)) = self.under_way.take() else {
             return;
         };
@@ -154,7 +159,7 @@ impl Schedule {
     }
 
     /// The fetch under way failed. `chance` is a random number from 0 to 1: full jitter.
-    pub(super) fn failed(&mut self, now: Instant, retry_after: Option<Duration>, chance: f64) {
+    pub(super) fn failed(&mut self, now: Moment, retry_after: Option<Duration>, chance: f64) {
         let Some((number, _)) = self.under_way.take() else {
             return;
         };
@@ -175,12 +180,17 @@ impl Schedule {
 
     /// The driver ended. A fetch that was under way is retried soon and does not count as a failure
     /// of the endpoint.
-    pub(super) fn abandoned(&mut self, now: Instant, chance: f64) {
+    pub(super) fn abandoned(&mut self, now: Moment, chance: f64) {
         let Some((number, _)) = self.under_way.take() else {
             return;
         };
         self.ended = Some((number, false));
         self.due = now + self.settings.first_retry.mul_f64(chance);
+    }
+
+    /// When the wall clock comes to the next scheduled fetch, unless one is under way.
+    pub(super) fn due_by_the_wall_clock(&self) -> Option<Duration> {
+        self.under_way.is_none().then_some(self.due.wall)
     }
 
     /// The number of fetches started so far. A request notes it on arrival.
@@ -190,15 +200,19 @@ impl Schedule {
 
     /// Whether the last fetch failed, or the next one should have ended by now: then the driver no
     /// longer runs.
-    pub(super) fn is_failing(&self, now: Instant) -> bool {
-        self.ended.is_some_and(|(_, good)| !good) || now > self.due + self.settings.total_timeout
+    pub(super) fn is_failing(&self, now: Moment) -> bool {
+        let is_late = || {
+            let late = now.since(self.due);
+            late > self.settings.total_timeout
+        };
+        self.ended.is_some_and(|(_, good)| !good) || is_late()
     }
 
     /// A request names a `kid` that the key set lacks. `came` fetches had been started when it
     /// arrived. `is_withdrawn` says that an earlier key set had the `kid`.
     pub(super) fn want_key(
         &mut self,
-        now: Instant,
+        now: Moment,
         kid: &str,
         came: Number,
         is_withdrawn: bool,
@@ -233,7 +247,7 @@ impl Schedule {
     /// nothing, would otherwise have the tokens of a new key refused for one cool-down.
     pub(super) fn answer_at_once(
         &self,
-        now: Instant,
+        now: Moment,
         kid: &str,
         is_withdrawn: bool,
     ) -> Option<Lookup> {
@@ -241,6 +255,7 @@ impl Schedule {
             return Some(Lookup::Absent);
         }
         let (number, end) = self.cooling_down(now)?;
+        let left = end.saturating_duration_since(now.monotonic);
         let has_succeeded = self.good.is_some_and(|(good, _)| good >= number);
         if self.under_way.is_some() && !has_succeeded {
             return None;
@@ -248,16 +263,14 @@ impl Schedule {
         if is_withdrawn {
             return Some(Lookup::Absent);
         }
-        let end = self
-            .not_before
-            .map_or(end, |not_before| end.max(not_before));
-        let left = end.saturating_duration_since(now);
+        let barred = self.not_before.map(|not_before| now.until(not_before));
+        let left = left.max(barred.unwrap_or_default());
         Some(Lookup::NotLookedUp(left.max(SHORTEST_RETRY)))
     }
 
-    /// A request needs any key set and can wait until `deadline`.
-    pub(super) fn want_any(&self, now: Instant, deadline: Instant) -> Lookup {
-        if self.under_way.is_some() || self.key_wanted || self.due <= deadline {
+    /// A request needs any key set and can wait for this long.
+    pub(super) fn want_any(&self, now: Moment, wait: Duration) -> Lookup {
+        if self.under_way.is_some() || self.key_wanted || now.until(self.due) <= wait {
             Lookup::Wait
         } else {
             Lookup::Unavailable(self.until_next_try(now))
@@ -265,10 +278,10 @@ impl Schedule {
     }
 
     /// A signature was bad under a known `kid`. Returns whether the driver must be woken.
-    pub(super) fn want_replacement(&mut self, now: Instant) -> bool {
+    pub(super) fn want_replacement(&mut self, now: Moment) -> bool {
         let spent = self
             .for_bad_signature
-            .is_some_and(|start| now < start + self.settings.signature_interval);
+            .is_some_and(|start| now.monotonic < start + self.settings.signature_interval);
         if spent || self.is_barred(now) || self.signature_wanted {
             return false;
         }
@@ -277,29 +290,30 @@ impl Schedule {
     }
 
     /// The time until a fetch can bring new keys.
-    pub(super) fn until_next_try(&self, now: Instant) -> Duration {
+    pub(super) fn until_next_try(&self, now: Moment) -> Duration {
         if self.under_way.is_some() {
             return SHORTEST_RETRY;
         }
-        self.due.saturating_duration_since(now).max(SHORTEST_RETRY)
+        now.until(self.due).max(SHORTEST_RETRY)
     }
 
     /// Whether a `Retry-After` forbids a fetch.
-    fn is_barred(&self, now: Instant) -> bool {
-        self.not_before.is_some_and(|not_before| now < not_before)
+    fn is_barred(&self, now: Moment) -> bool {
+        self.not_before
+            .is_some_and(|not_before| !now.has_reached(not_before))
     }
 
     /// The fetch whose cool-down is still running, and its end.
-    fn cooling_down(&self, now: Instant) -> Option<(Number, Instant)> {
+    fn cooling_down(&self, now: Moment) -> Option<(Number, Instant)> {
         self.for_unknown_key
             .map(|(number, start)| (number, start + self.settings.cool_down))
-            .filter(|(_, end)| now < *end)
+            .filter(|(_, end)| now.monotonic < *end)
     }
 
     /// Remembers that a request waits for this `kid`.
-    fn remember(&mut self, kid: &str, came: Number, now: Instant) {
+    fn remember(&mut self, kid: &str, came: Number, now: Moment) {
         self.asked
-            .retain(|asked| asked.absent_until.is_none_or(|until| now < until));
+            .retain(|asked| asked.absent_until.is_none_or(|until| now.monotonic < until));
         if self.asked.iter().any(|asked| asked.kid.as_ref() == kid) {
             return;
         }
@@ -317,9 +331,12 @@ impl Schedule {
 
     /// Whether a good fetch that began after this `kid` was first asked for lacked it, at most one
     /// cool-down ago.
-    fn is_remembered_absent(&self, kid: &str, now: Instant) -> bool {
+    fn is_remembered_absent(&self, kid: &str, now: Moment) -> bool {
         self.asked.iter().any(|asked| {
-            asked.absent_until.is_some_and(|until| now < until) && asked.kid.as_ref() == kid
+            let is_absent = asked
+                .absent_until
+                .is_some_and(|until| now.monotonic < until);
+            is_absent && asked.kid.as_ref() == kid
         })
     }
 }

@@ -18,6 +18,10 @@ type Kid = u8;
 enum Step {
     /// Time passes.
     Pass(Duration),
+    /// The machine sleeps: only the wall clock goes on.
+    Sleep(Duration),
+    /// The wall clock is set back, and goes on from there.
+    SetBack(Duration),
     /// A request arrives that names this `kid`. It asks again whenever a fetch ends.
     Ask(Kid),
     /// A request arrives that needs any key set.
@@ -50,7 +54,7 @@ struct Fetch {
     cause: Cause,
     start: Instant,
     brings: BTreeSet<Kid>,
-    end: Option<(Instant, Outcome)>,
+    end: Option<(Moment, Outcome)>,
 }
 
 impl Fetch {
@@ -71,8 +75,8 @@ struct Waiting {
 struct World {
     settings: KeySettings,
     schedule: Schedule,
-    start: Instant,
-    now: Instant,
+    start: Moment,
+    now: Moment,
     published: BTreeSet<Kid>,
     history: Vec<Fetch>,
     waiting: Vec<Waiting>,
@@ -86,7 +90,7 @@ struct World {
 /// The events.
 impl World {
     fn new(settings: KeySettings) -> Self {
-        let now = Instant::now();
+        let now = Moment::now();
         Self {
             schedule: Schedule::new(settings.clone(), now),
             settings,
@@ -103,7 +107,9 @@ impl World {
 
     fn take(&mut self, step: &Step) {
         match step {
-            Step::Pass(time) => self.now += *time,
+            Step::Pass(time) => self.now = self.now + *time,
+            Step::Sleep(time) => self.now.wall += *time,
+            Step::SetBack(time) => self.now.wall = self.now.wall.saturating_sub(*time),
             Step::Ask(kid) => self.arrive(*kid),
             Step::AskForAny => self.ask_for_any(),
             Step::BadSignature => self.bad_signature(),
@@ -128,7 +134,7 @@ impl World {
                 self.check_start(cause);
                 self.history.push(Fetch {
                     cause,
-                    start: self.now,
+                    start: self.now.monotonic,
                     brings: self.published.clone(),
                     end: None,
                 });
@@ -199,14 +205,15 @@ impl World {
     }
 
     fn ask_for_any(&mut self) {
-        let deadline = self.now + self.settings.wait;
-        let waits = self.is_under_way() || self.key_wanted || self.due() <= deadline;
+        let wait = self.settings.wait;
+        let is_due = (self.now + wait).has_reached(self.due());
+        let waits = self.is_under_way() || self.key_wanted || is_due;
         let expected = if waits {
             Lookup::Wait
         } else {
             Lookup::Unavailable(self.until_next_try())
         };
-        assert_eq!(self.schedule.want_any(self.now, deadline), expected);
+        assert_eq!(self.schedule.want_any(self.now, wait), expected);
     }
 
     fn bad_signature(&mut self) {
@@ -256,15 +263,16 @@ impl World {
 
     fn is_within(&self, cause: Cause, interval: Duration) -> bool {
         self.last_of(cause)
-            .is_some_and(|(_, fetch)| self.now < fetch.start + interval)
+            .is_some_and(|(_, fetch)| self.now.monotonic < fetch.start + interval)
     }
 
     /// «Retry-After honoured up to 5 min».
     fn is_barred(&self) -> bool {
-        self.barred_until().is_some_and(|until| self.now < until)
+        self.barred_until()
+            .is_some_and(|until| !self.now.has_reached(until))
     }
 
-    fn barred_until(&self) -> Option<Instant> {
+    fn barred_until(&self) -> Option<Moment> {
         let ends = self.history.iter().rev().filter_map(|fetch| fetch.end);
         let counted = ends.filter(|(_, outcome)| !matches!(outcome, Outcome::Abandoned { .. }));
         match counted.take(1).last()? {
@@ -276,7 +284,7 @@ impl World {
     }
 
     /// When the next scheduled fetch is due.
-    fn due(&self) -> Instant {
+    fn due(&self) -> Moment {
         let ends = || self.history.iter().rev().filter_map(|fetch| fetch.end);
         let Some((at, outcome)) = ends().next() else {
             return self.start;
@@ -313,10 +321,10 @@ impl World {
             Action::Fetch(Cause::UnknownKey)
         } else if self.signature_wanted && !self.is_barred() {
             Action::Fetch(Cause::BadSignature)
-        } else if self.now >= self.due() {
+        } else if self.now.has_reached(self.due()) {
             Action::Fetch(Cause::Scheduled)
         } else {
-            Action::Sleep(self.due())
+            Action::Sleep(self.due().monotonic)
         }
     }
 
@@ -354,7 +362,7 @@ impl World {
         }
         let (last, fetch) = self.last_of(Cause::UnknownKey)?;
         let end = fetch.start + self.settings.cool_down;
-        if self.now >= end {
+        if self.now.monotonic >= end {
             return None;
         }
         let has_succeeded = self
@@ -366,8 +374,10 @@ impl World {
         if self.is_withdrawn(kid) {
             return Some(Lookup::Absent);
         }
-        let end = self.barred_until().map_or(end, |until| end.max(until));
-        Some(Lookup::NotLookedUp((end - self.now).max(SECOND)))
+        let left = end - self.now.monotonic;
+        let barred = self.barred_until().map(|until| self.now.until(until));
+        let left = left.max(barred.unwrap_or_default());
+        Some(Lookup::NotLookedUp(left.max(SECOND)))
     }
 
     /// Whether a good fetch that began after this `kid` was first asked for lacked it, at most one
@@ -376,7 +386,7 @@ impl World {
         let decided = self.decided(kid).into_iter().flatten();
         decided
             .map(|start| start + self.settings.cool_down)
-            .any(|until| self.now < until)
+            .any(|until| self.now.monotonic < until)
     }
 
     /// For each time that this `kid` was asked for first: when the good fetch began that decided.
@@ -408,7 +418,7 @@ impl World {
         if self.is_under_way() {
             return SECOND;
         }
-        self.due().saturating_duration_since(self.now).max(SECOND)
+        self.now.until(self.due()).max(SECOND)
     }
 }
 
@@ -423,7 +433,7 @@ impl World {
             Cause::Scheduled => Duration::ZERO,
         };
         if let Some((_, last)) = self.last_of(cause) {
-            let pause = self.now - last.start;
+            let pause = self.now.monotonic - last.start;
             assert!(pause >= apart, "{cause:?} only {pause:?} apart");
         }
         assert!(!self.is_under_way(), "two fetches at a time");
@@ -432,7 +442,7 @@ impl World {
             && cause == Cause::Scheduled
         {
             let good = self.history.last().expect("it has just been looked at");
-            let pause = self.now - good.end.expect("it has ended").0;
+            let pause = self.now.since(good.end.expect("it has ended").0);
             let interval = self.settings.refresh_interval.mul_f64(0.9 - ROUNDING);
             assert!(pause >= interval.min(self.settings.stale_limit.mul_f64(0.8 - ROUNDING)));
         }
@@ -441,18 +451,19 @@ impl World {
     /// No sleep is a busy loop, longer than any setting asks for, or begins while a fetch is
     /// requested.
     fn check_sleep(&self, until: Instant) {
-        assert!(until > self.now, "a sleep of no length");
+        let now = self.now.monotonic;
+        assert!(until > now, "a sleep of no length");
         let settings = &self.settings;
         let longest = match self.history.last().and_then(|fetch| fetch.end) {
             Some((_, Outcome::Good { .. })) => settings.refresh_interval.mul_f64(1.1 + ROUNDING),
             _ => settings.last_retry.max(settings.max_retry_after),
         };
-        assert!(until <= self.now + longest, "{:?}", until - self.now);
+        assert!(until <= now + longest, "{:?}", until - now);
         assert!(!self.key_wanted && !self.signature_wanted || self.is_barred());
         if let Some(good) = self.history.iter().rev().find(|fetch| fetch.is_good())
             && self.history.last().is_some_and(Fetch::is_good)
         {
-            let fetched = good.end.expect("it was good").0;
+            let fetched = good.end.expect("it was good").0.monotonic;
             assert!(until < fetched + settings.stale_limit, "the keys go stale");
         }
     }
@@ -479,9 +490,10 @@ impl World {
     fn check_not_looked_up(&self, waiting: &Waiting, retry: Duration) {
         let (_, last) = self.last_of(Cause::UnknownKey).expect("a cool-down");
         let end = last.start + self.settings.cool_down;
-        assert!(self.now < end, "{waiting:?} after the cool-down");
-        let pause = self.barred_until().map_or(end, |until| end.max(until)) - self.now;
-        assert_eq!(retry, pause.max(SECOND));
+        let left = end.saturating_duration_since(self.now.monotonic);
+        assert!(!left.is_zero(), "{waiting:?} after the cool-down");
+        let barred = self.barred_until().map(|until| self.now.until(until));
+        assert_eq!(retry, left.max(barred.unwrap_or_default()).max(SECOND));
     }
 
     /// «503 with `Retry-After` when that fetch failed»: or when none may be made.
@@ -543,6 +555,8 @@ fn time() -> impl Strategy<Value = Duration> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => time().prop_map(Step::Pass),
+        1 => time().prop_map(Step::Sleep),
+        1 => time().prop_map(Step::SetBack),
         6 => (0..4_u8).prop_map(Step::Ask),
         1 => Just(Step::AskForAny),
         2 => Just(Step::BadSignature),
@@ -600,9 +614,9 @@ proptest! {
             world.arrive(NEW);
             world.drive();
             world.end_fetch(Outcome::Good { chance: 0.5 });
-            world.now += SECOND;
+            world.now = world.now + SECOND;
             // A cool-down, or the Retry-After of the last failed fetch.
-            prop_assert!(world.now <= from + Duration::from_secs(302));
+            prop_assert!(world.now.since(from) <= Duration::from_secs(302));
         }
     }
 
@@ -612,8 +626,8 @@ proptest! {
         kids in vec(any::<Kid>(), 1..40),
     ) {
         let settings = KeySettings::default().with_max_absent(max_absent);
-        let mut schedule = Schedule::new(settings.clone(), Instant::now());
-        let mut now = Instant::now();
+        let mut now = Moment::now();
+        let mut schedule = Schedule::new(settings, now);
         schedule.next(now);
         schedule.succeeded(now, 0.5);
         for kid in kids {
@@ -622,7 +636,7 @@ proptest! {
             prop_assert_eq!(lookup, Lookup::Wait);
             prop_assert!(schedule.asked.len() <= max_absent);
         }
-        now += SECOND;
+        now = now + SECOND;
         schedule.next(now);
         schedule.succeeded(now, 0.5);
         prop_assert!(schedule.asked.len() <= max_absent);

@@ -7,8 +7,8 @@ use super::*;
 /// A schedule and its clock.
 struct Desk {
     schedule: Schedule,
-    start: Instant,
-    now: Instant,
+    start: Moment,
+    now: Moment,
 }
 
 impl Desk {
@@ -18,7 +18,7 @@ impl Desk {
     }
 
     fn with(settings: KeySettings) -> Self {
-        let now = Instant::now();
+        let now = Moment::now();
         Self {
             schedule: Schedule::new(settings, now),
             start: now,
@@ -37,7 +37,12 @@ impl Desk {
     }
 
     fn pass(&mut self, time: Duration) {
-        self.now += time;
+        self.now = self.now + time;
+    }
+
+    /// The machine sleeps: only the wall clock goes on.
+    fn sleep(&mut self, time: Duration) {
+        self.now.wall += time;
     }
 
     fn next(&mut self) -> Action {
@@ -54,7 +59,7 @@ impl Desk {
     #[track_caller]
     fn idle(&mut self) -> Duration {
         match self.next() {
-            Action::Sleep(until) => until.saturating_duration_since(self.now),
+            Action::Sleep(until) => until.saturating_duration_since(self.now.monotonic),
             Action::Fetch(cause) => panic!("a fetch starts: {cause:?}"),
         }
     }
@@ -87,7 +92,7 @@ impl Desk {
 
     /// A request arrives now and needs any key set.
     fn arrive_for_any(&mut self) -> Lookup {
-        self.schedule.want_any(self.now, self.now + 2 * SECOND)
+        self.schedule.want_any(self.now, 2 * SECOND)
     }
 
     fn bad_signature(&mut self) -> bool {
@@ -285,6 +290,93 @@ mod timer {
         desk.schedule.succeeded(desk.now, 0.0);
         assert_eq!(desk.idle(), pause);
         assert!(!desk.schedule.is_failing(desk.now));
+    }
+}
+
+mod clocks {
+    use super::*;
+
+    #[test]
+    fn an_overdue_refresh_is_made_after_a_sleep_though_the_monotonic_clock_stood_still() {
+        let mut desk = Desk::stocked();
+        desk.idle();
+        desk.sleep(3 * DAY);
+        desk.fetch(Cause::Scheduled);
+        desk.good();
+        assert!(desk.idle() > 50 * MINUTE);
+    }
+
+    #[test]
+    fn after_a_sleep_the_keys_count_as_stale_until_they_are_refreshed() {
+        let mut desk = Desk::stocked();
+        desk.sleep(3 * DAY);
+        assert!(desk.schedule.is_failing(desk.now));
+        assert_eq!(desk.arrive_for_any(), Lookup::Wait);
+        desk.fetch(Cause::Scheduled);
+        desk.good();
+        assert!(!desk.schedule.is_failing(desk.now));
+    }
+
+    #[test]
+    fn a_short_sleep_costs_nothing() {
+        let mut desk = Desk::stocked();
+        desk.sleep(50 * MINUTE);
+        desk.idle();
+        assert!(!desk.schedule.is_failing(desk.now));
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_ahead_costs_one_early_refresh() {
+        let mut desk = Desk::stocked();
+        desk.now.wall += 365 * DAY;
+        desk.fetch(Cause::Scheduled);
+        desk.good();
+        for _ in 0..50 {
+            desk.idle();
+            desk.pass(MINUTE);
+        }
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_puts_no_refresh_off() {
+        let mut desk = Desk::stocked();
+        let pause = desk.idle();
+        desk.now.wall = Duration::ZERO;
+        desk.pass(pause);
+        desk.fetch(Cause::Scheduled);
+        desk.bad();
+        desk.pass(SECOND);
+        desk.fetch(Cause::Scheduled);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_ahead_spends_no_budget_twice() {
+        let mut desk = Desk::stocked();
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
+        assert!(desk.bad_signature());
+        desk.fetch(Cause::UnknownKey);
+        desk.good();
+        assert!(desk.bad_signature());
+        desk.fetch(Cause::BadSignature);
+        desk.good();
+        desk.now.wall += 365 * DAY;
+        desk.fetch(Cause::Scheduled);
+        desk.good();
+        assert_unavailable(desk.arrive("b"), COOL_DOWN, COOL_DOWN);
+        assert!(!desk.bad_signature());
+        desk.idle();
+    }
+
+    #[test]
+    fn a_retry_after_that_has_passed_while_the_machine_slept_bars_nothing() {
+        let mut desk = Desk::stocked();
+        desk.pass(2 * HOUR);
+        desk.fetch(Cause::Scheduled);
+        desk.bad_with_retry_after(MINUTE);
+        desk.idle();
+        desk.sleep(MINUTE);
+        assert_eq!(desk.arrive("a"), Lookup::Wait);
+        desk.fetch(Cause::UnknownKey);
     }
 }
 
@@ -795,7 +887,7 @@ mod at_length {
         let mut desk = Desk::stocked();
         let mut chances = Lcg(7);
         let (mut scheduled, mut unknown, mut replaced) = (0, 0, 0);
-        while desk.now < desk.start + DAY {
+        while desk.now.since(desk.start) < DAY {
             desk.arrive(&chances.below(1_000_000).to_string());
             desk.bad_signature();
             match desk.next() {
@@ -809,7 +901,7 @@ mod at_length {
                     desk.schedule.failed(desk.now, None, chances.chance());
                 }
                 Action::Sleep(until) => {
-                    let pause = until.saturating_duration_since(desk.now);
+                    let pause = until.saturating_duration_since(desk.now.monotonic);
                     desk.pass(pause.min(SECOND));
                 }
             }
@@ -823,7 +915,7 @@ mod at_length {
         while !matches!(desk.next(), Action::Fetch(_)) {
             desk.pass(TICK * 100);
         }
-        assert!(desk.now <= back + MINUTE);
+        assert!(desk.now.since(back) <= MINUTE);
         desk.good();
         assert!(!desk.schedule.is_failing(desk.now));
     }
@@ -862,7 +954,7 @@ mod at_length {
     impl Walk {
         fn new(seed: u64, settings: KeySettings) -> Self {
             let desk = Desk::with(settings.clone());
-            let now = desk.now;
+            let now = desk.now.monotonic;
             Self {
                 desk,
                 chances: Lcg(seed),
@@ -888,18 +980,27 @@ mod at_length {
                 }
                 32..33 => self.rotate(),
                 33..34 => self.die(),
-                34..90 => self.desk.now += self.chances.up_to(SECOND),
-                90..98 => self.desk.now += self.chances.up_to(MINUTE),
-                _ => self.desk.now += self.chances.up_to(2 * HOUR),
+                34..90 => self.pass(SECOND),
+                90..97 => self.pass(MINUTE),
+                97 => {
+                    let slept = self.chances.up_to(2 * DAY);
+                    self.desk.sleep(slept);
+                }
+                _ => self.pass(2 * HOUR),
             }
             self.end_fetch();
+        }
+
+        fn pass(&mut self, longest: Duration) {
+            let time = self.chances.up_to(longest);
+            self.desk.pass(time);
         }
 
         fn drive(&mut self) {
             if self.fetch.is_some() {
                 return;
             }
-            let now = self.desk.now;
+            let now = self.desk.now.monotonic;
             match self.desk.next() {
                 Action::Sleep(until) => {
                     let longest = self
@@ -934,7 +1035,10 @@ mod at_length {
         }
 
         fn end_fetch(&mut self) {
-            let Some(fetch) = self.fetch.take_if(|fetch| fetch.ends <= self.desk.now) else {
+            let Some(fetch) = self
+                .fetch
+                .take_if(|fetch| fetch.ends <= self.desk.now.monotonic)
+            else {
                 return;
             };
             let now = self.desk.now;
@@ -959,7 +1063,7 @@ mod at_length {
 
         fn rotate(&mut self) {
             let kid = self.newest.0 + 1;
-            self.newest = (kid, self.desk.now);
+            self.newest = (kid, self.desk.now.monotonic);
             self.published.insert(kid);
         }
 
@@ -985,7 +1089,8 @@ mod at_length {
         }
 
         fn is_waiting(&mut self, waiting: &Waiting) -> bool {
-            let until_known = self.desk.now.saturating_duration_since(self.newest.1);
+            let now = self.desk.now.monotonic;
+            let until_known = now.saturating_duration_since(self.newest.1);
             let lookup = self.desk.want(&waiting.kid.to_string(), waiting.came);
             let (at, waits) = match lookup {
                 Lookup::Wait => (0, true),

@@ -9,8 +9,9 @@ use super::{
     chores::Chore,
     fetch::{FetchRules, Fetcher},
     journal::Refresh,
+    moment::Moment,
     settings::KeySettings,
-    state::{KeyStatus, Snapshot, SourceState, lock, now},
+    state::{KeyStatus, Snapshot, SourceState, lock},
     task::Start,
     ticket::{Ticket, missing},
 };
@@ -47,11 +48,13 @@ impl KeySource {
     /// Reads the last good key set, unless it is too old. Does not touch its reference count, on
     /// which threads would contend.
     pub(crate) fn with_snapshot<T>(&self, read: impl FnOnce(Option<&Snapshot>) -> T) -> T {
+        let now = Moment::now();
+        self.state.wake_if_overdue(now);
         let snapshot = self.state.snapshot.load();
         read(
             snapshot
                 .as_deref()
-                .filter(|snapshot| self.state.is_usable(snapshot)),
+                .filter(|snapshot| self.state.is_usable(snapshot, now)),
         )
     }
 
@@ -61,17 +64,16 @@ impl KeySource {
 
     /// The facts for a request that lacks a key.
     pub(crate) fn report(&self) -> KeyReport {
-        let state = &self.state;
+        let (state, now) = (&self.state, Moment::now());
         let snapshot = state.snapshot.load();
         KeyReport {
             url: Arc::clone(&state.fetcher.rules().discovery_url),
-            keys: snapshot.as_ref().map(|snapshot| {
-                let age = now().saturating_duration_since(snapshot.fetched);
-                (snapshot.keys.len(), age)
-            }),
+            keys: snapshot
+                .as_ref()
+                .map(|snapshot| (snapshot.keys.len(), now.since(snapshot.fetched))),
             is_usable: snapshot
                 .as_ref()
-                .is_some_and(|snapshot| state.is_usable(snapshot)),
+                .is_some_and(|snapshot| state.is_usable(snapshot, now)),
             problem: lock(&state.problem).clone(),
         }
     }
@@ -102,7 +104,7 @@ impl KeySource {
 
     /// Requests a fetch after a bad signature under a known `kid`: the key may have been replaced.
     pub(crate) fn want_replacement(&self) {
-        if self.state.schedule().want_replacement(now()) {
+        if self.state.schedule().want_replacement(Moment::now()) {
             self.state.wake.notify_one();
         } else {
             self.state.count_suppressed(Refresh::BadSignature);
@@ -117,6 +119,7 @@ impl KeySource {
                 // The task's end also signals `progress`. Mark it as seen, or this loop would spin.
                 let _ = progress.borrow_and_update();
             }
+            self.state.wake_if_overdue(Moment::now());
             if self.state.snapshot().is_some() {
                 return;
             }

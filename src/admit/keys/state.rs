@@ -1,27 +1,33 @@
 //! The state that the task and the requests share, and the snapshot of the keys in it.
 
 #[cfg(not(shuttle))]
-use std::sync::{Mutex, MutexGuard, atomic::AtomicBool};
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
 // The model checker's, for `tests/interleavings`.
 #[cfg(shuttle)]
-use shuttle::sync::{Mutex, MutexGuard, atomic::AtomicBool};
+use shuttle::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 use tokio::{
     sync::{Notify, Semaphore, watch},
     task::AbortHandle,
-    time,
 };
 
 use super::{
     chores::Chores,
     fetch::Fetcher,
     journal::{Journal, Refresh},
+    moment::Moment,
     schedule::{Lookup, Schedule},
     set::KeySet,
     settings::KeySettings,
@@ -34,7 +40,7 @@ pub(crate) struct Snapshot {
     pub(crate) keys: Arc<KeySet>,
     /// Increases by one with each key set that differs from the one before.
     pub(crate) generation: u64,
-    pub(super) fetched: Instant,
+    pub(super) fetched: Moment,
     /// The `kid`s of earlier key sets that this one lacks, the newest first.
     pub(super) withdrawn: Vec<Box<str>>,
 }
@@ -74,6 +80,9 @@ pub enum KeyStatus {
 pub(super) struct SourceState {
     pub(super) snapshot: ArcSwapOption<Snapshot>,
     schedule: Mutex<Schedule>,
+    /// When the next scheduled fetch is due by the wall clock, in milliseconds since 1970. Greater
+    /// than any time once a request has woken the task.
+    due: AtomicU64,
     /// Wakes the task.
     pub(super) wake: Notify,
     /// Notifies waiting requests that a fetch, or the task, has ended.
@@ -94,7 +103,8 @@ impl SourceState {
     pub(super) fn new(fetcher: Fetcher, settings: KeySettings) -> Self {
         Self {
             snapshot: ArcSwapOption::empty(),
-            schedule: Mutex::new(Schedule::new(settings.clone(), now())),
+            schedule: Mutex::new(Schedule::new(settings.clone(), Moment::now())),
+            due: AtomicU64::new(u64::MAX),
             wake: Notify::new(),
             progress: watch::channel(()).0,
             waiters: Arc::new(Semaphore::new(settings.max_waiters)),
@@ -128,13 +138,14 @@ impl SourceState {
     }
 
     pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        let now = Moment::now();
         self.snapshot
             .load_full()
-            .filter(|snapshot| self.is_usable(snapshot))
+            .filter(|snapshot| self.is_usable(snapshot, now))
     }
 
-    pub(super) fn is_usable(&self, snapshot: &Snapshot) -> bool {
-        !self.remaining(snapshot).is_zero()
+    pub(super) fn is_usable(&self, snapshot: &Snapshot, now: Moment) -> bool {
+        !self.remaining(snapshot, now).is_zero()
     }
 
     pub(super) fn snapshot_with(&self, kid: &str) -> Option<Arc<Snapshot>> {
@@ -142,23 +153,41 @@ impl SourceState {
             .filter(|snapshot| snapshot.keys.get(kid).is_some())
     }
 
-    pub(super) fn remaining(&self, snapshot: &Snapshot) -> Duration {
-        self.settings
-            .stale_limit
-            .saturating_sub(now().saturating_duration_since(snapshot.fetched))
+    pub(super) fn remaining(&self, snapshot: &Snapshot, now: Moment) -> Duration {
+        let age = now.since(snapshot.fetched);
+        self.settings.stale_limit.saturating_sub(age)
     }
 
     pub(super) fn status(&self) -> KeyStatus {
-        let Some(snapshot) = self.snapshot() else {
-            return KeyStatus::Unavailable;
-        };
-        if self.schedule().is_failing(now()) {
-            KeyStatus::Stale {
-                remaining: self.remaining(&snapshot),
-            }
+        let now = Moment::now();
+        self.wake_if_overdue(now);
+        let snapshot = self.snapshot.load_full();
+        let remaining = snapshot.map_or(Duration::ZERO, |snapshot| self.remaining(&snapshot, now));
+        if remaining.is_zero() {
+            KeyStatus::Unavailable
+        } else if self.schedule().is_failing(now) {
+            KeyStatus::Stale { remaining }
         } else {
             KeyStatus::Fresh
         }
+    }
+
+    /// Wakes the task if it has overslept: its timer stands still while the machine sleeps. Once for
+    /// each of its sleeps, however many ask.
+    pub(super) fn wake_if_overdue(&self, now: Moment) {
+        let now = milliseconds(now.wall);
+        if now >= self.due.load(Ordering::Relaxed)
+            && now >= self.due.swap(u64::MAX, Ordering::Relaxed)
+        {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The task sleeps.
+    pub(super) fn sleeps(&self) {
+        let due = self.schedule().due_by_the_wall_clock();
+        self.due
+            .store(due.map_or(u64::MAX, milliseconds), Ordering::Relaxed);
     }
 
     /// Whether a request waits for the `kid`. `came` is the number of fetches that had been started
@@ -168,17 +197,18 @@ impl SourceState {
         kid: &str,
         worth_a_fetch: bool,
         came: u64,
-        deadline: Instant,
+        wait: Duration,
     ) -> Lookup {
+        let now = Moment::now();
         // A fetch ends under this lock too. Without it, a key that arrived since the caller's
         // look-up would be fetched again.
         let mut schedule = self.schedule();
         match self.snapshot() {
-            None => schedule.want_any(now(), deadline),
+            None => schedule.want_any(now, wait),
             // The caller looks up the snapshot again before it waits.
             Some(snapshot) if snapshot.keys.get(kid).is_some() => Lookup::Wait,
             Some(snapshot) if worth_a_fetch => {
-                schedule.want_key(now(), kid, came, snapshot.has_withdrawn(kid))
+                schedule.want_key(now, kid, came, snapshot.has_withdrawn(kid))
             }
             Some(_) => Lookup::Absent,
         }
@@ -186,14 +216,15 @@ impl SourceState {
 
     /// The answer to a request for this `kid` that needs nothing else of the token.
     pub(super) fn answer_at_once(&self, kid: &str) -> Option<Lookup> {
+        let now = Moment::now();
         let schedule = self.schedule();
         // Under the lock, as in `look_up`. No reference is taken, for which threads would contend.
         let snapshot = self.snapshot.load();
         let snapshot = snapshot.as_deref();
-        let snapshot = snapshot.filter(|snapshot| self.is_usable(snapshot))?;
+        let snapshot = snapshot.filter(|snapshot| self.is_usable(snapshot, now))?;
         match snapshot.keys.get(kid) {
             Some(_) => None,
-            None => schedule.answer_at_once(now(), kid, snapshot.has_withdrawn(kid)),
+            None => schedule.answer_at_once(now, kid, snapshot.has_withdrawn(kid)),
         }
     }
 }
@@ -202,7 +233,10 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The time by tokio's clock, which tests can pause.
-pub(super) fn now() -> Instant {
-    time::Instant::now().into_std()
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(all(test, feature = "testing"))]
+#[path = "sleep_tests.rs"]
+mod tests;

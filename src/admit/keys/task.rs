@@ -17,10 +17,11 @@ use tokio::{runtime::Handle, task::JoinSet, time};
 
 use super::{
     error::FetchError,
-    journal::Refresh,
+    journal::{Journal, Refresh},
+    moment::{Moment, now},
     schedule::Action,
     set::KeySet,
-    state::{Snapshot, SourceState, lock, now},
+    state::{Snapshot, SourceState, lock},
 };
 use crate::metrics;
 
@@ -62,9 +63,12 @@ impl SourceState {
                 self.chores.attend();
                 chores_due = now() + MINUTE;
             }
-            let action = self.schedule().next(now());
+            let action = self.schedule().next(Moment::now());
             match action {
                 Action::Sleep(until) => {
+                    self.sleeps();
+                    // Not before a fetch that is due: that may be good.
+                    self.report_end();
                     let report = self.next_report();
                     let chores = (!self.chores.is_empty()).then_some(chores_due);
                     let until = [report, chores]
@@ -85,25 +89,38 @@ impl SourceState {
         }
     }
 
-    /// Reports the age of the keys to the log and the metrics.
+    /// Reports the age of the keys to the metrics.
     fn report_age(&self) {
         match self.snapshot.load_full() {
             Some(snapshot) => {
-                let age = now().saturating_duration_since(snapshot.fetched);
-                let left = self.remaining(&snapshot);
+                let now = Moment::now();
+                let age = now.since(snapshot.fetched);
+                let left = self.remaining(&snapshot, now);
                 self.log(|journal| journal.aged(age, left));
             }
             None => self.log(|journal| journal.without_keys()),
         }
     }
 
-    /// When the age is reported next, though no fetch is due: when the last good keys become too
+    /// Reports to the log that the last good keys are too old, if they are.
+    fn report_end(&self) {
+        if self.left() == Some(Duration::ZERO) {
+            self.log(Journal::ended);
+        }
+    }
+
+    /// How long the last good keys remain in use.
+    fn left(&self) -> Option<Duration> {
+        let snapshot = self.snapshot.load_full()?;
+        Some(self.remaining(&snapshot, Moment::now()))
+    }
+
+    /// When something is reported next, though no fetch is due: when the last good keys become too
     /// old, so that the log has the event on time, and at the cadence of the gauges, which would
     /// otherwise keep their last value.
     fn next_report(&self) -> Option<Instant> {
-        let snapshot = self.snapshot.load_full()?;
-        let end = snapshot.fetched + self.settings.stale_limit;
-        let end = self.journal().is_in_use().then_some(end);
+        let left = self.left()?;
+        let end = (!left.is_zero()).then(|| now() + left);
         let tick = metrics::CADENCE.map(|cadence| now() + cadence);
         [end, tick].into_iter().flatten().min()
     }
@@ -136,9 +153,9 @@ impl SourceState {
             }
             Err(error) => {
                 self.schedule()
-                    .failed(now(), error.retry_after(), random_fraction());
+                    .failed(Moment::now(), error.retry_after(), random_fraction());
                 self.progress.send_replace(());
-                let left = self.snapshot().map(|snapshot| self.remaining(&snapshot));
+                let left = self.left().filter(|left| !left.is_zero());
                 self.log(|journal| journal.failed(refresh, now(), error, left));
             }
         }
@@ -151,7 +168,7 @@ impl SourceState {
             Some(old) if old.keys.is_same_as(keys) => old.generation,
             Some(old) => old.generation + 1,
         };
-        let fetched = now();
+        let fetched = Moment::now();
         let most = self.settings.max_keys;
         let withdrawn = old.map(|old| old.withdrawn_by(keys, most));
         // Snapshot and schedule change under one lock: a request that finds the fetch ended also
@@ -181,7 +198,9 @@ struct Running(Arc<SourceState>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.schedule().abandoned(now(), random_fraction());
+        self.0
+            .schedule()
+            .abandoned(Moment::now(), random_fraction());
         self.0.is_running.store(false, Ordering::Release);
         self.0.progress.send_replace(());
     }

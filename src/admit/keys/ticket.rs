@@ -17,8 +17,9 @@ use tokio::{
 
 use super::{
     journal::Refresh,
+    moment::now,
     schedule::Lookup,
-    state::{Snapshot, SourceState, now},
+    state::{Snapshot, SourceState},
     task::{Start, runtime_with_a_timer},
 };
 use crate::admit::error::MissingKey;
@@ -47,7 +48,7 @@ impl Ticket {
         let deadline = now() + state.settings.wait;
         // Before the look-up: a fetch that ends after it is then noticed.
         let progress = state.progress.subscribe();
-        let lookup = state.look_up(kid, worth_a_fetch, came, deadline);
+        let lookup = state.look_up(kid, worth_a_fetch, came, state.settings.wait);
         if worth_a_fetch && lookup != Lookup::Wait {
             state.count_suppressed(Refresh::UnknownKey);
         }
@@ -83,10 +84,10 @@ impl Ticket {
             if let Some(snapshot) = self.state.snapshot_with(&self.kid) {
                 return Ok(snapshot);
             }
-            let deadline = self.deadline.into_std();
+            let wait = self.deadline.into_std().saturating_duration_since(now());
             let lookup = self
                 .state
-                .look_up(&self.kid, self.worth_a_fetch, self.came, deadline);
+                .look_up(&self.kid, self.worth_a_fetch, self.came, wait);
             if let Some(missing) = missing(lookup) {
                 return Err(missing);
             }

@@ -1,0 +1,91 @@
+//! One reading of both clocks.
+
+use std::{
+    ops::Add,
+    time::{Duration, Instant},
+};
+
+use tokio::time;
+
+use crate::clock::since_1970;
+
+/// One reading of both clocks.
+///
+/// The monotonic clock stands still while the machine sleeps, and in a snapshot of it until that is
+/// restored. The wall clock goes on, but can be set to any time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) monotonic: Instant,
+    /// Since 1970.
+    pub(super) wall: Duration,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self {
+            monotonic: now(),
+            wall: since_1970(),
+        }
+    }
+
+    /// The time since `earlier` by the clock that says more. One that was set back says nothing.
+    pub(super) fn since(self, earlier: Self) -> Duration {
+        let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
+        monotonic.max(self.wall.saturating_sub(earlier.wall))
+    }
+
+    /// The time until `later` by the clock that says less.
+    pub(super) fn until(self, later: Self) -> Duration {
+        let monotonic = later.monotonic.saturating_duration_since(self.monotonic);
+        monotonic.min(later.wall.saturating_sub(self.wall))
+    }
+
+    /// Whether one of the clocks has come to `due`.
+    pub(super) fn has_reached(self, due: Self) -> bool {
+        self.monotonic >= due.monotonic || self.wall >= due.wall
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        Self {
+            monotonic: self.monotonic + time,
+            wall: self.wall.saturating_add(time),
+        }
+    }
+}
+
+/// The time by tokio's clock, which tests can pause.
+pub(super) fn now() -> Instant {
+    time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_that_says_more_counts_and_one_that_was_set_back_says_nothing() {
+        let hour = Duration::from_secs(60 * 60);
+        let earlier = Moment::now();
+        for (monotonic, wall, since) in [(1, 1, 1), (1, 3, 3), (3, 1, 3), (0, 72, 72)] {
+            let now = Moment {
+                monotonic: earlier.monotonic + monotonic * hour,
+                wall: earlier.wall + wall * hour,
+            };
+            assert_eq!(now.since(earlier), since * hour);
+            assert_eq!(earlier.until(now), monotonic.min(wall) * hour);
+            assert!(now.has_reached(earlier + since * hour));
+            assert!(!now.has_reached(earlier + (since + 1) * hour));
+        }
+        let set_back = Moment {
+            monotonic: earlier.monotonic + hour,
+            wall: Duration::ZERO,
+        };
+        assert_eq!(set_back.since(earlier), hour);
+        assert_eq!(set_back.until(earlier + hour), Duration::ZERO);
+        assert_eq!(set_back.until(earlier + 2 * hour), hour);
+    }
+}
