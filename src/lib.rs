@@ -65,14 +65,20 @@
 //!
 //! One background task for each validator and its clones fetches the authority's keys every hour, and
 //! at once when a token names an unknown key: that same request waits, at most two seconds, and is
-//! admitted if the fetch has found the key. Invented key ids cause at most one fetch in 10 seconds.
-//! While the authority is out of reach the last good keys serve for 24 hours. Every number is a setting
-//! of [`KeySettings`].
+//! admitted if the fetch has found the key. Invented key ids cause at most one fetch in 10 seconds. In
+//! this cool-down another unknown key is answered with 503 and the time left, since it has not been
+//! looked up: an invented key id makes no honest client throw away the token of a new key. While the
+//! authority is out of reach the last good keys serve for 24 hours. Every number is a setting of
+//! [`KeySettings`].
+//!
+//! The age of the keys is what the monotonic clock or the wall clock says, whichever is more. After a
+//! machine has slept, or a snapshot of it was restored, the first request or look at
+//! [`Validator::status`] has overdue keys refreshed.
 //!
 //! The task logs with the target `tower_entra::keys`, each event once and nothing per request: `info`
 //! when keys are added or withdrawn and when an outage ends, `warn` when one begins, once for each
-//! reason, or when keys of the set are broken, `error` when the last good ones have become too old, and
-//! `debug` for every fetch.
+//! reason, or when keys of the set are broken, `error` when fetches fail and the last good ones have
+//! become too old, and `debug` for every fetch.
 //!
 //! # When a token is refused
 //!

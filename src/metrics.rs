@@ -50,7 +50,8 @@ names! {
     /// | `refused` | a check failed | the check: [`ErrorKind::as_str`](crate::ErrorKind::as_str) |
     /// | `denied` | the application refused by a [`Denial`](crate::Denial); the token was admitted, and counted as that, before | `denied` |
     ///
-    /// A request that is given up while it waits for a key is not counted.
+    /// A request that goes away while it waits for a key counts as refused, with
+    /// `keys_unavailable`.
     VERDICTS = "tower_entra.verdicts";
 
     /// Counts look-ups in the cache of verified tokens, if there is
@@ -74,8 +75,8 @@ names! {
     KEY_REFRESHES = "tower_entra.keys.refreshes";
 
     /// Counts the tokens that would have had keys fetched but for the cool-down, the back-off or a
-    /// `Retry-After`, and all that name an unknown key in the cool-down. `cause` is `unknown_key` or
-    /// `bad_signature`.
+    /// `Retry-After`, all that name an unknown key in the cool-down, and all that have a bad signature
+    /// while none may cause a fetch. `cause` is `unknown_key` or `bad_signature`.
     KEY_REFRESHES_SUPPRESSED = "tower_entra.keys.suppressed_refreshes";
 
     /// How long ago the key set in force was fetched. Absent until there is one. Renewed every 15 s.

@@ -1,6 +1,6 @@
 //! The verdict on a token, now or after a wait: cache, keys and checks brought together.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use crate::{
     admit::{
@@ -28,7 +28,37 @@ pub(crate) struct Gate {
 pub(crate) enum Decision {
     Made(Result<AgentPrincipal, Error>),
     /// Its key is not known and may be on its way.
-    Wait(Ticket),
+    Wait(Waiting),
+}
+
+/// A token that waits for its key. It counts as refused if it is dropped without a verdict.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    ticket: Ticket,
+    uncounted: Uncounted,
+}
+
+impl Waiting {
+    fn new(ticket: Ticket) -> Self {
+        Self {
+            ticket,
+            uncounted: Uncounted,
+        }
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        self.ticket.kid()
+    }
+}
+
+/// Counts a token that nobody waits for any more.
+#[derive(Debug)]
+struct Uncounted;
+
+impl Drop for Uncounted {
+    fn drop(&mut self) {
+        metrics::refused(ErrorKind::KeysUnavailable.as_str());
+    }
 }
 
 impl Gate {
@@ -48,13 +78,21 @@ impl Gate {
     pub(crate) async fn resume(
         &self,
         token: &str,
-        ticket: Ticket,
+        waiting: Waiting,
         grant: Grant,
     ) -> Result<AgentPrincipal, Error> {
+        let Waiting { ticket, uncounted } = waiting;
         let keys = ticket.key_set().await;
         let verdict = self.decide_after_wait(token, keys, grant);
+        mem::forget(uncounted);
         count(&verdict);
         verdict
+    }
+
+    /// Why a request was not answered that went away while it waited for this `kid`.
+    pub(crate) fn gone_away(&self, kid: &str) -> Error {
+        let report = self.keys.report();
+        missing_key(MissingKey::GoneAway, kid, report, Unverified::NotRead).into()
     }
 
     fn decide_now(&self, snapshot: Option<&Snapshot>, token: &str, grant: Grant) -> Decision {
@@ -109,7 +147,7 @@ impl Gate {
                 let verdict = self.prove(token, snapshot, key, grant);
                 Decision::Made(verdict.map_err(Error::from))
             }
-            Err(NoKey::Wait(ticket)) => Decision::Wait(ticket),
+            Err(NoKey::Wait(ticket)) => Decision::Wait(Waiting::new(ticket)),
             Err(NoKey::Refuse(refusal)) => Decision::Made(Err(refusal.into())),
         }
     }
@@ -184,7 +222,9 @@ impl Gate {
     /// its name. The keys are then fetched again; the token is refused all the same.
     #[cold]
     fn bad_signature(&self, token: &UnverifiedToken<'_>, key: &PublishedKey, now: u64) -> Refusal {
-        let claims = token.unverified_claims();
+        // Nothing is read for a budget that is spent.
+        let may_want = self.keys.may_want_replacement();
+        let claims = may_want.then(|| token.unverified_claims()).flatten();
         if let Some(claims) = &claims
             && self.policy.accepts_unverified(claims, now)
         {
@@ -198,7 +238,9 @@ impl Gate {
         let claims = match missing {
             MissingKey::Unknown => self.judge_unverified(token),
             // No words are made of them.
-            MissingKey::NotLookedUp { .. } | MissingKey::Unavailable { .. } => Unverified::NotRead,
+            MissingKey::NotLookedUp { .. }
+            | MissingKey::Unavailable { .. }
+            | MissingKey::GoneAway => Unverified::NotRead,
         };
         self.missing_key(missing, token, claims)
     }

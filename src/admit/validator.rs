@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use crate::admit::{
     checks::Grant,
     error::Error,
-    gate::{Decision, Gate},
-    keys::{KeySource, KeyStatus, Ticket},
+    gate::{Decision, Gate, Waiting},
+    keys::{KeySource, KeyStatus},
     principal::AgentPrincipal,
 };
 
@@ -76,7 +76,8 @@ impl Validator {
     /// Checks a token, without the word `Bearer` before it.
     ///
     /// Waits at most the configured wait (2 s by default), and only for keys: if the token's key is
-    /// unknown and the token would pass checks 7, 9 and 10, or if there are no usable keys.
+    /// unknown and the token would pass checks 7, 9 and 10, or if there are no usable keys. In the
+    /// cool-down after a fetch for an unknown key (10 s by default) it does not wait.
     ///
     /// # Errors
     ///
@@ -85,7 +86,7 @@ impl Validator {
     pub async fn validate(&self, token: &str) -> Result<AgentPrincipal, Error> {
         match self.decide(token) {
             Decision::Made(verdict) => verdict,
-            Decision::Wait(ticket) => self.resume(token, ticket).await,
+            Decision::Wait(waiting) => self.resume(token, waiting).await,
         }
     }
 
@@ -99,7 +100,7 @@ impl Validator {
 
     /// What is known about the keys: fresh, stale with the time left, or none.
     ///
-    /// Starts nothing. Where requests come only after a readiness probe on this status, call
+    /// Starts nothing, but has a running task refresh keys that are overdue by the wall clock. Where requests come only after a readiness probe on this status, call
     /// [`ready`](Self::ready) at start-up: otherwise nothing fetches, and the probe never succeeds.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
@@ -147,9 +148,14 @@ impl Validator {
     pub(crate) async fn resume(
         &self,
         token: &str,
-        ticket: Ticket,
+        waiting: Waiting,
     ) -> Result<AgentPrincipal, Error> {
-        self.gate.resume(token, ticket, self.grant).await
+        self.gate.resume(token, waiting, self.grant).await
+    }
+
+    /// Why a request was not answered that went away while it waited for this `kid`.
+    pub(crate) fn gone_away(&self, kid: &str) -> Error {
+        self.gate.gone_away(kid)
     }
 }
 

@@ -18,6 +18,10 @@ impl Issuer {
     /// Publishes a new key and signs with it from now on. Returns its `kid`.
     ///
     /// The old keys stay published, as Entra's do for a while.
+    ///
+    /// A validator fetches keys for an unknown key once in its cool-down, 10 s by default. A token of a
+    /// second rotation within that time is answered with 503: a test that rotates twice sets
+    /// [`KeySettings::with_cool_down`](crate::KeySettings::with_cool_down) to one second, and waits.
     #[allow(clippy::must_use_candidate)] // Most tests have no use for the id.
     pub fn rotate(&self) -> String {
         let key = SigningKey::generate(KeyKind::Rsa2048);

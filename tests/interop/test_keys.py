@@ -14,6 +14,10 @@ RETRIES = 30.0
 """The most seconds until a failed fetch is tried again and succeeds."""
 
 
+COOL_DOWN = 10
+"""The seconds after a fetch for an unknown key in which there is no other."""
+
+
 class KeysTest(Refusals):
     """Every test has an authority and a `whoami` of its own, since fetches are counted and rare."""
 
@@ -85,9 +89,32 @@ class Rotation(KeysTest):
         whoami = self.with_keys(authority)
         for number in range(20):
             sent = token(self.new, claims(authority), kid=f"unknown-{number}")
-            self.assert_invalid_token(whoami.get("/whoami", sent), sent)
+            answer = whoami.get("/whoami", sent)
+            if number == 0:
+                self.assert_invalid_token(answer, sent)
+            else:
+                # Nobody has looked for it, and nobody does before the cool-down is over.
+                self.assert_unavailable(answer)
+                self.assertLessEqual(int(answer.all("Retry-After")[0]), COOL_DOWN)
         self.assertEqual(authority.keys_fetches, 2)
         self.assertFalse([path for path in authority.requests if "unknown" in path])
+
+    def test_an_invented_key_makes_no_honest_client_throw_its_token_away(self) -> None:
+        authority = self.authority()
+        whoami = self.with_keys(authority)
+        invented = token(self.new, claims(authority), kid="invented")
+        self.assert_invalid_token(whoami.get("/whoami", invented), invented)
+        authority.publish(self.old.jwk(authority), self.new.jwk(authority))
+        sent = token(self.new, claims(authority))
+
+        def is_admitted() -> bool:
+            answer = whoami.get("/whoami", sent)
+            if answer.status != 200:
+                self.assert_unavailable(answer)
+            return answer.status == 200
+
+        wait_until(is_admitted, COOL_DOWN + 2, "the new key")
+        self.assertEqual(authority.keys_fetches, 3)
 
     def test_a_token_that_would_be_refused_anyway_causes_no_fetch(self) -> None:
         authority = self.authority()

@@ -7,12 +7,14 @@ pub(crate) mod discovery;
 pub(crate) mod key_set;
 pub(crate) mod pressure;
 
+mod alarms;
 mod capacity;
 mod connections;
 mod cool_down;
 pub(crate) mod documents;
 mod faults;
 mod flood;
+mod gone_away;
 mod injected;
 mod journal;
 mod life;

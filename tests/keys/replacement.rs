@@ -41,6 +41,21 @@ async fn a_second_bad_signature_within_the_interval_asks_for_nothing() {
     assert_fetches(&issuer, 2);
 }
 
+#[tokio::test]
+async fn no_claim_is_read_for_a_budget_that_is_spent() {
+    let (issuer, validator) = ready(KeySettings::default()).await;
+    let forged = issuer.user().signed_by_stranger().mint();
+    let words = |error: &tower_entra::Error| error.to_string().contains("claims to be for");
+    let error = validate(&validator, &forged).await.unwrap_err();
+    assert!(words(&error), "{error}");
+    for _ in 0..3 {
+        let error = validate(&validator, &forged).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidSignature);
+        assert!(!words(&error), "{error}");
+        assert!(error.hint().contains("altered"), "{}", error.hint());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn after_the_interval_a_bad_signature_asks_again() {
     let (issuer, client, validator) = scripted(KeySettings::default());

@@ -1,6 +1,6 @@
 //! The facts of checks 4 and 5, which are made in `gate.rs` and `token/signature.rs`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crate::{
     admit::{
@@ -23,6 +23,18 @@ pub(crate) fn missing_key(
     claims: Unverified,
 ) -> Refusal {
     let keys = report.keys.map(|(keys, age)| (keys, age.as_secs()));
+    let no_keys = |search, retry_after| {
+        let is_shown = report.is_usable || search == Search::GivenUp;
+        let no_keys = NoKeys {
+            retry_after,
+            kid: is_shown.then(|| Shown::of(kid)),
+            search,
+            keys,
+            problem: report.problem.clone(),
+            url: Arc::clone(&report.url),
+        };
+        Refusal::NoKeys(no_keys.into())
+    };
     match missing {
         MissingKey::Unknown => {
             let (keys, age) = keys.unwrap_or_default();
@@ -31,29 +43,15 @@ pub(crate) fn missing_key(
                     kid: Shown::of(kid),
                     keys,
                     age,
-                    url: report.url,
+                    url: Arc::clone(&report.url),
                     claims,
                 }
                 .into(),
             )
         }
-        MissingKey::NotLookedUp { retry_after } | MissingKey::Unavailable { retry_after } => {
-            let search = match missing {
-                MissingKey::NotLookedUp { .. } => Search::NotBegun,
-                _ => Search::WithoutAnswer,
-            };
-            Refusal::NoKeys(
-                NoKeys {
-                    retry_after,
-                    kid: report.is_usable.then(|| Shown::of(kid)),
-                    search,
-                    keys,
-                    problem: report.problem,
-                    url: report.url,
-                }
-                .into(),
-            )
-        }
+        MissingKey::NotLookedUp { retry_after } => no_keys(Search::NotBegun, retry_after),
+        MissingKey::Unavailable { retry_after } => no_keys(Search::WithoutAnswer, retry_after),
+        MissingKey::GoneAway => no_keys(Search::GivenUp, Duration::from_secs(1)),
     }
 }
 

@@ -50,6 +50,8 @@ hints! {
         looked up; tokens of known keys are still admitted.";
     KEYS_BUSY = "Try again: the key was not fetched within the wait; if this continues, raise \
         KeySettings::with_wait or with_max_waiters.";
+    GONE_AWAY = "Let the client wait for longer than keys may take to come (KeySettings::with_wait): \
+        it hung up before its key could be looked up; if many do, find out who sends these requests.";
     NOT_LOOKED_UP = "Try again after the time in Retry-After: keys are fetched for an unknown key once in \
         a cool-down (KeySettings::with_cool_down), and another unknown key has just had that fetch; if \
         this continues, find out who sends tokens with invented key ids.";

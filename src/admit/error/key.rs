@@ -17,6 +17,8 @@ pub(crate) enum MissingKey {
     Unavailable {
         retry_after: Duration,
     },
+    /// The request went away while it waited.
+    GoneAway,
 }
 
 /// The facts about the keys that explain why one is missing.
@@ -59,7 +61,7 @@ pub(crate) enum Unverified {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoKeys {
     pub(crate) retry_after: Duration,
-    /// The `kid` that is not known, if the keys may be used at all.
+    /// The `kid` that is not known, if the keys may be used at all, or that was waited for.
     pub(crate) kid: Option<Shown>,
     pub(crate) search: Search,
     /// How many keys there are, and how many seconds ago they were fetched.
@@ -76,6 +78,8 @@ pub(crate) enum Search {
     NotBegun,
     /// No answer came in time, or no place was left to wait for it.
     WithoutAnswer,
+    /// The request went away before there was an answer.
+    GivenUp,
 }
 
 impl UnknownKey {
@@ -101,6 +105,7 @@ impl UnknownKey {
 impl NoKeys {
     pub(super) fn hint(&self) -> &'static str {
         match (&self.kid, &self.problem, self.search) {
+            (_, _, Search::GivenUp) => hints::GONE_AWAY,
             (None, _, _) => hints::NO_KEYS_YET,
             (Some(_), Some(_), _) => hints::KEYS_FAILING,
             (Some(_), None, Search::NotBegun) => hints::NOT_LOOKED_UP,
@@ -154,6 +159,13 @@ impl fmt::Display for Unverified {
 impl fmt::Display for NoKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.kid, &self.keys) {
+            // The keys may have arrived at the same time.
+            (Some(kid), _) if self.search == Search::GivenUp => {
+                write!(
+                    f,
+                    "the request went away while it waited for the key of kid {kid}"
+                )?;
+            }
             (Some(kid), Some((keys, age))) => {
                 write!(
                     f,

@@ -36,9 +36,12 @@ pub enum ErrorKind {
     UnsupportedHeader,
     /// There is no usable key set: none was ever fetched, or the last good one is too old. Or the
     /// header's `kid` is not among the keys that there are, and it could not be looked up: the fetch
-    /// failed or took too long, or too many requests were waiting for it.
+    /// failed or took too long, too many requests were waiting for it, the cool-down after another
+    /// unknown key ([`KeySettings::with_cool_down`](crate::KeySettings::with_cool_down)) was not over,
+    /// or the request went away while it waited.
     KeysUnavailable,
-    /// The header's `kid` names no key of the authority.
+    /// The header's `kid` names no key of the authority: a fetch that began after the first request
+    /// with this `kid` lacked it, the authority has withdrawn it, or the claims were not worth a fetch.
     UnknownKey,
     /// The signature does not verify with the key that the header names.
     InvalidSignature,

@@ -279,14 +279,17 @@ impl Schedule {
 
     /// A signature was bad under a known `kid`. Returns whether the driver must be woken.
     pub(super) fn want_replacement(&mut self, now: Moment) -> bool {
+        let may_want = self.may_want_replacement(now);
+        self.signature_wanted |= may_want;
+        may_want
+    }
+
+    /// Whether a bad signature could have keys fetched.
+    pub(super) fn may_want_replacement(&self, now: Moment) -> bool {
         let spent = self
             .for_bad_signature
             .is_some_and(|start| now.monotonic < start + self.settings.signature_interval);
-        if spent || self.is_barred(now) || self.signature_wanted {
-            return false;
-        }
-        self.signature_wanted = true;
-        true
+        !spent && !self.is_barred(now) && !self.signature_wanted
     }
 
     /// The time until a fetch can bring new keys.

@@ -102,12 +102,19 @@ impl KeySource {
         self.state.wake.notify_one();
     }
 
+    /// Whether a bad signature could have the keys fetched. If not, its token need not be read.
+    pub(crate) fn may_want_replacement(&self) -> bool {
+        let may_want = self.state.schedule().may_want_replacement(Moment::now());
+        if !may_want {
+            self.state.count_suppressed(Refresh::BadSignature);
+        }
+        may_want
+    }
+
     /// Requests a fetch after a bad signature under a known `kid`: the key may have been replaced.
     pub(crate) fn want_replacement(&self) {
         if self.state.schedule().want_replacement(Moment::now()) {
             self.state.wake.notify_one();
-        } else {
-            self.state.count_suppressed(Refresh::BadSignature);
         }
     }
 

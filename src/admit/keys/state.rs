@@ -63,7 +63,7 @@ impl Snapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyStatus {
-    /// The last fetch was good, and the next one is not overdue.
+    /// The last fetch was good, and the next one is not overdue by either clock.
     Fresh,
     /// Fetches fail, or the task no longer runs: see [`Validator`](crate::Validator). The last good
     /// key set remains in use for this time.

@@ -77,6 +77,10 @@ impl Ticket {
         })
     }
 
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
     /// Waits until a key set has the `kid`, a fetch shows that none has, or the deadline passes.
     pub(crate) async fn key_set(mut self) -> Result<Arc<Snapshot>, MissingKey> {
         loop {

@@ -2,6 +2,7 @@
 
 use std::{
     fmt, mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     task::{Context, Poll},
 };
 
@@ -9,6 +10,7 @@ use http::{Request, Response};
 use tower::Service;
 
 use super::{
+    audit_log::Audit,
     caller::admit,
     credentials::{Credentials, check_credentials},
     future::ResponseFuture,
@@ -18,8 +20,7 @@ use super::{
 use crate::{
     admit::{
         error::{CredentialsFault, Error, Refusal},
-        gate::Decision,
-        keys::Ticket,
+        gate::{Decision, Waiting},
         principal::AgentPrincipal,
         validator::Validator,
     },
@@ -42,7 +43,7 @@ pub struct EntraAuth<S, B = EmptyBody> {
 enum Verdict {
     Admit(Option<AgentPrincipal>),
     Refuse(Error),
-    Wait { token: String, ticket: Ticket },
+    Wait { token: String, waiting: Waiting },
 }
 
 impl Verdict {
@@ -83,9 +84,9 @@ impl<S, B> EntraAuth<S, B> {
         match self.validator.decide(token) {
             Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),
             Decision::Made(Err(error)) => Verdict::Refuse(error),
-            Decision::Wait(ticket) => Verdict::Wait {
+            Decision::Wait(waiting) => Verdict::Wait {
                 token: token.to_owned(),
-                ticket,
+                waiting,
             },
         }
     }
@@ -116,16 +117,52 @@ where
                 ResponseFuture::calling(future, admitted, self.responder.clone())
             }
             Verdict::Refuse(error) => ResponseFuture::refused(self.responder.refuse(error)),
-            Verdict::Wait { token, ticket } => {
+            Verdict::Wait { token, waiting } => {
                 // Waiting must not hold the capacity that `poll_ready` reserved, so the readied
                 // service is dropped and the future readies a clone of its own.
                 let service = self.inner.clone();
                 drop(mem::replace(&mut self.inner, service.clone()));
                 let validator = self.validator.clone();
-                let verdict = async move { validator.resume(&token, ticket).await };
+                // Made here: a future that is dropped before its first poll is audited as well.
+                let unaudited = Unaudited {
+                    audit: Some(self.responder.audit.clone()),
+                    validator: validator.clone(),
+                    kid: waiting.kid().into(),
+                };
+                let verdict = async move {
+                    let verdict = validator.resume(&token, waiting).await;
+                    unaudited.answered();
+                    verdict
+                };
                 ResponseFuture::refreshing(verdict, service, request, self.responder.clone())
             }
         }
+    }
+}
+
+/// Audits a request that goes away while it waits for a key.
+struct Unaudited {
+    /// `None` once there is a verdict: that is audited with the answer.
+    audit: Option<Audit>,
+    validator: Validator,
+    kid: Box<str>,
+}
+
+impl Unaudited {
+    fn answered(mut self) {
+        self.audit = None;
+    }
+}
+
+impl Drop for Unaudited {
+    fn drop(&mut self) {
+        let Some(audit) = self.audit.take() else {
+            return;
+        };
+        // The subscriber belongs to the program: a panic here may come in the midst of another.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            audit.refused(&self.validator.gone_away(&self.kid), None);
+        }));
     }
 }
 
