@@ -92,7 +92,7 @@ impl Gate {
     /// Why a request was not answered that went away while it waited for this `kid`.
     pub(crate) fn gone_away(&self, kid: &str) -> Error {
         let report = self.keys.report();
-        missing_key(MissingKey::GoneAway, kid, report, Unverified::NotRead).into()
+        missing_key(MissingKey::GoneAway, kid, &report, Unverified::NotRead).into()
     }
 
     fn decide_now(&self, snapshot: Option<&Snapshot>, token: &str, grant: Grant) -> Decision {
@@ -252,7 +252,7 @@ impl Gate {
         token: &UnverifiedToken<'_>,
         claims: Unverified,
     ) -> Refusal {
-        missing_key(missing, token.kid(), self.keys.report(), claims)
+        missing_key(missing, token.kid(), &self.keys.report(), claims)
     }
 
     fn judge_unverified(&self, token: &UnverifiedToken<'_>) -> Unverified {

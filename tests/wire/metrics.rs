@@ -130,7 +130,7 @@ fn a_token_that_waited_for_its_key_counts_once() {
 }
 
 #[test]
-fn a_request_that_is_given_up_while_it_waits_counts_not_at_all() {
+fn a_request_that_goes_away_while_it_waits_counts_as_one_without_keys() {
     Recorder::during(|recorder| {
         let issuer = Issuer::start_blocking();
         issuer.fail(Fault::Hang);
@@ -141,7 +141,10 @@ fn a_request_that_is_given_up_while_it_waits_counts_not_at_all() {
             let limit = std::time::Duration::from_millis(20);
             assert!(tokio::time::timeout(limit, waiting).await.is_err());
         });
-        assert_verdicts(recorder, &[]);
+        assert_verdicts(
+            recorder,
+            &[("outcome=refused,error.type=keys_unavailable", 1)],
+        );
     });
 }
 

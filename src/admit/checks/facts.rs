@@ -19,7 +19,7 @@ use crate::{
 pub(crate) fn missing_key(
     missing: MissingKey,
     kid: &str,
-    report: KeyReport,
+    report: &KeyReport,
     claims: Unverified,
 ) -> Refusal {
     let keys = report.keys.map(|(keys, age)| (keys, age.as_secs()));

@@ -244,7 +244,10 @@ fn an_invented_key_costs_one_fetch_however_many_name_it_and_keeps_nobody_from_a_
         let invented = [(); 2].map(|()| request(&validator, &FIXTURE.invented));
         let named = request(&validator, &FIXTURE.new);
         for request in invented {
-            assert_eq!(request.await.unwrap(), Err(ErrorKind::UnknownKey));
+            let refused = request.await.unwrap().unwrap_err();
+            // The fetch may have begun for the other key, before this one was asked for.
+            let was_looked_up = refused == ErrorKind::UnknownKey;
+            assert!(was_looked_up || refused == ErrorKind::KeysUnavailable);
         }
         assert_eq!(named.await.unwrap(), Ok(()));
         assert_eq!(client.fetches(), 2);
