@@ -249,6 +249,17 @@ pub(crate) fn rows() -> Vec<Row> {
                         String::clone,
                     )
                 }),
+                // Backwards. The first character of this signature is `_`, whose low bits are set: as
+                // the last character of a segment it is never canonical.
+                refused_as(
+                    MalformedToken,
+                    "(header) is not base64url",
+                    "endpoint",
+                    |issuer| {
+                        let good = issuer.user().signature([0xff; 256]).mint();
+                        one(good.chars().rev().collect::<String>())
+                    },
+                ),
                 refused_as(MalformedAuthorization, "a character", "Bearer", |issuer| {
                     let good = issuer.user().mint();
                     each(
