@@ -50,9 +50,9 @@ fn rows() -> Vec<Row> {
         keys::key_set::rows(),
         keys::discovery::rows(),
         keys::pressure::rows(),
-        cache::table::rows(),
+        cache::rows(),
         wire::responses::rows(),
-        configuration::table::rows(),
+        configuration::rows(),
     ];
     tables.into_iter().flatten().collect()
 }

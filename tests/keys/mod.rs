@@ -26,6 +26,6 @@ mod races;
 mod reasons;
 mod refresh;
 mod replacement;
-mod rotation;
+pub(crate) mod rotation;
 mod unreachable;
 mod waiting;

@@ -114,7 +114,7 @@ async fn all_clones_and_derived_validators_share_keys_and_cool_down() {
 }
 
 #[tokio::test]
-async fn validators_that_share_keys_share_fetches_and_cool_down() {
+pub(crate) async fn validators_that_share_keys_share_fetches_and_cool_down() {
     let (issuer, orders) = ready(KeySettings::default()).await;
     let invoices = Validator::builder(Tenants::single(issuer.tenant_id()), ["api://invoices"])
         .authority(issuer.authority())

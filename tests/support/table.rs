@@ -77,6 +77,11 @@ pub(crate) fn tested(
     Row::new(id, what, Proof::Elsewhere).also(tests)
 }
 
+/// A row that these tests of this binary show.
+pub(crate) fn shown(id: &'static str, what: &'static str, with: &'static [fn()]) -> Row {
+    Row::new(id, what, Proof::Elsewhere).with(with)
+}
+
 pub(crate) fn not_met(id: &'static str, what: &'static str, why: &'static str) -> Row {
     Row::new(id, what, Proof::NotMet(why))
 }
