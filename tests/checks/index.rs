@@ -51,7 +51,7 @@ fn rows() -> Vec<Row> {
         keys::discovery::rows(),
         keys::pressure::rows(),
         cache::rows(),
-        wire::responses::rows(),
+        wire::answers::rows(),
         configuration::rows(),
     ];
     tables.into_iter().flatten().collect()

@@ -176,7 +176,7 @@ impl Service<Request<()>> for Strict {
 }
 
 #[tokio::test]
-async fn only_a_service_that_is_ready_is_called() {
+pub(crate) async fn only_a_service_that_is_ready_is_called() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     let (strict, held) = Strict::new();
     let mut service = ServiceBuilder::new()
@@ -196,6 +196,9 @@ async fn only_a_service_that_is_ready_is_called() {
     assert_eq!(held.load(Ordering::SeqCst), 0);
     let response = within(service.ready()).await.unwrap().call(request(&new));
     assert_eq!(within(response).await.unwrap().status(), StatusCode::OK);
+    // A refusal does not call the service inside, so it needs no ready one.
+    let refused = within(service.call(Request::new(()))).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

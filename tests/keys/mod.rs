@@ -8,7 +8,7 @@ pub(crate) mod key_set;
 pub(crate) mod pressure;
 
 mod alarms;
-mod capacity;
+pub(crate) mod capacity;
 mod connections;
 mod cool_down;
 pub(crate) mod documents;
@@ -24,7 +24,7 @@ mod outage;
 mod panicking;
 mod races;
 mod reasons;
-mod refresh;
+pub(crate) mod refresh;
 mod replacement;
 pub(crate) mod rotation;
 mod unreachable;

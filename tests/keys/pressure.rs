@@ -188,8 +188,8 @@ pub(crate) fn rows() -> Vec<Row> {
             ),
             ("keys/waiting.rs", "no_request_waits_longer_than_it_may"),
             (
-                "wire/tower_contract.rs",
-                "waiting_for_a_key_holds_none_of_the_capacity_inside",
+                "keys/capacity.rs",
+                "an_honest_request_is_served_while_a_forged_one_waits",
             ),
         ]),
         tested(
@@ -319,7 +319,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 ),
                 (
                     "wire/answers.rs",
-                    "without_keys_the_answer_is_503_and_no_challenge",
+                    "without_keys_tokens_are_answered_with_503_and_other_requests_are_not",
                 ),
             ],
         ),

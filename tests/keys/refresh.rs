@@ -164,7 +164,7 @@ async fn an_outage_is_warned_of_once_and_its_end_is_told() {
 }
 
 #[tokio::test]
-async fn no_log_holds_anything_of_a_token() {
+pub(crate) async fn no_log_holds_anything_of_a_token() {
     let log = Log::of_this_thread();
     let (issuer, validator) = ready(KeySettings::default()).await;
     let good = issuer.user().mint();

@@ -16,7 +16,7 @@ use tower_entra::{
 
 use crate::support::{block_on, challenge::Challenge};
 
-/// What a layer can be told that changes its answers.
+/// The settings of a layer that change its answers.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     realm: Option<&'static str>,
@@ -70,7 +70,7 @@ impl Settings {
         layer
     }
 
-    /// What every challenge begins with but Entra's own.
+    /// The beginning of every challenge other than Entra's own claims challenge.
     fn begin(self, issuer: &Issuer) -> String {
         let realm = self.realm.unwrap_or_else(|| issuer.audience());
         match self.resource_metadata {
@@ -123,7 +123,7 @@ impl Case {
     }
 }
 
-/// An issuer with a second key that may not sign for it, whose name is returned.
+/// An issuer, and the `kid` of a second key, which may not sign for that issuer.
 fn issuer_with_a_foreign_key() -> (Issuer, String) {
     let issuer = Issuer::start_blocking();
     let kid = issuer.publish_key();
@@ -131,7 +131,7 @@ fn issuer_with_a_foreign_key() -> (Issuer, String) {
     (issuer, kid)
 }
 
-/// Every kind of refusal that needs no more than a request and a validator with keys.
+/// Every kind of refusal of a request, by a validator that has keys.
 #[expect(clippy::too_many_lines, reason = "one entry for each kind of refusal")]
 fn cases(issuer: &Issuer, foreign_key: &str) -> Vec<Case> {
     use ErrorKind as Kind;
@@ -197,7 +197,11 @@ fn cases(issuer: &Issuer, foreign_key: &str) -> Vec<Case> {
             "the token header has an unsupported parameter",
             user().header("crit", ["x"]),
         ),
-        invalid(Kind::UnknownKey, UNVERIFIED, user().header("kid", "nobody")),
+        invalid(
+            Kind::UnknownKey,
+            UNVERIFIED,
+            user().header("kid", "unknown"),
+        ),
         invalid(
             Kind::InvalidSignature,
             UNVERIFIED,
@@ -283,7 +287,7 @@ fn cases(issuer: &Issuer, foreign_key: &str) -> Vec<Case> {
     ]
 }
 
-/// What is answered without keys to a request that would need them.
+/// A token, and no keys to verify it with.
 fn without_keys(issuer: &Issuer) -> Case {
     Case {
         kind: ErrorKind::KeysUnavailable,
@@ -332,7 +336,7 @@ fn assert_answer(response: &Response<String>, status: u16, challenge: Option<&st
 }
 
 #[test]
-fn every_refusal_of_every_layer_is_as_it_should_be() {
+pub(super) fn every_kind_of_refusal_has_its_answer_under_every_setting() {
     let (issuer, foreign_key) = issuer_with_a_foreign_key();
     let cases = cases(&issuer, &foreign_key);
     let validator = issuer.validator();
@@ -368,7 +372,7 @@ fn every_refusal_of_every_layer_is_as_it_should_be() {
 }
 
 #[test]
-fn every_optional_layer_admits_nobody_and_every_other_asks_for_a_token() {
+pub(super) fn a_request_without_a_token_is_anonymous_or_challenged() {
     let issuer = Issuer::start_blocking();
     let validator = issuer.validator();
     block_on(async {
@@ -415,7 +419,7 @@ async fn denied(layer: &EntraAuthLayer, token: &str, denial: Denial) -> Response
 }
 
 #[test]
-fn every_denial_by_a_handler_is_as_it_should_be() {
+pub(super) fn every_denial_by_a_handler_has_its_answer_under_every_setting() {
     let issuer = Issuer::start_blocking();
     let validator = issuer.validator();
     let user = issuer.user().mint();
@@ -433,7 +437,7 @@ fn every_denial_by_a_handler_is_as_it_should_be() {
                     format!("{scope}, scope=\"Orders.Read\""),
                 ),
                 (
-                    Denial::new().with_scopes(["a", "b c", "\"", "", "\\", "é", "d"]),
+                    Denial::new().with_scopes(["a", "b c", "\"", "", "\\", "é", "a\r\nb", "d"]),
                     403,
                     format!("{scope}, scope=\"a d\""),
                 ),
@@ -446,6 +450,11 @@ fn every_denial_by_a_handler_is_as_it_should_be() {
                     Denial::for_acr_values(["c1", "c2"]),
                     401,
                     format!("{step_up}, acr_values=\"c1 c2\""),
+                ),
+                (
+                    Denial::for_acr_values(["c 1", "\"", "", "\\", "é", "a\r\nb", "c2"]),
+                    401,
+                    format!("{step_up}, acr_values=\"c2\""),
                 ),
                 (Denial::for_acr_values(["\""]), 401, step_up.to_owned()),
             ] {
@@ -463,7 +472,7 @@ fn every_denial_by_a_handler_is_as_it_should_be() {
 }
 
 #[test]
-fn a_claims_challenge_is_entras_own_whatever_the_settings() {
+pub(super) fn a_claims_challenge_is_entras_own_whatever_the_settings() {
     let issuer = Issuer::start_blocking();
     let validator = issuer.validator();
     // Base64 of {"access_token":{"acrs":{"essential":true,"value":"c1"}}}.
@@ -485,6 +494,8 @@ fn a_claims_challenge_is_entras_own_whatever_the_settings() {
                 (Some(json!(["cp2", "cp10", ""])), false),
                 (Some(json!([])), false),
                 (Some(json!({"cp1": true})), false),
+                (Some(json!([1])), false),
+                (Some(json!(null)), false),
                 (None, false),
             ] {
                 let mut token = issuer.user();
@@ -507,7 +518,7 @@ fn a_claims_challenge_is_entras_own_whatever_the_settings() {
 }
 
 #[test]
-fn no_text_in_a_claims_challenge_breaks_out_of_it() {
+pub(super) fn no_text_in_a_claims_challenge_breaks_out_of_it() {
     let issuer = Issuer::start_blocking();
     let validator = issuer.validator();
     let layer = EntraAuthLayer::new(validator.clone());
@@ -536,9 +547,8 @@ fn no_text_in_a_claims_challenge_breaks_out_of_it() {
     });
 }
 
-/// A kind that is added without an answer here is missed.
 #[test]
-fn no_kind_of_refusal_is_left_out() {
+fn the_cases_and_the_outage_have_every_kind_of_refusal() {
     let (issuer, foreign_key) = issuer_with_a_foreign_key();
     let cases = cases(&issuer, &foreign_key);
     let others = [ErrorKind::KeysUnavailable, ErrorKind::Denied];

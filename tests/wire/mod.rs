@@ -1,11 +1,10 @@
-//! What goes over HTTP: answers, challenges and what is noted of requests.
+//! What goes over HTTP: answers, challenges and what is logged of requests.
 
-pub(crate) mod responses;
+pub(crate) mod answers;
+pub(crate) mod logs;
 
-mod answers;
 mod cors;
 mod grpc;
-pub(crate) mod logs;
 mod matrix;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -15,4 +14,3 @@ mod require_layer;
 mod resource_metadata;
 mod routed_metadata;
 mod servers;
-mod tower_contract;

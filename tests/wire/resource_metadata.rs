@@ -1,4 +1,4 @@
-//! What an API says about itself, and to whom.
+//! The metadata document of a protected resource (RFC 9728).
 
 use axum::{Router, body::Body, routing::get};
 use http::{
@@ -218,9 +218,9 @@ fn a_resource_that_is_no_audience_is_logged_once_with_both() {
     }
     assert_eq!(warned.lines().count(), 1, "{warned}");
     // Tokens of version 2.0 are for the client id, whatever the resource is.
-    let told = log_of(&[AUDIENCE], resource);
-    assert!(told.contains("INFO") && !told.contains("WARN"), "{told}");
-    assert!(told.contains("AADSTS9010010"), "{told}");
+    let noted = log_of(&[AUDIENCE], resource);
+    assert!(noted.contains("INFO") && !noted.contains("WARN"), "{noted}");
+    assert!(noted.contains("AADSTS9010010"), "{noted}");
     assert_eq!(log_of(&[AUDIENCE, resource], resource), "");
     assert_eq!(log_of(&[AUDIENCE], AUDIENCE), "");
 }
@@ -251,7 +251,7 @@ fn what_would_make_a_wrong_document_is_refused() {
 
 /// RFC 9728, section 3.1.
 #[test]
-fn the_well_known_path_stands_between_host_and_path() {
+pub(super) fn the_well_known_path_comes_between_host_and_path() {
     const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
     for (resource, host, url_tail, path_tail) in [
@@ -324,7 +324,7 @@ async fn answer(method: Method) -> Response<String> {
 }
 
 #[test]
-fn the_document_is_got_by_anybody_and_kept_for_an_hour() {
+fn the_document_needs_no_token_and_may_be_cached_for_an_hour() {
     block_on(async {
         let got = answer(Method::GET).await;
         assert_eq!(got.status(), StatusCode::OK);
