@@ -51,7 +51,7 @@ impl Waiting {
     }
 }
 
-/// Counts a token that nobody waits for any more.
+/// Counts a token whose request has gone away.
 #[derive(Debug)]
 struct Uncounted;
 

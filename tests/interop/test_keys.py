@@ -93,7 +93,7 @@ class Rotation(KeysTest):
             if number == 0:
                 self.assert_invalid_token(answer, sent)
             else:
-                # Nobody has looked for it, and nobody does before the cool-down is over.
+                # Not looked up, and not to be before the cool-down is over.
                 self.assert_unavailable(answer)
                 self.assertLessEqual(int(answer.all("Retry-After")[0]), COOL_DOWN)
         self.assertEqual(authority.keys_fetches, 2)

@@ -101,7 +101,7 @@ async fn a_second_rotation_within_the_cool_down_is_found_at_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_in_the_cool_down_names_it_and_accuses_nobody() {
+async fn a_refusal_in_the_cool_down_names_it_and_does_not_say_forged() {
     let (issuer, _client, validator) = scripted(KeySettings::default());
     validator.ready().await;
     let forger = Forger::new(&issuer.user().mint());

@@ -146,7 +146,7 @@ impl Schedule {
         self.good = Some((number, start));
         self.failures = 0;
         self.not_before = None;
-        // Keys that the fetch has brought are among them, and nobody asks about these.
+        // Keys that the fetch has brought are among them; no request looks these up.
         let until = start + self.settings.cool_down;
         for asked in &mut self.asked {
             if asked.came < number {

@@ -468,7 +468,7 @@ impl World {
         }
     }
 
-    /// «401 only when somebody has looked: a good fetch begun after this `kid` was first asked for
+    /// «401 only when the keys were looked up: a good fetch begun after this `kid` was first asked for
     /// lacks it, or it was in an earlier set and the newest lacks it.»
     fn check_absent(&self, waiting: &Waiting) {
         let kid = waiting.kid;
