@@ -34,15 +34,17 @@ impl Moment {
         monotonic.max(self.wall.saturating_sub(earlier.wall))
     }
 
-    /// The time until `later` by the clock that says less.
-    pub(super) fn until(self, later: Self) -> Duration {
-        let monotonic = later.monotonic.saturating_duration_since(self.monotonic);
-        monotonic.min(later.wall.saturating_sub(self.wall))
+    /// The time until `due`, if the machine does not sleep.
+    pub(super) fn until(self, due: Self) -> Duration {
+        if self.has_reached(due) {
+            return Duration::ZERO;
+        }
+        due.monotonic.saturating_duration_since(self.monotonic)
     }
 
     /// Whether one of the clocks has come to `due`.
     pub(super) fn has_reached(self, due: Self) -> bool {
-        self.monotonic >= due.monotonic || self.wall >= due.wall
+        self.monotonic >= due.monotonic || self.wall >= due.wall + SLACK
     }
 }
 
@@ -56,6 +58,10 @@ impl Add<Duration> for Moment {
         }
     }
 }
+
+/// The wall clock gains this much on the monotonic one before something is due by it alone: a time
+/// server that corrects it has nothing done early.
+pub(super) const SLACK: Duration = Duration::from_secs(1);
 
 /// The time by tokio's clock, which tests can pause.
 pub(super) fn now() -> Instant {
@@ -76,8 +82,10 @@ mod tests {
                 wall: earlier.wall + wall * hour,
             };
             assert_eq!(now.since(earlier), since * hour);
-            assert_eq!(earlier.until(now), monotonic.min(wall) * hour);
-            assert!(now.has_reached(earlier + since * hour));
+            let due = earlier + (since * hour).saturating_sub(SLACK);
+            assert!(now.has_reached(due));
+            assert_eq!(now.until(due), Duration::ZERO);
+            assert_eq!(earlier.until(earlier + since * hour), since * hour);
             assert!(!now.has_reached(earlier + (since + 1) * hour));
         }
         let set_back = Moment {

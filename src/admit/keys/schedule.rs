@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{moment::Moment, settings::KeySettings};
+use super::{
+    moment::{Moment, SLACK},
+    settings::KeySettings,
+};
 
 /// Why a fetch is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,7 +193,7 @@ impl Schedule {
 
     /// When the wall clock comes to the next scheduled fetch, unless one is under way.
     pub(super) fn due_by_the_wall_clock(&self) -> Option<Duration> {
-        self.under_way.is_none().then_some(self.due.wall)
+        self.under_way.is_none().then_some(self.due.wall + SLACK)
     }
 
     /// The number of fetches started so far. A request notes it on arrival.

@@ -206,7 +206,7 @@ impl World {
 
     fn ask_for_any(&mut self) {
         let wait = self.settings.wait;
-        let is_due = (self.now + wait).has_reached(self.due());
+        let is_due = self.now.until(self.due()) <= wait;
         let waits = self.is_under_way() || self.key_wanted || is_due;
         let expected = if waits {
             Lookup::Wait

@@ -374,7 +374,7 @@ mod clocks {
         desk.fetch(Cause::Scheduled);
         desk.bad_with_retry_after(MINUTE);
         desk.idle();
-        desk.sleep(MINUTE);
+        desk.sleep(MINUTE + SECOND);
         assert_eq!(desk.arrive("a"), Lookup::Wait);
         desk.fetch(Cause::UnknownKey);
     }
