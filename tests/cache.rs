@@ -296,7 +296,7 @@ fn a_token_that_had_to_wait_for_its_key_is_remembered_if_it_is_good() {
 }
 
 #[test]
-fn a_withdrawn_key_takes_its_remembered_tokens_with_it() {
+pub(crate) fn a_withdrawn_key_takes_its_remembered_tokens_with_it() {
     let issuer = Issuer::start_blocking();
     let old = issuer.current_kid();
     let validator = issuer.validator_builder().token_cache(10).build().unwrap();
@@ -334,7 +334,7 @@ fn what_one_validator_admits_by_acl_the_other_refuses() {
 }
 
 #[test]
-fn remembered_tokens_do_not_outlive_the_keys_in_an_outage() {
+pub(crate) fn remembered_tokens_do_not_outlive_the_keys_in_an_outage() {
     let issuer = Issuer::start_blocking();
     let settings = KeySettings::default()
         .with_refresh_interval(SECOND)

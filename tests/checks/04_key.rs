@@ -116,7 +116,7 @@ pub(crate) fn rows() -> Vec<Row> {
             ],
         )
         .with(&[
-            keys::documents::nothing_of_a_token_is_sent_anywhere,
+            keys::discovery::nothing_of_a_token_is_sent_anywhere,
             wire::logs::hostile_texts_stay_in_one_short_line_of_printable_ascii,
         ]),
         row(

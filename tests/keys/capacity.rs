@@ -41,7 +41,7 @@ fn handler(
 }
 
 #[tokio::test]
-async fn an_honest_request_is_served_while_a_forged_one_waits() {
+pub(super) async fn an_honest_request_is_served_while_a_forged_one_waits() {
     let (issuer, validator) = ready(KeySettings::default().with_wait(SECOND)).await;
     let good = issuer.user().mint();
     let forged = Forger::new(&good).token();

@@ -24,7 +24,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    /// Closes each connection silently after so many answers.
+    /// Closes each connection silently after this many answers.
     fn start(issuer: &Issuer, answers: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let keeper = Self {

@@ -2,44 +2,47 @@
 
 use serde_json::{Value, json};
 use tower_entra::{
-    AppId, EntraAuthLayer,
+    AppId,
     ErrorKind::*,
-    KeyStatus, Tenants, Validator, ValidatorBuilder,
+    KeySettings, KeyStatus, Tenants, Validator, ValidatorBuilder,
     testing::{Fault, Issuer, Target},
 };
 
+use super::faults;
 use crate::support::*;
 
 #[test]
-fn a_discovery_document_is_taken_or_left_as_the_table_says() {
+fn a_discovery_document_is_accepted_or_refused_as_the_table_says() {
     prove(rows());
 }
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
-        members("K01", "a document of another issuer", "issuer", |issuer| {
-            let good = issuer.v2_issuer();
-            vec![
-                json!(format!("{good}/")),
-                json!(good.to_uppercase()),
-                json!(good.replace("/v2.0", "")),
-                json!(good.replace(issuer.tenant_id(), OTHER_TENANT)),
-                json!(good.replace(issuer.tenant_id(), "{tenantid}")),
-                json!(issuer.v1_issuer()),
-                json!("https://login.microsoftonline.com/common/v2.0"),
-                json!(""),
-                json!(null),
-                json!([good]),
-                json!(1),
-            ]
-        })
-        .also(&[(
-            "keys/documents.rs",
-            "a_discovery_document_of_another_issuer_leads_to_no_keys",
-        )]),
+        members(
+            "K01",
+            "a document of another issuer",
+            FOREIGN_ISSUER,
+            "issuer",
+            |issuer| {
+                let good = issuer.v2_issuer();
+                vec![
+                    json!(format!("{good}/")),
+                    json!(good.to_uppercase()),
+                    json!(good.replace("/v2.0", "")),
+                    json!(good.replace(issuer.tenant_id(), OTHER_TENANT)),
+                    json!(good.replace(issuer.tenant_id(), "{tenantid}")),
+                    json!(issuer.v1_issuer()),
+                    json!("https://login.microsoftonline.com/common/v2.0"),
+                    json!(""),
+                    json!(null),
+                    json!([good]),
+                    json!(1),
+                ]
+            },
+        ),
         scene(
             "K02",
-            "the document that speaks for all tenants, with a placeholder",
+            "the document of all tenants, with a placeholder in its issuer",
             |issuer| {
                 for (tenants, tenant) in [
                     (Tenants::any(), PERSONAL_TENANT),
@@ -56,22 +59,24 @@ pub(crate) fn rows() -> Vec<Row> {
                             issuer.set_discovery_member("issuer", text);
                         }
                         let validator = for_tenants(issuer, tenants.clone()).build().unwrap();
-                        let token = issuer.user().tenant(tenant).mint();
-                        assert_eq!(block_on(outcome(&validator, &token)), Ok(()));
+                        for token in [issuer.user(), issuer.user().v1()] {
+                            let token = token.tenant(tenant).mint();
+                            assert_eq!(block_on(outcome(&validator, &token)), Ok(()));
+                        }
                         issuer.reset_discovery_document();
                     }
                 }
-                // One tenant's own document does not speak for several.
+                // One tenant's own document is not accepted for several tenants.
                 issuer.set_discovery_member("issuer", issuer.v2_issuer());
                 let validator = for_tenants(issuer, Tenants::any()).key_settings(hasty());
-                has_no_keys(issuer, &validator.build().unwrap());
+                has_no_keys(issuer, &validator.build().unwrap(), FOREIGN_ISSUER);
                 issuer.reset_discovery_document();
             },
-        )
-        .also(&[("keys/documents.rs", "the_template_of_many_tenants_is_taken")]),
+        ),
         members(
             "K03",
             "keys anywhere but at the authority",
+            FOREIGN_KEYS,
             "jwks_uri",
             |issuer| {
                 let path = format!("/{}/discovery/v2.0/keys", issuer.tenant_id());
@@ -99,11 +104,11 @@ pub(crate) fn rows() -> Vec<Row> {
                 .map(Value::from)
                 .into()
             },
-        )
-        .also(&[("keys/documents.rs", "keys_on_another_host_are_not_fetched")]),
+        ),
         members(
             "K04",
             "a document that does not say where the keys are",
+            NO_DOCUMENT,
             "jwks_uri",
             |issuer| {
                 let keys = format!(
@@ -122,38 +127,18 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         scene(
             "K05",
-            "a document of another cloud than its keys: they sign for nobody",
-            |issuer| {
-                for cloud in [
-                    "microsoftonline.us",
-                    "partner.microsoftonline.cn",
-                    "MicrosoftOnline.com",
-                    "",
-                ] {
-                    issuer.set_discovery_member("cloud_instance_name", cloud);
-                    let validator = issuer.validator();
-                    for token in [issuer.user().mint(), issuer.user().v1().mint()] {
-                        let refused = block_on(outcome(&validator, &token));
-                        assert_eq!(refused, Err(KeyNotForIssuer), "{cloud}");
-                    }
-                }
+            "a document of one cloud and a key of another: the key signs for no issuer",
+            |_| {
+                let issuer = Issuer::start_blocking();
+                keys_of_other_clouds(&issuer);
                 for cloud in [json!(1), json!(["x"]), json!({})] {
                     issuer.set_discovery_member("cloud_instance_name", cloud);
                     let validator = issuer.validator_builder().key_settings(hasty());
-                    has_no_keys(issuer, &validator.build().unwrap());
+                    has_no_keys(&issuer, &validator.build().unwrap(), NO_DOCUMENT);
                 }
-                issuer.remove_discovery_member("cloud_instance_name");
-                assert_eq!(
-                    block_on(outcome(&issuer.validator(), &issuer.user().mint())),
-                    Ok(())
-                );
-                issuer.reset_discovery_document();
             },
         )
-        .also(&[(
-            "keys/documents.rs",
-            "a_key_of_another_cloud_signs_only_where_that_is_allowed_by_name",
-        )]),
+        .with(&[accepting_other_clouds_accepts_no_other_issuer]),
         scene(
             "K06",
             "the keys of one application: the query is in both addresses",
@@ -185,9 +170,11 @@ pub(crate) fn rows() -> Vec<Row> {
             ] {
                 issuer.set_discovery_document(document);
                 let validator = issuer.validator_builder().key_settings(hasty());
-                has_no_keys(issuer, &validator.build().unwrap());
+                has_no_keys(issuer, &validator.build().unwrap(), NO_DOCUMENT);
                 issuer.reset_discovery_document();
-                keeps(issuer, |issuer| issuer.set_discovery_document(document));
+                keeps(issuer, NO_DOCUMENT, |issuer| {
+                    issuer.set_discovery_document(document);
+                });
             }
         }),
         scene(
@@ -216,47 +203,20 @@ pub(crate) fn rows() -> Vec<Row> {
                 ] {
                     issuer.set_discovery_document(odd);
                     let validator = issuer.validator_builder().key_settings(hasty());
-                    has_no_keys(issuer, &validator.build().unwrap());
+                    has_no_keys(issuer, &validator.build().unwrap(), NO_DOCUMENT);
                 }
                 issuer.reset_discovery_document();
                 assert_eq!(forger().requests_seen(), [""; 0]);
             },
         ),
-        scene(
+        shown(
             "K09",
             "no discovery at the start: 503 until it is there, and then service",
-            |issuer| {
-                for fault in [Fault::Status(500), Fault::Close, Fault::Html, Fault::Hang] {
-                    let settings = hasty().with_total_timeout(100 * TICK);
-                    let builder = issuer.validator_builder().key_settings(settings);
-                    let validator = builder.build().unwrap();
-                    let layer = EntraAuthLayer::new(validator.clone())
-                        .with_realm(REALM)
-                        .unwrap();
-                    issuer.fail_at(Target::Discovery, fault);
-                    block_on(async {
-                        let request = with_line(format!("Bearer {}", issuer.user().mint()));
-                        send(&layer, request.clone())
-                            .await
-                            .is_refusal(KeysUnavailable);
-                        // To fail fast is to wait no longer than one likes.
-                        let ready = tokio::time::timeout(50 * TICK, validator.ready()).await;
-                        assert!(ready.is_err());
-                        assert_eq!(validator.status(), KeyStatus::Unavailable);
-                        issuer.heal();
-                        validator.ready().await;
-                        assert_eq!(send(&layer, request).await.response.status(), 200);
-                    });
-                }
-            },
-        )
-        .also(&[
-            ("keys/outage.rs", "an_outage_from_the_start_ends_by_itself"),
-            ("keys/faults.rs", "a_sick_endpoint_at_start_up_is_survived"),
-        ]),
+            &[faults::a_sick_endpoint_at_start_up_is_survived],
+        ),
         scene(
             "K10",
-            "a discovery document that is elsewhere: a redirect is not followed",
+            "a redirect to another discovery document: not followed",
             |issuer| {
                 let other = forger();
                 let there = format!(
@@ -266,36 +226,40 @@ pub(crate) fn rows() -> Vec<Row> {
                 );
                 issuer.fail_at(Target::Discovery, Fault::Redirect(there));
                 let validator = issuer.validator_builder().key_settings(hasty());
-                has_no_keys(issuer, &validator.build().unwrap());
+                has_no_keys(
+                    issuer,
+                    &validator.build().unwrap(),
+                    "the answer had status 302",
+                );
                 issuer.heal();
                 assert_eq!(other.requests_seen(), [""; 0]);
             },
         ),
         scene(
             "K11",
-            "a document that turns bad later keeps the keys",
+            "a document that turns bad later: the keys remain in use",
             |issuer| {
-                keeps(issuer, |issuer| {
-                    issuer.set_discovery_member("issuer", "https://evil.example")
+                keeps(issuer, FOREIGN_ISSUER, |issuer| {
+                    issuer.set_discovery_member("issuer", "https://evil.example");
                 });
-                keeps(issuer, |issuer| issuer.remove_discovery_member("jwks_uri"));
-                keeps(issuer, |issuer| {
-                    issuer.set_discovery_member("jwks_uri", forger().url())
+                keeps(issuer, NO_DOCUMENT, |issuer| {
+                    issuer.remove_discovery_member("jwks_uri");
+                });
+                keeps(issuer, FOREIGN_KEYS, |issuer| {
+                    issuer.set_discovery_member("jwks_uri", forger().url());
                 });
                 assert_eq!(forger().requests_seen(), [""; 0]);
             },
-        )
-        .also(&[(
-            "keys/documents.rs",
-            "a_document_that_turns_foreign_keeps_the_old_keys",
-        )]),
+        ),
     ]
 }
 
-/// A member of the document that, with these values and without it, leads to no keys.
+/// A member of the document that, with these values and without it, leads to no keys. These words say
+/// what is wrong with a text; anything else makes no discovery document.
 fn members(
     id: &'static str,
     what: &'static str,
+    words: &'static str,
     name: &'static str,
     values: fn(&Issuer) -> Vec<Value>,
 ) -> Row {
@@ -304,11 +268,16 @@ fn members(
         let validator = validator.build().unwrap();
         for value in values(issuer) {
             println!("  {value}");
+            let words = if value.is_string() {
+                words
+            } else {
+                NO_DOCUMENT
+            };
             issuer.set_discovery_member(name, value);
-            has_no_keys(issuer, &validator);
+            has_no_keys(issuer, &validator, words);
         }
         issuer.remove_discovery_member(name);
-        has_no_keys(issuer, &validator);
+        has_no_keys(issuer, &validator, NO_DOCUMENT);
         issuer.reset_discovery_document();
         block_on(validator.ready());
         assert_eq!(forger().requests_seen(), [""; 0]);
@@ -319,34 +288,138 @@ fn for_tenants(issuer: &Issuer, tenants: Tenants) -> ValidatorBuilder {
     Validator::builder(tenants, [issuer.audience()]).authority(issuer.authority())
 }
 
-fn has_no_keys(issuer: &Issuer, validator: &Validator) {
+/// The validator gets no keys from what is served now, and its error says why.
+fn has_no_keys(issuer: &Issuer, validator: &Validator, words: &str) {
     let keys_before = issuer.key_fetches();
     block_on(async {
         let token = issuer.user().mint();
         // The first of these fetches may have begun before.
         let seen = issuer.discovery_fetches();
-        while issuer.discovery_fetches() < seen + 2 {
-            assert_eq!(outcome(validator, &token).await, Err(KeysUnavailable));
+        loop {
+            let error = validate(validator, &token).await.unwrap_err();
+            assert_eq!(error.kind(), KeysUnavailable);
+            assert!(error.retry_after() >= Some(SECOND));
+            assert!(error.hint().contains("reaches the authority over HTTPS"));
+            let is_said = error.to_string().contains(words);
+            if issuer.discovery_fetches() >= seen + 2 && is_said {
+                break;
+            }
             tokio::time::sleep(TICK).await;
         }
-        assert_eq!(outcome(validator, &token).await, Err(KeysUnavailable));
         assert_eq!(validator.status(), KeyStatus::Unavailable);
     });
-    assert_eq!(
-        issuer.key_fetches(),
-        keys_before,
-        "its keys are not even asked for"
-    );
+    assert_eq!(issuer.key_fetches(), keys_before, "no keys are fetched");
 }
 
-fn keeps(issuer: &Issuer, spoil: impl Fn(&Issuer)) {
-    let validator = issuer.validator();
+/// What is served after `spoil` takes no key away, and the error about an unknown one says why.
+fn keeps(issuer: &Issuer, words: &str, spoil: impl Fn(&Issuer)) {
+    let validator = validator(issuer, KeySettings::default().with_wait(10 * SECOND));
     block_on(async {
         validator.ready().await;
         spoil(issuer);
-        let unknown = issuer.user().header("kid", "nobody").mint();
-        assert_eq!(outcome(&validator, &unknown).await, Err(KeysUnavailable));
+        let unknown = issuer.user().header("kid", "unknown").mint();
+        let error = validate(&validator, &unknown).await.unwrap_err();
+        assert_eq!(error.kind(), KeysUnavailable);
+        assert!(error.to_string().contains(words), "{words:?}: {error}");
+        assert!(error.hint().contains("known keys are still admitted"));
         assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
     });
     issuer.reset_discovery_document();
 }
+
+/// The cloud of the key and that of the discovery document, where they are named, must be the same.
+fn keys_of_other_clouds(issuer: &Issuer) {
+    let (ours, other) = (Some("microsoftonline.com"), Some("microsoftonline.us"));
+    let china = Some("partner.microsoftonline.cn");
+    let (capitals, blank) = (Some("MicrosoftOnline.com"), Some(""));
+    for (key_cloud, discovery_cloud, is_good) in [
+        (ours, ours, true),
+        (other, ours, false),
+        (ours, other, false),
+        (other, other, true),
+        (capitals, ours, false),
+        (ours, capitals, false),
+        (blank, ours, false),
+        (ours, blank, false),
+        (ours, china, false),
+        (None, ours, true),
+        (other, None, true),
+        (None, None, true),
+    ] {
+        println!("  {key_cloud:?} under {discovery_cloud:?}");
+        let kid = issuer.current_kid();
+        match key_cloud {
+            Some(cloud) => issuer.set_key_member(&kid, "cloud_instance_name", cloud),
+            None => issuer.remove_key_member(&kid, "cloud_instance_name"),
+        }
+        match discovery_cloud {
+            Some(cloud) => issuer.set_discovery_member("cloud_instance_name", cloud),
+            None => issuer.remove_discovery_member("cloud_instance_name"),
+        }
+        let lenient = issuer
+            .validator_builder()
+            .danger_accept_keys_of_other_clouds();
+        let lenient = lenient.build().unwrap();
+        for token in [issuer.user().mint(), issuer.user().v1().mint()] {
+            assert_eq!(block_on(outcome(&lenient, &token)), Ok(()));
+            match block_on(validate(&issuer.validator(), &token)) {
+                Ok(_) => assert!(is_good),
+                Err(error) => {
+                    assert!(!is_good, "{error}");
+                    assert_eq!(error.kind(), KeyNotForIssuer);
+                    assert!(error.to_string().contains("of the cloud"), "{error}");
+                    assert!(error.hint().contains("danger_"), "{}", error.hint());
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn accepting_other_clouds_accepts_no_other_issuer() {
+    let issuer = Issuer::start_blocking();
+    let foreign = "https://login.microsoftonline.us/{tenantid}/v2.0";
+    issuer.set_key_member(&issuer.current_kid(), "issuer", foreign);
+    let lenient = issuer
+        .validator_builder()
+        .danger_accept_keys_of_other_clouds()
+        .build()
+        .unwrap();
+    within(lenient.ready()).await;
+    let refused = at_once(&lenient, &issuer.user().mint());
+    assert_eq!(refused, Err(KeyNotForIssuer));
+}
+
+#[tokio::test]
+pub(crate) async fn nothing_of_a_token_is_sent_anywhere() {
+    let (issuer, validator) = ready(KeySettings::default()).await;
+    let good = issuer.user().mint();
+    let forged = Forger::new(&good).token_of("forged/../../?kid=1");
+    let _ = outcome(&validator, &good).await;
+    let _ = outcome(&validator, &forged).await;
+    let tenant = issuer.tenant_id();
+    let discovery = format!("/{tenant}/v2.0/.well-known/openid-configuration");
+    let keys = format!("/{tenant}/discovery/v2.0/keys");
+    assert_eq!(
+        issuer.requests_seen(),
+        [discovery.as_str(), &keys, &discovery, &keys]
+    );
+    for head in issuer.heads_seen() {
+        let head = head.to_ascii_lowercase();
+        for name in [
+            "authorization",
+            "cookie",
+            "accept-encoding",
+            "referer",
+            "te",
+        ] {
+            assert!(!head.contains(&format!("\r\n{name}:")), "{head}");
+        }
+        assert!(!head.contains("forged"), "{head}");
+        assert_eq!(head.matches("\r\n").count(), 5, "{head}");
+    }
+}
+
+const NO_DOCUMENT: &str = "the answer was no discovery document";
+const FOREIGN_ISSUER: &str = "the discovery document is of another issuer";
+const FOREIGN_KEYS: &str = "the discovery document names keys elsewhere";

@@ -1,5 +1,5 @@
-//! Random key ids cost little, delay nobody for long, and bar no real key for longer than one
-//! cool-down.
+//! A flood of random key ids costs few fetches, delays no other request, and bars a real key for one
+//! cool-down at most.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_random_key_ids_costs_one_fetch() {
+pub(super) async fn a_flood_of_random_key_ids_costs_one_fetch() {
     // Longer than the slowest machine takes for the flood.
     let settings = KeySettings::default().with_cool_down(300 * SECOND);
     let (issuer, validator) = ready(settings).await;
@@ -23,7 +23,7 @@ async fn a_flood_of_random_key_ids_costs_one_fetch() {
     for request in 0..FLOOD {
         let refused = at_once(&validator, &forger.token());
         assert_eq!(refused, Err(ErrorKind::KeysUnavailable), "not looked up");
-        // Those with a known key go on meanwhile, and wait for nothing.
+        // Requests with a known key are served meanwhile, and do not wait.
         if request % 100 == 0 {
             assert_eq!(at_once(&validator, &good), Ok(()));
         }
@@ -33,7 +33,7 @@ async fn a_flood_of_random_key_ids_costs_one_fetch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_from_many_sides_costs_one_fetch() {
+pub(super) async fn a_flood_from_many_sides_costs_one_fetch() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     let good = issuer.user().mint();
     let mut requests = tokio::task::JoinSet::new();
@@ -55,52 +55,17 @@ async fn a_flood_from_many_sides_costs_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_token_that_fails_a_check_without_cost_asks_for_nothing() {
+pub(super) async fn a_token_that_fails_a_check_without_cost_asks_for_nothing() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     let unknown = |kid: &str| issuer.user().header("kid", kid).signature([1, 2, 3]);
-    let other_tenant = "dd0f374e-74a5-4996-af69-500cda64057a";
-    let cases = [
-        (unknown("1").audience("api://other"), ErrorKind::UnknownKey),
-        (
-            unknown("2").claim("iss", "https://evil.example/v2.0"),
-            ErrorKind::UnknownKey,
-        ),
-        (unknown("3").tenant(other_tenant), ErrorKind::UnknownKey),
-        (
-            unknown("4").claim("tid", other_tenant),
-            ErrorKind::UnknownKey,
-        ),
-        (unknown("5").claim("ver", "3.0"), ErrorKind::UnknownKey),
-        (unknown("6").expired(), ErrorKind::UnknownKey),
-        (unknown("7").without_claim("exp"), ErrorKind::UnknownKey),
-        (
-            unknown("8").claim("nbf", 99_999_999_999_u64),
-            ErrorKind::UnknownKey,
-        ),
-        (unknown("9").payload("{}"), ErrorKind::UnknownKey),
-        (unknown("10").payload("[]"), ErrorKind::UnknownKey),
-        (unknown("11").payload_bytes([0xff]), ErrorKind::UnknownKey),
-        (
-            unknown("12").header("alg", "none"),
-            ErrorKind::AlgorithmNotAllowed,
-        ),
-        (
-            unknown("13").header("alg", "HS256"),
-            ErrorKind::AlgorithmNotAllowed,
-        ),
-        (
-            unknown("14").header("typ", "dpop+jwt"),
-            ErrorKind::UnsupportedTokenType,
-        ),
-        (
-            unknown("15").header("crit", ["exp"]),
-            ErrorKind::UnsupportedHeader,
-        ),
-        (unknown(""), ErrorKind::InvalidKeyId),
-        (unknown(&"k".repeat(257)), ErrorKind::InvalidKeyId),
-    ];
-    for (token, refused) in cases {
-        assert_eq!(at_once(&validator, &token.mint()), Err(refused));
+    for token in [
+        unknown("1").audience("api://other"),
+        unknown("2").claim("iss", "https://evil.example/v2.0"),
+        unknown("3").expired(),
+        unknown("4").payload("[]"),
+    ] {
+        let refused = at_once(&validator, &token.mint());
+        assert_eq!(refused, Err(ErrorKind::UnknownKey));
     }
     time::sleep(50 * TICK).await;
     assert_fetches(&issuer, 1);
@@ -124,7 +89,7 @@ async fn a_token_that_is_not_worth_a_fetch_waits_for_the_first_keys_and_no_other
 }
 
 #[tokio::test]
-async fn a_flood_bars_a_new_key_for_one_cool_down_at_most() {
+pub(super) async fn a_flood_bars_a_new_key_for_one_cool_down_at_most() {
     let cool_down = SECOND;
     let (issuer, validator) = ready(KeySettings::default().with_cool_down(cool_down)).await;
     let forger = Forger::new(&issuer.user().mint());
@@ -146,7 +111,7 @@ async fn a_flood_bars_a_new_key_for_one_cool_down_at_most() {
 }
 
 #[tokio::test]
-async fn a_key_id_seen_before_its_key_is_barred_for_one_cool_down_at_most() {
+pub(super) async fn a_key_id_seen_before_its_key_is_barred_for_one_cool_down_at_most() {
     let cool_down = SECOND;
     let (issuer, validator) = ready(KeySettings::default().with_cool_down(cool_down)).await;
     let kid = issuer.new_unpublished_key();
@@ -163,7 +128,7 @@ async fn a_key_id_seen_before_its_key_is_barred_for_one_cool_down_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn twenty_minutes_of_flood_costs_one_fetch_per_cool_down() {
+pub(super) async fn twenty_minutes_of_flood_costs_one_fetch_per_cool_down() {
     let (issuer, client, validator) = scripted(KeySettings::default());
     validator.ready().await;
     let good = issuer.user().mint();
@@ -187,7 +152,7 @@ async fn twenty_minutes_of_flood_costs_one_fetch_per_cool_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_fetches_count_against_the_cool_down_too() {
+pub(super) async fn failed_fetches_count_against_the_cool_down_too() {
     let (issuer, client, validator) = scripted(
         // Only requests ask for fetches.
         KeySettings::default()

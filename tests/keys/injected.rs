@@ -1,4 +1,4 @@
-//! A client of the application's own that misbehaves in every way it can.
+//! Faults of an HTTP client that the application brings.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn encoded(encoding: &'static str, issuer: &Issuer) -> Response<Vec<u8>> {
     answer
 }
 
-/// The issuer's own key and so many others that are of no use.
+/// The issuer's own key and this many useless ones.
 fn keys_among(issuer: &Issuer, others: usize) -> Vec<u8> {
     let mut document: Value = serde_json::from_slice(&issuer.keys_document()).unwrap();
     let keys = document["keys"].as_array_mut().unwrap();
@@ -32,7 +32,7 @@ fn keys_among(issuer: &Issuer, others: usize) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_the_client_is_a_failed_fetch_like_any_other() {
+pub(super) async fn a_panic_in_the_client_is_a_failed_fetch_like_any_other() {
     for reply in [Reply::Panics, Reply::PanicsLater] {
         let (issuer, client, validator) = scripted(KeySettings::default());
         validator.ready().await;
@@ -57,7 +57,7 @@ async fn a_panic_in_the_client_is_a_failed_fetch_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_at_the_first_fetch_does_not_hang_anyone() {
+pub(super) async fn a_panic_at_the_first_fetch_does_not_hang_a_request() {
     for reply in [Reply::Panics, Reply::PanicsLater] {
         let (issuer, client, validator) = scripted(KeySettings::default());
         client.reply(reply);
@@ -72,7 +72,7 @@ async fn a_panic_at_the_first_fetch_does_not_hang_anyone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_without_end_is_given_up_after_five_seconds() {
+pub(super) async fn a_fetch_without_end_is_given_up_after_five_seconds() {
     let (issuer, client, validator) = scripted(KeySettings::default());
     validator.ready().await;
     let good = issuer.user().mint();
@@ -102,7 +102,7 @@ async fn a_fetch_without_end_is_given_up_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_documents_share_the_five_seconds() {
+pub(super) async fn both_documents_share_the_five_seconds() {
     let (_issuer, client, validator) = scripted(KeySettings::default());
     client.reply(Reply::RightAfter(3 * SECOND));
     let early = time::timeout(8 * SECOND, validator.ready()).await;
@@ -156,7 +156,7 @@ async fn a_bad_answer_keeps_the_old_keys() {
         for reply in [Reply::Keys(answer.clone()), Reply::Discovery(answer)] {
             time::sleep(MINUTE).await;
             client.reply(reply);
-            let forged = Forger::new(&good).token_of("nobody's");
+            let forged = Forger::new(&good).token_of("unknown");
             let refused = outcome(&validator, &forged).await;
             assert_eq!(refused, Err(ErrorKind::KeysUnavailable), "{case}");
             assert_eq!(at_once(&validator, &good), Ok(()), "{case}");
@@ -194,7 +194,7 @@ async fn an_odd_answer_that_is_right_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_after_of_an_hour_counts_as_five_minutes() {
+pub(super) async fn a_retry_after_of_an_hour_counts_as_five_minutes() {
     let issuer = Issuer::start_blocking();
     for (value, least, most) in [
         ("3600", 5 * MINUTE, 5 * MINUTE),
@@ -221,7 +221,7 @@ async fn a_retry_after_of_an_hour_counts_as_five_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_after_bars_every_kind_of_fetch() {
+pub(super) async fn a_retry_after_bars_every_kind_of_fetch() {
     let (issuer, client, validator) = scripted(KeySettings::default());
     validator.ready().await;
     let good = issuer.user().mint();

@@ -1,5 +1,4 @@
-//! What an operator reads of the keys: each event once, at the level it deserves, and nothing for
-//! what requests do.
+//! The log of the keys: each event once, at its level, and no line for a request.
 
 use http::{Response, StatusCode, header::RETRY_AFTER};
 use serde_json::json;
@@ -34,7 +33,7 @@ fn status(status: StatusCode) -> Response<Vec<u8>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_refresh_is_told_with_its_cause() {
+async fn each_refresh_is_logged_with_its_cause() {
     let log = Log::of_this_thread();
     let (issuer, client, validator) = scripted(KeySettings::default());
     client.reply(Reply::Fails);
@@ -78,7 +77,7 @@ async fn each_refresh_is_told_with_its_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_replaced_under_its_name_is_told() {
+async fn a_key_replaced_under_its_kid_is_logged() {
     let log = Log::of_this_thread();
     let (issuer, _client, validator) = scripted(KeySettings::default());
     validator.ready().await;
@@ -95,7 +94,7 @@ async fn a_key_replaced_under_its_name_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_from_the_start_is_told_once() {
+async fn an_outage_from_the_start_is_logged_once() {
     let log = Log::of_this_thread();
     let (_issuer, client, validator) = scripted(KeySettings::default());
     client.reply(Reply::Fails);
@@ -173,7 +172,7 @@ async fn each_reason_of_an_outage_is_warned_of_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_last_good_keys_is_told_when_it_comes_and_once() {
+async fn the_end_of_the_last_good_keys_is_logged_once_and_in_time() {
     let log = Log::of_this_thread();
     let settings = KeySettings::default()
         .with_refresh_interval(MINUTE)
@@ -203,11 +202,11 @@ async fn the_end_of_the_last_good_keys_is_told_when_it_comes_and_once() {
     only(&log, "keys can be fetched again");
     client.reply(Reply::Fails);
     time::sleep(HOUR).await;
-    assert_eq!(log.of_level(Level::ERROR), 2, "the next end is told too");
+    assert_eq!(log.of_level(Level::ERROR), 2, "the next end is logged too");
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_are_left_out_are_told_whenever_they_change() {
+async fn keys_that_are_left_out_are_logged_whenever_they_change() {
     const LEFT_OUT: &str = "keys of the key set are left out";
 
     let log = Log::of_this_thread();
@@ -218,7 +217,7 @@ async fn keys_that_are_left_out_are_told_whenever_they_change() {
     issuer.publish_jwk(json!({"kty": "RSA", "kid": "x", "use": "enc", "n": "AQAB", "e": "AQAB"}));
     time::sleep(DAY).await;
     let line = only(&log, LEFT_OUT);
-    // It is for something else, and no fault of anybody.
+    // It is for another use, which is no fault.
     assert_eq!(line.level, Level::INFO);
     assert_eq!(line.field("skipped"), Some("1 other_use"));
 
@@ -272,7 +271,7 @@ async fn no_request_makes_a_line_about_the_keys() {
         let _ = outcome(&validator, &forger.token()).await;
         let _ = outcome(&validator, &forged).await;
     }
-    // Time has passed, and a fetch that fails again makes two lines whoever waits for it.
+    // Time has passed, and each fetch that fails makes two lines, however many requests wait.
     let fetches = causes(&log).len() - fetches;
     assert_eq!(about_keys() - before, 2 * fetches);
 }

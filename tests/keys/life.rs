@@ -77,7 +77,7 @@ fn keys_once_fetched_serve_outside_of_any_runtime() {
 }
 
 #[test]
-fn keys_that_nobody_fetches_any_more_are_stale() {
+fn keys_without_a_task_that_fetches_become_stale() {
     let settings = KeySettings::default()
         .with_refresh_interval(SECOND)
         .with_total_timeout(10 * TICK);
@@ -101,7 +101,7 @@ fn keys_that_nobody_fetches_any_more_are_stale() {
 }
 
 #[test]
-fn a_runtime_without_a_timer_finds_no_keys_and_harms_nobody() {
+fn a_runtime_without_a_timer_finds_no_keys_and_takes_none_away() {
     let (issuer, validator) = unready(KeySettings::default());
     let token = issuer.user().mint();
     let no_timer = runtime::Builder::new_current_thread()
@@ -171,7 +171,7 @@ async fn caches_that_the_task_sweeps_keep_neither_it_nor_themselves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_task_ends_with_the_last_validator_in_mid_fetch() {
+pub(super) async fn the_task_ends_with_the_last_validator_in_mid_fetch() {
     let before = tasks();
     let (_issuer, client, validator) = scripted(KeySettings::default());
     client.reply(Reply::Never);
@@ -257,7 +257,7 @@ fn the_same_validator_works_on_one_runtime_after_another() {
 }
 
 #[test]
-fn a_runtime_that_ends_in_mid_fetch_does_not_end_the_keys() {
+pub(super) fn a_runtime_that_ends_in_mid_fetch_does_not_end_the_keys() {
     let (issuer, validator) = unready(impatient());
     let first = runtime();
     first.block_on(within(validator.ready()));
@@ -277,7 +277,7 @@ fn a_runtime_that_ends_in_mid_fetch_does_not_end_the_keys() {
     runtime().block_on(async {
         let (time, refusals) = until_admitted(&validator, &new).await;
         assert!(time < SECOND, "{time:?}");
-        // No fetch has found the key absent, so nobody may say so.
+        // No fetch has found the key absent, so no answer may say so.
         assert!(!refusals.contains(&ErrorKind::UnknownKey), "{refusals:?}");
         assert_eq!(validator.status(), KeyStatus::Fresh);
     });
@@ -285,7 +285,7 @@ fn a_runtime_that_ends_in_mid_fetch_does_not_end_the_keys() {
 }
 
 #[test]
-fn a_runtime_that_ends_in_the_first_fetch_does_not_end_the_keys() {
+pub(super) fn a_runtime_that_ends_in_the_first_fetch_does_not_end_the_keys() {
     let (issuer, validator) = unready(impatient());
     let token = issuer.user().mint();
     issuer.fail(Fault::Hang);
@@ -301,7 +301,7 @@ fn a_runtime_that_ends_in_the_first_fetch_does_not_end_the_keys() {
 }
 
 #[test]
-fn those_who_wait_on_another_runtime_take_the_task_over() {
+fn a_wait_for_ready_on_another_runtime_takes_the_task_over() {
     let (issuer, validator) = unready(impatient());
     issuer.fail(Fault::Hang);
     let first = runtime();
@@ -335,7 +335,7 @@ fn a_request_that_waits_on_another_runtime_takes_the_task_over() {
     assert_eq!(waiting.join().unwrap(), Ok(()));
 }
 
-/// What this comes to on a thread of its own, which a call that never returns would hold for ever.
+/// The result of `work` on a thread of its own, because a call that never returns would block this one.
 fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
     thread::spawn(move || done.send(work()));
@@ -343,7 +343,7 @@ fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 #[test]
-fn on_a_runtime_that_has_ended_nobody_waits() {
+fn on_a_runtime_that_has_ended_no_request_waits() {
     let ended = runtime().handle().clone();
     for has_keys in [false, true] {
         let (issuer, validator) = unready(KeySettings::default());
@@ -389,7 +389,7 @@ fn a_runtime_ends_though_its_last_work_validates_tokens() {
 }
 
 #[test]
-fn who_waits_for_keys_on_a_runtime_that_has_ended_leaves_the_thread_to_others() {
+fn a_wait_for_keys_on_a_runtime_that_has_ended_does_not_block_the_thread() {
     let (_issuer, validator) = unready(KeySettings::default());
     let ended = runtime().handle().clone();
     let waiting = validator.clone();
@@ -452,7 +452,7 @@ fn a_wait_that_goes_on_outside_of_any_runtime_ends() {
     first.block_on(async {
         assert!(time::timeout(50 * TICK, waiting.as_mut()).await.is_err());
     });
-    // The task ends with it, which wakes whoever waits.
+    // The task ends with it, which wakes every request that waits.
     drop(first);
     let verdict = waiting
         .as_mut()

@@ -1,4 +1,4 @@
-//! What the keys come to in the metrics.
+//! The keys in the metrics.
 
 use std::collections::BTreeMap;
 
@@ -137,7 +137,7 @@ fn each_refresh_counts_once_by_cause_and_result() {
 }
 
 #[test]
-fn a_wish_that_is_kept_back_counts_as_suppressed() {
+fn a_refresh_that_the_cool_down_prevents_counts_as_suppressed() {
     paused(|recorder| async move {
         let (issuer, _client, validator) = scripted(KeySettings::default());
         validator.ready().await;
@@ -174,7 +174,7 @@ fn a_wish_that_is_kept_back_counts_as_suppressed() {
 }
 
 #[test]
-fn those_who_wait_for_the_same_fetch_are_not_suppressed() {
+fn requests_that_wait_for_the_same_fetch_are_not_suppressed() {
     paused(|recorder| async move {
         let (issuer, client, validator) = scripted(KeySettings::default());
         validator.ready().await;
@@ -245,7 +245,7 @@ fn without_keys_no_time_is_left_and_there_is_no_age() {
 }
 
 #[test]
-fn keys_with_names_are_told_apart() {
+fn keys_with_names_have_series_of_their_own() {
     paused(|recorder| async move {
         let issuer = tower_entra::testing::Issuer::start_blocking();
         let named = |name| {

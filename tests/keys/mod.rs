@@ -1,4 +1,4 @@
-//! The keys under time: rotation, floods, outages, endpoints in every state of disrepair.
+//! The keys over time: rotation, floods, outages, and faults of the endpoint.
 //!
 //! Most tests speak real HTTP to a `testing::Issuer` on loopback. Where time has to pass, a client
 //! of the test's own answers instead and the clock is paused.
@@ -11,7 +11,6 @@ mod alarms;
 pub(crate) mod capacity;
 mod connections;
 mod cool_down;
-pub(crate) mod documents;
 mod faults;
 mod flood;
 mod gone_away;

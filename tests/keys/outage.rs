@@ -1,10 +1,7 @@
-//! Nothing from the authority for hours and days.
+//! Outages of the authority that last for hours and days.
 
 use tokio::time;
-use tower_entra::{
-    ErrorKind, KeySettings, KeyStatus,
-    testing::{Fault, Issuer},
-};
+use tower_entra::{ErrorKind, KeySettings, KeyStatus, testing::Issuer};
 
 use crate::support::{
     client::{Reply, scripted},
@@ -12,28 +9,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn an_outage_from_the_start_ends_by_itself() {
-    let (issuer, validator) = unready(impatient().with_wait(200 * TICK));
-    assert_eq!(validator.status(), KeyStatus::Unavailable);
-    issuer.fail(Fault::Close);
-    let token = issuer.user().mint();
-    for _ in 0..3 {
-        let error = validate(&validator, &token).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::KeysUnavailable);
-        assert!(error.retry_after() >= Some(SECOND));
-        assert_eq!(validator.status(), KeyStatus::Unavailable);
-    }
-    let early = time::timeout(100 * TICK, validator.ready()).await;
-    assert!(early.is_err(), "there are no keys to be ready with");
-
-    issuer.heal();
-    within(validator.ready()).await;
-    assert_eq!(validator.status(), KeyStatus::Fresh);
-    assert_eq!(at_once(&validator, &token), Ok(()));
-}
-
-#[tokio::test]
-async fn an_issuer_that_comes_up_late_is_found() {
+pub(super) async fn an_issuer_that_comes_up_late_is_found() {
     let port = {
         let early = Issuer::start_blocking();
         early.url().rsplit_once(':').unwrap().1.parse().unwrap()
@@ -55,7 +31,7 @@ async fn an_issuer_that_comes_up_late_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_older_than_the_stale_limit_serve_no_longer() {
+pub(super) async fn keys_older_than_the_stale_limit_serve_no_longer() {
     let settings = KeySettings::default()
         .with_refresh_interval(SECOND)
         .with_stale_limit(10 * SECOND);
@@ -87,7 +63,7 @@ async fn keys_older_than_the_stale_limit_serve_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_good_keys_serve_through_a_day_of_outage() {
+pub(super) async fn the_last_good_keys_serve_through_a_day_of_outage() {
     let (issuer, client, validator) = scripted(KeySettings::default());
     validator.ready().await;
     let good = issuer.user().mint();
@@ -130,7 +106,7 @@ async fn the_last_good_keys_serve_through_a_day_of_outage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_pauses_between_failures_are_random_and_at_most_a_minute() {
+pub(super) async fn the_pauses_between_failures_are_random_and_at_most_a_minute() {
     let (_issuer, client, validator) = scripted(KeySettings::default());
     client.reply(Reply::Fails);
     let _ = time::timeout(HOUR, validator.ready()).await;
@@ -146,7 +122,7 @@ async fn the_pauses_between_failures_are_random_and_at_most_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_in_an_outage_does_not_defeat_the_back_off() {
+pub(super) async fn a_flood_in_an_outage_does_not_defeat_the_back_off() {
     let (issuer, client, validator) = scripted(KeySettings::default());
     validator.ready().await;
     let good = issuer.user().mint();
@@ -198,7 +174,7 @@ async fn a_request_waits_for_the_retry_that_comes_in_time() {
     assert_eq!(outcome, Ok(()));
 }
 
-/// Someone who has waited for keys in vain is not told to come back after the keys are there.
+/// A client that waited for keys in vain is not asked to wait longer than until the next fetch.
 #[tokio::test(start_paused = true)]
 async fn a_retry_after_never_points_beyond_the_next_try() {
     let (issuer, client, validator) = scripted(KeySettings::default());

@@ -1,4 +1,4 @@
-//! A subscriber of the program that panics when the task that fetches keys has something told.
+//! A subscriber of the program that panics when the task that fetches keys logs something.
 
 use http::{Response, StatusCode};
 use tokio::time;
@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn whatever_cannot_be_told_keys_come_and_change() {
+async fn keys_come_and_change_although_logging_panics() {
     let log = Log::of_this_thread();
     let (issuer, client, validator) = scripted(KeySettings::default());
     log.panic_at("fetching keys");
@@ -33,7 +33,7 @@ async fn whatever_cannot_be_told_keys_come_and_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_that_cannot_be_told_is_one_all_the_same() {
+async fn an_outage_ends_although_logging_panics() {
     let log = Log::of_this_thread();
     let settings = KeySettings::default().with_stale_limit(7_200 * SECOND);
     let (issuer, client, validator) = scripted(settings);

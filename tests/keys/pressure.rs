@@ -1,22 +1,28 @@
 //! L: rotation, floods and outages.
 
 use std::{
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    pin::Pin,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use http::{Request, Response};
 use serde_json::json;
-use tokio::{task::JoinSet, time::Instant};
+use tokio::time::Instant;
 use tower_entra::{
-    EntraAuthLayer,
-    ErrorKind::{self, *},
-    HttpClient, KeySettings, KeyStatus, Validator,
-    testing::{Fault, Issuer, Target},
+    ErrorKind::*,
+    HttpClient,
+    testing::{Fault, Issuer},
 };
 
-use crate::support::*;
+use super::{
+    capacity, faults, flood, injected, life, outage, refresh, replacement, rotation, waiting,
+};
+use crate::{
+    cache,
+    support::{client::Answer, *},
+    wire,
+};
 
 #[test]
 fn keys_come_and_go_as_the_table_says() {
@@ -25,72 +31,30 @@ fn keys_come_and_go_as_the_table_says() {
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
-        scene(
+        shown(
             "L01",
-            "a key that is new to us: served in the request that brings it",
-            |_| {
-                let (issuer, validator) = ready();
-                block_on(async {
-                    let kid = issuer.rotate();
-                    let token = issuer.user().signed_by(&kid).mint();
-                    assert_eq!(outcome(&validator, &token).await, Ok(()));
-                });
-                assert_eq!(issuer.key_fetches(), 2);
-            },
-        )
-        .also(&[(
-            "keys/rotation.rs",
-            "a_freshly_published_key_is_admitted_in_the_same_request",
-        )]),
-        scene(
+            "a key that is new here: accepted in the request that brings it",
+            &[rotation::a_freshly_published_key_is_admitted_in_the_same_request],
+        ),
+        shown(
             "L02",
             "a thousand requests with the same new `kid`: one fetch",
-            |_| {
-                let (issuer, validator) = ready();
-                issuer.rotate();
-                let token = issuer.user().mint();
-                let outcomes = block_on(all_at_once(&validator, vec![token; 1_000]));
-                assert!(outcomes.iter().all(|outcome| *outcome == Ok(())));
-                assert_eq!(issuer.key_fetches(), 2);
-            },
-        )
-        .also(&[(
-            "keys/rotation.rs",
-            "a_thousand_requests_for_a_fresh_key_share_one_fetch",
-        )]),
-        scene(
+            &[rotation::a_thousand_requests_for_a_fresh_key_share_one_fetch],
+        ),
+        shown(
             "L03",
-            "ten thousand requests with random `kid`s: one fetch, and others go on",
-            |_| {
-                let (issuer, validator) = ready();
-                let good = issuer.user().mint();
-                block_on(async {
-                    let flood = unknown_keys(&good, 10_000);
-                    assert_eq!(outcome(&validator, &flood[0]).await, Err(UnknownKey));
-                    for (at, token) in flood.iter().enumerate() {
-                        let refused = if at == 0 { UnknownKey } else { KeysUnavailable };
-                        assert_eq!(outcome(&validator, token).await, Err(refused));
-                        if at % 100 == 0 {
-                            assert_eq!(outcome(&validator, &good).await, Ok(()));
-                        }
-                    }
-                });
-                assert_eq!(issuer.key_fetches(), 2);
-            },
-        )
-        .also(&[
-            ("keys/flood.rs", "a_flood_of_random_key_ids_costs_one_fetch"),
-            ("keys/flood.rs", "a_flood_from_many_sides_costs_one_fetch"),
-            (
-                "keys/flood.rs",
-                "twenty_minutes_of_flood_costs_one_fetch_per_cool_down",
-            ),
-        ]),
+            "a flood of requests with random `kid`s: one fetch, and other requests are served",
+            &[
+                flood::a_flood_of_random_key_ids_costs_one_fetch,
+                flood::a_flood_from_many_sides_costs_one_fetch,
+                flood::twenty_minutes_of_flood_costs_one_fetch_per_cool_down,
+            ],
+        ),
         row(
             "L04",
             "random `kid`s on tokens that would be refused anyway: no fetch",
             [
-                refused(UnknownKey, |issuer| {
+                refused_as(UnknownKey, NO_KEY, "No key vouches", |issuer| {
                     let unknown = |at: u32| issuer.user().header("kid", format!("random-{at}"));
                     these([
                         ("iss", unknown(1).claim("iss", "https://evil.example")),
@@ -101,271 +65,154 @@ pub(crate) fn rows() -> Vec<Row> {
                         ("tenant", unknown(6).tenant(OTHER_TENANT)),
                         ("ver", unknown(7).claim("ver", "3.0")),
                         ("no exp", unknown(8).without_claim("exp")),
-                        ("payload", unknown(9).payload("[]")),
-                        ("twice", unknown(10).payload(r#"{"aud":1,"aud":1}"#)),
                     ])
                 }),
-                refused(AlgorithmNotAllowed, |issuer| {
-                    each(["none", "HS256", "RS512"], |alg| {
-                        issuer.user().header("kid", "random").header("alg", *alg)
-                    })
+                refused_as(UnknownKey, NO_KEY, "configured authority", |issuer| {
+                    let unknown = |at: u32| issuer.user().header("kid", format!("random-{at}"));
+                    these([
+                        ("payload", unknown(9).payload("[]")),
+                        ("no text", unknown(10).payload_bytes([0xff])),
+                        ("twice", unknown(11).payload(r#"{"aud":1,"aud":1}"#)),
+                    ])
+                }),
+                refused_as(
+                    AlgorithmNotAllowed,
+                    "alg is \"",
+                    "token of Entra",
+                    |issuer| {
+                        each(["none", "HS256", "RS512"], |alg| {
+                            issuer.user().header("kid", "random").header("alg", *alg)
+                        })
+                    },
+                ),
+                refused_as(UnsupportedTokenType, "dpop+jwt", "possession", |issuer| {
+                    let token = issuer.user().header("kid", "random");
+                    one(token.header("typ", "dpop+jwt"))
+                }),
+                refused_as(UnsupportedHeader, "the header has crit", "crit", |issuer| {
+                    let token = issuer.user().header("kid", "random");
+                    one(token.header("crit", ["exp"]))
                 }),
             ],
         )
-        .also(&[(
-            "keys/flood.rs",
-            "a_token_that_fails_a_check_without_cost_asks_for_nothing",
-        )]),
-        tested(
+        .with(&[flood::a_token_that_fails_a_check_without_cost_asks_for_nothing]),
+        shown(
             "L05",
-            "a flood just before a real roll: the new key waits one cool-down at most",
+            "a flood just before a real rotation: the new key waits for one cool-down at most",
             &[
-                (
-                    "keys/flood.rs",
-                    "a_flood_bars_a_new_key_for_one_cool_down_at_most",
-                ),
-                (
-                    "keys/flood.rs",
-                    "a_key_id_seen_before_its_key_is_barred_for_one_cool_down_at_most",
-                ),
+                flood::a_flood_bars_a_new_key_for_one_cool_down_at_most,
+                flood::a_key_id_seen_before_its_key_is_barred_for_one_cool_down_at_most,
             ],
         ),
-        scene(
+        shown(
             "L06",
-            "a new key right after the start: the first fetch arms no cool-down",
-            |_| {
-                let (issuer, validator) = ready();
-                block_on(async {
-                    issuer.rotate();
-                    assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
-                });
-            },
-        )
-        .also(&[(
-            "keys/rotation.rs",
-            "a_rotation_during_the_start_up_fetch_is_served_at_once",
-        )]),
-        scene(
-            "L07",
-            "an endpoint that hangs: who needs it waits a bounded time, others do not",
-            |_| {
-                let issuer = Issuer::start_blocking();
-                let settings = KeySettings::default().with_wait(200 * TICK);
-                let validator = issuer
-                    .validator_builder()
-                    .key_settings(settings)
-                    .build()
-                    .unwrap();
-                let layer = EntraAuthLayer::new(validator.clone())
-                    .with_realm(REALM)
-                    .unwrap();
-                block_on(async {
-                    validator.ready().await;
-                    issuer.fail(Fault::Hang);
-                    let good = issuer.user().mint();
-                    let unknown = unknown_keys(&good, 1).remove(0);
-                    let start = Instant::now();
-                    let mut waiting = pin!(send(&layer, with_line(format!("Bearer {unknown}"))));
-                    assert!(at_once(waiting.as_mut()).is_none());
-                    while issuer.discovery_fetches() < 2 {
-                        tokio::time::sleep(TICK).await;
-                    }
-                    for _ in 0..20 {
-                        let good = pin!(send(&layer, with_line(format!("Bearer {good}"))));
-                        let answer = at_once(good).expect("no wait for a key that is known");
-                        assert_eq!(answer.response.status(), 200);
-                    }
-                    waiting.await.is_refusal(KeysUnavailable);
-                    let bounds = 200 * TICK..4 * SECOND;
-                    assert!(bounds.contains(&start.elapsed()), "{:?}", start.elapsed());
-                });
-            },
-        )
-        .also(&[
-            (
-                "keys/faults.rs",
-                "an_endpoint_that_does_not_answer_takes_no_key_away",
-            ),
-            ("keys/waiting.rs", "no_request_waits_longer_than_it_may"),
-            (
-                "keys/capacity.rs",
-                "an_honest_request_is_served_while_a_forged_one_waits",
-            ),
-        ]),
-        tested(
-            "L08",
-            "a client that leaves while it waits: the fetch goes on, others are served",
+            "a new key right after the start: the first fetch starts no cool-down",
             &[
-                (
-                    "keys/waiting.rs",
-                    "a_request_that_hangs_up_does_not_cancel_the_fetch",
-                ),
-                (
-                    "keys/waiting.rs",
-                    "a_request_that_hangs_up_before_the_fetch_begins_leaves_the_wish",
-                ),
-                (
-                    "keys/waiting.rs",
-                    "those_who_stay_are_served_when_others_hang_up",
-                ),
-                (
-                    "keys/waiting.rs",
-                    "a_request_that_is_never_polled_costs_nothing",
-                ),
+                rotation::a_freshly_published_key_is_admitted_in_the_same_request,
+                rotation::a_rotation_during_the_start_up_fetch_is_served_at_once,
             ],
         ),
-        scene(
+        shown(
+            "L07",
+            "an endpoint that hangs: a request that needs it waits a bounded time, others do not wait",
+            &[
+                faults::an_endpoint_that_does_not_answer_takes_no_key_away,
+                waiting::no_request_waits_longer_than_it_may,
+                capacity::an_honest_request_is_served_while_a_forged_one_waits,
+            ],
+        ),
+        shown(
+            "L08",
+            "a client that disconnects while it waits: the fetch goes on, others are served",
+            &[
+                waiting::a_request_that_hangs_up_does_not_cancel_the_fetch,
+                waiting::a_request_that_hangs_up_before_the_fetch_begins_is_still_fetched_for,
+                waiting::requests_that_stay_are_served_when_others_hang_up,
+                waiting::a_request_that_is_never_polled_costs_nothing,
+            ],
+        ),
+        shown(
             "L09",
-            "a key that is withdrawn: its tokens die at the next fetch, remembered ones too",
-            |_| {
-                for capacity in [None, Some(8)] {
-                    let issuer = Issuer::start_blocking();
-                    let builder = issuer.validator_builder();
-                    let builder = match capacity {
-                        Some(capacity) => builder.token_cache(capacity),
-                        None => builder,
-                    };
-                    let validator = builder.build().unwrap();
-                    block_on(async {
-                        let old = issuer.current_kid();
-                        let token = issuer.user().mint();
-                        assert_eq!(outcome(&validator, &token).await, Ok(()));
-                        assert_eq!(outcome(&validator, &token).await, Ok(()));
-                        issuer.rotate();
-                        issuer.withdraw(&old);
-                        assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
-                        assert_eq!(outcome(&validator, &token).await, Err(UnknownKey));
-                    });
-                }
-            },
-        )
-        .also(&[
-            (
-                "keys/refresh.rs",
-                "a_withdrawn_key_is_dead_after_the_next_good_fetch",
-            ),
-            (
-                "cache.rs",
-                "a_withdrawn_key_takes_its_remembered_tokens_with_it",
-            ),
-        ]),
-        scene(
+            "a key that is withdrawn: its tokens are refused after the next fetch, remembered ones too",
+            &[
+                refresh::a_withdrawn_key_is_dead_after_the_next_good_fetch,
+                refresh::a_fetch_for_an_unknown_key_withdraws_keys_too,
+                cache::a_withdrawn_key_takes_its_remembered_tokens_with_it,
+            ],
+        ),
+        shown(
             "L10",
-            "new key material under an old `kid`: served after one refresh behind a refusal",
-            |_| {
-                let (issuer, validator) = ready();
-                block_on(async {
-                    issuer.replace_key(&issuer.current_kid());
-                    let token = issuer.user().mint();
-                    assert_eq!(outcome(&validator, &token).await, Err(InvalidSignature));
-                    assert_key_fetches(&issuer, 2).await;
-                    assert_eq!(outcome(&validator, &token).await, Ok(()));
-                });
-            },
-        )
-        .also(&[
-            (
-                "keys/replacement.rs",
-                "a_second_bad_signature_within_the_interval_asks_for_nothing",
-            ),
-            (
-                "keys/replacement.rs",
-                "a_bad_signature_does_not_spend_what_unknown_keys_have",
-            ),
-        ]),
-        scene(
+            "a new key under an old `kid`: accepted after one refresh behind a refusal",
+            &[
+                replacement::a_replaced_key_is_fetched_behind_the_first_bad_signature,
+                replacement::a_bad_signature_does_not_spend_what_unknown_keys_have,
+            ],
+        ),
+        shown(
             "L11",
             "a thousand bad signatures under a known `kid`: one fetch",
-            |_| {
-                let (issuer, validator) = ready();
-                let forged = issuer.user().signed_by_stranger().mint();
-                block_on(async {
-                    for refused in all_at_once(&validator, vec![forged; 1_000]).await {
-                        assert_eq!(refused, Err(InvalidSignature));
-                    }
-                    assert_key_fetches(&issuer, 2).await;
-                });
-            },
+            &[replacement::a_second_bad_signature_within_the_interval_asks_for_nothing],
         ),
         scene(
             "L12",
-            "an unknown `kid` in an outage: 503, and never more",
+            "an unknown `kid` in an outage: always 503, while tokens of known keys are admitted",
             |_| {
-                let (issuer, validator) = ready();
+                let issuer = Issuer::start_blocking();
+                let validator = issuer.validator();
                 block_on(async {
+                    validator.ready().await;
                     issuer.fail(Fault::Status(500));
                     let good = issuer.user().mint();
-                    for token in unknown_keys(&good, 50) {
-                        assert_eq!(outcome(&validator, &token).await, Err(KeysUnavailable));
+                    let forger = Forger::new(&good);
+                    for _ in 0..50 {
+                        let refused = validate(&validator, &forger.token()).await;
+                        let error = refused.expect_err("an unknown key");
+                        assert_eq!(error.kind(), KeysUnavailable);
+                        let words = error.to_string();
+                        assert!(words.contains("the answer had status 500"), "{words}");
+                        let hint = error.hint();
+                        assert!(hint.contains("known keys are still admitted"), "{hint}");
                     }
                     assert_eq!(outcome(&validator, &good).await, Ok(()));
-                    issuer.heal();
                 });
             },
         )
-        .also(&[(
-            "keys/flood.rs",
-            "failed_fetches_count_against_the_cool_down_too",
-        )]),
-        tested(
+        .with(&[flood::failed_fetches_count_against_the_cool_down_too]),
+        shown(
             "L13",
             "an outage from the start: not ready, 503, back-off from 1 s to 60 s, recovery",
             &[
-                ("keys/outage.rs", "an_outage_from_the_start_ends_by_itself"),
-                ("keys/outage.rs", "an_issuer_that_comes_up_late_is_found"),
-                (
-                    "keys/outage.rs",
-                    "the_pauses_between_failures_are_random_and_at_most_a_minute",
-                ),
-                (
-                    "wire/answers.rs",
-                    "without_keys_tokens_are_answered_with_503_and_other_requests_are_not",
-                ),
+                faults::a_sick_endpoint_at_start_up_is_survived,
+                outage::an_issuer_that_comes_up_late_is_found,
+                outage::the_pauses_between_failures_are_random_and_at_most_a_minute,
+                wire::answers::without_keys_tokens_are_answered_with_503_and_other_requests_are_not,
             ],
         ),
-        tested(
+        shown(
             "L14",
-            "an outage of a day, and one of more: the last good keys serve 24 h",
+            "an outage of a day, and a longer one: the last good keys serve for 24 h",
             &[
-                (
-                    "keys/outage.rs",
-                    "the_last_good_keys_serve_through_a_day_of_outage",
-                ),
-                (
-                    "keys/outage.rs",
-                    "keys_older_than_the_stale_limit_serve_no_longer",
-                ),
-                (
-                    "cache.rs",
-                    "remembered_tokens_do_not_outlive_the_keys_in_an_outage",
-                ),
+                outage::the_last_good_keys_serve_through_a_day_of_outage,
+                outage::keys_older_than_the_stale_limit_serve_no_longer,
+                cache::remembered_tokens_do_not_outlive_the_keys_in_an_outage,
             ],
         ),
-        tested(
+        shown(
             "L15",
             "a flood in an outage: the back-off holds",
-            &[(
-                "keys/outage.rs",
-                "a_flood_in_an_outage_does_not_defeat_the_back_off",
-            )],
+            &[outage::a_flood_in_an_outage_does_not_defeat_the_back_off],
         ),
         scene(
             "L16",
-            "what the endpoint says about caching: it is not asked",
+            "caching headers of the endpoint: ignored",
             cache_control_is_not_obeyed,
         ),
-        tested(
+        shown(
             "L17",
             "a fetch that panics: a failed fetch like any other",
             &[
-                (
-                    "keys/injected.rs",
-                    "a_panic_in_the_client_is_a_failed_fetch_like_any_other",
-                ),
-                (
-                    "keys/injected.rs",
-                    "a_panic_at_the_first_fetch_does_not_hang_anyone",
-                ),
+                injected::a_panic_in_the_client_is_a_failed_fetch_like_any_other,
+                injected::a_panic_at_the_first_fetch_does_not_hang_a_request,
             ],
         ),
         scene(
@@ -373,84 +220,33 @@ pub(crate) fn rows() -> Vec<Row> {
             "three replicas that start together: their fetches drift apart",
             replicas_drift_apart,
         ),
-        tested(
+        shown(
             "L19",
-            "a runtime that ends in mid-fetch: nothing hangs and nothing is lost",
+            "a runtime that ends during a fetch: nothing hangs and nothing is lost",
             &[
-                (
-                    "keys/life.rs",
-                    "a_runtime_that_ends_in_mid_fetch_does_not_end_the_keys",
-                ),
-                (
-                    "keys/life.rs",
-                    "a_runtime_that_ends_in_the_first_fetch_does_not_end_the_keys",
-                ),
-                (
-                    "keys/life.rs",
-                    "the_task_ends_with_the_last_validator_in_mid_fetch",
-                ),
+                life::a_runtime_that_ends_in_mid_fetch_does_not_end_the_keys,
+                life::a_runtime_that_ends_in_the_first_fetch_does_not_end_the_keys,
+                life::the_task_ends_with_the_last_validator_in_mid_fetch,
             ],
         ),
-        scene(
+        shown(
             "L20",
             "an endpoint that is slow, or drips, for one of two documents",
-            |_| {
-                for target in [Target::Discovery, Target::Keys] {
-                    let (issuer, validator) = ready();
-                    block_on(async {
-                        issuer.rotate();
-                        issuer.fail_at(target, Fault::Slow(300 * TICK));
-                        assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
-                        assert_eq!(validator.status(), KeyStatus::Fresh);
-                    });
-                }
-            },
+            &[
+                faults::a_request_for_a_new_key_waits_out_a_slow_endpoint,
+                faults::an_endpoint_that_does_not_answer_takes_no_key_away,
+                injected::both_documents_share_the_five_seconds,
+            ],
         ),
     ]
 }
 
-fn ready() -> (Issuer, Validator) {
-    let issuer = Issuer::start_blocking();
-    let validator = issuer.validator();
-    block_on(validator.ready());
-    assert_eq!(issuer.key_fetches(), 1);
-    (issuer, validator)
-}
-
-/// So many tokens that pass every check that costs nothing, each with a `kid` of its own.
-fn unknown_keys(good: &str, count: u32) -> Vec<String> {
-    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
-    let (_, rest) = good.split_once('.').unwrap();
-    let header = |at| json!({"typ": "JWT", "alg": "RS256", "kid": format!("random-{at}")});
-    (0..count)
-        .map(|at| format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header(at).to_string())))
-        .collect()
-}
-
-/// What comes of the first poll, if anything does.
-fn at_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-    match future.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => Some(result),
-        Poll::Pending => None,
-    }
-}
-
-async fn all_at_once(validator: &Validator, tokens: Vec<String>) -> Vec<Result<(), ErrorKind>> {
-    let mut requests = JoinSet::new();
-    for token in tokens {
-        let validator = validator.clone();
-        requests.spawn(async move { outcome(&validator, &token).await });
-    }
-    requests.join_all().await
-}
-
-/// Answers with an issuer's documents and this `Cache-Control`, and notes when it was asked.
+/// Answers with an issuer's documents and this `Cache-Control`, and records the time of each fetch.
 #[derive(Clone)]
 struct Cached {
     issuer: Issuer,
     cache_control: &'static str,
-    asked: std::sync::Arc<std::sync::Mutex<Vec<Instant>>>,
+    asked: Arc<Mutex<Vec<Instant>>>,
 }
 
 impl Cached {
@@ -458,11 +254,11 @@ impl Cached {
         Self {
             issuer: issuer.clone(),
             cache_control,
-            asked: std::sync::Arc::default(),
+            asked: Arc::default(),
         }
     }
 
-    /// How long it was between one fetch and the next.
+    /// The time between one fetch and the next.
     fn pauses(&self) -> Vec<Duration> {
         let asked = self.asked.lock().unwrap();
         asked.windows(2).map(|pair| pair[1] - pair[0]).collect()
@@ -474,12 +270,7 @@ impl HttpClient for Cached {
         &self,
         request: Request<Vec<u8>>,
         _: usize,
-    ) -> Pin<
-        Box<
-            dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>>>
-                + Send,
-        >,
-    > {
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let base = format!("{}/{}", self.issuer.url(), self.issuer.tenant_id());
         let body = if request.uri().path().ends_with("/openid-configuration") {
             self.asked.lock().unwrap().push(Instant::now());
@@ -499,7 +290,7 @@ impl HttpClient for Cached {
     }
 }
 
-/// Runs with a clock that passes as fast as nothing happens.
+/// Runs with a paused clock, which advances whenever every task waits.
 fn in_no_time<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -510,8 +301,6 @@ fn in_no_time<T>(test: impl Future<Output = T>) -> T {
 }
 
 fn cache_control_is_not_obeyed(issuer: &Issuer) {
-    const MINUTE: Duration = Duration::from_secs(60);
-
     for cache_control in [
         "max-age=1",
         "max-age=0",
@@ -528,7 +317,7 @@ fn cache_control_is_not_obeyed(issuer: &Issuer) {
         let validator = builder.build().unwrap();
         in_no_time(async {
             validator.ready().await;
-            tokio::time::sleep(600 * MINUTE).await;
+            tokio::time::sleep(10 * HOUR).await;
         });
         let pauses = client.pauses();
         assert!(
@@ -553,7 +342,7 @@ fn replicas_drift_apart(issuer: &Issuer) {
         for validator in &validators {
             validator.ready().await;
         }
-        tokio::time::sleep(Duration::from_secs(5 * 3_600)).await;
+        tokio::time::sleep(5 * HOUR).await;
     });
     let mut pauses: Vec<_> = clients.iter().flat_map(Cached::pauses).collect();
     let all = pauses.len();
@@ -562,3 +351,5 @@ fn replicas_drift_apart(issuer: &Issuer) {
     pauses.dedup();
     assert_eq!(pauses.len(), all, "no two pauses are the same");
 }
+
+const NO_KEY: &str = "names none of the published keys";

@@ -1,4 +1,4 @@
-//! What the scheduled refresh brings, and what it says about it.
+//! The scheduled refresh, and withdrawn keys.
 
 use serde_json::{Value, json};
 use tokio::time;
@@ -6,7 +6,6 @@ use tower_entra::{
     ErrorKind, KeySettings, KeyStatus,
     testing::{Fault, Issuer, KeyKind},
 };
-use tracing::Level;
 
 use crate::support::{
     client::{Client, Reply, scripted},
@@ -14,7 +13,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_withdrawn_key_is_dead_after_the_next_good_fetch() {
+pub(super) async fn a_withdrawn_key_is_dead_after_the_next_good_fetch() {
     let (issuer, validator) = ready(KeySettings::default().with_refresh_interval(SECOND)).await;
     let old = issuer.current_kid();
     let token = issuer.user().mint();
@@ -32,7 +31,7 @@ async fn a_withdrawn_key_is_dead_after_the_next_good_fetch() {
 }
 
 #[tokio::test]
-async fn a_fetch_for_an_unknown_key_withdraws_keys_too() {
+pub(super) async fn a_fetch_for_an_unknown_key_withdraws_keys_too() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     let old = issuer.current_kid();
     let token = issuer.user().mint();
@@ -114,7 +113,7 @@ async fn keys_that_can_be_fetched_are_never_too_old() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_in_another_order_are_no_change() {
+pub(super) async fn keys_in_another_order_are_no_change() {
     let log = Log::of_this_thread();
     let (issuer, client, validator) = scripted(KeySettings::default());
     issuer.publish_key_with(KeyKind::P256);
@@ -144,23 +143,6 @@ async fn keys_in_another_order_are_no_change() {
     issuer.withdraw(&issuer.current_kid());
     time::sleep(2 * HOUR).await;
     assert_eq!(log.count(CHANGED), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_outage_is_warned_of_once_and_its_end_is_told() {
-    let log = Log::of_this_thread();
-    let (_issuer, client, validator) = scripted(KeySettings::default());
-    validator.ready().await;
-    for outage in 1..=3 {
-        client.reply(Reply::Fails);
-        time::sleep(3 * HOUR).await;
-        assert_eq!(log.of_level(Level::WARN), outage);
-        client.reply(Reply::Right);
-        time::sleep(MINUTE).await;
-        assert_eq!(validator.status(), KeyStatus::Fresh);
-        assert_eq!(log.count("keys can be fetched again"), outage);
-    }
-    assert_eq!(log.of_level(Level::ERROR), 0);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tower_entra::{ErrorKind, KeySettings};
 use crate::support::{client::scripted, *};
 
 #[tokio::test]
-async fn a_replaced_key_is_fetched_behind_the_first_bad_signature() {
+pub(super) async fn a_replaced_key_is_fetched_behind_the_first_bad_signature() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     issuer.replace_key(&issuer.current_kid());
     let token = issuer.user().mint();
@@ -25,7 +25,7 @@ async fn a_replaced_key_is_fetched_behind_the_first_bad_signature() {
 }
 
 #[tokio::test]
-async fn a_second_bad_signature_within_the_interval_asks_for_nothing() {
+pub(super) async fn a_second_bad_signature_within_the_interval_asks_for_nothing() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     let forged = issuer.user().signed_by_stranger().mint();
     assert_eq!(
@@ -74,7 +74,7 @@ async fn after_the_interval_a_bad_signature_asks_again() {
 }
 
 #[tokio::test]
-async fn a_bad_signature_does_not_spend_what_unknown_keys_have() {
+pub(super) async fn a_bad_signature_does_not_spend_what_unknown_keys_have() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     let forged = issuer.user().signed_by_stranger().mint();
     let _ = at_once(&validator, &forged);

@@ -1,4 +1,4 @@
-//! Requests that wait for a key: how many, how long, and what becomes of those who leave.
+//! Requests that wait for a key: how many, how long, and what happens when they are dropped.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn beyond_the_limit_nobody_waits() {
+async fn beyond_the_limit_no_request_waits() {
     let settings = KeySettings::default().with_max_waiters(3).with_wait(SECOND);
     let (issuer, validator) = ready(settings).await;
     let forger = Forger::new(&issuer.user().mint());
@@ -38,20 +38,6 @@ async fn beyond_the_limit_nobody_waits() {
     assert!(waited >= SECOND && waited < 2 * SECOND, "{waited:?}");
 }
 
-#[tokio::test]
-async fn a_place_is_given_back_by_those_who_leave() {
-    let (issuer, validator) = ready(KeySettings::default().with_max_waiters(1)).await;
-    let forger = Forger::new(&issuer.user().mint());
-    issuer.fail(Fault::Hang);
-    for _ in 0..10 {
-        let token = forger.token();
-        let left = time::timeout(10 * TICK, validator.validate(&token)).await;
-        assert!(left.is_err(), "the request waits, so it had a place");
-    }
-    // One fetch, whoever came and went.
-    assert_eq!(issuer.discovery_fetches(), 2);
-}
-
 #[tokio::test(start_paused = true)]
 async fn places_are_free_again_after_the_wait() {
     let (issuer, client, validator) = scripted(KeySettings::default().with_max_waiters(2));
@@ -68,7 +54,7 @@ async fn places_are_free_again_after_the_wait() {
 }
 
 #[tokio::test]
-async fn a_request_that_hangs_up_does_not_cancel_the_fetch() {
+pub(super) async fn a_request_that_hangs_up_does_not_cancel_the_fetch() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     issuer.rotate();
     let token = issuer.user().mint();
@@ -84,7 +70,7 @@ async fn a_request_that_hangs_up_does_not_cancel_the_fetch() {
 }
 
 #[tokio::test]
-async fn a_request_that_hangs_up_before_the_fetch_begins_leaves_the_wish() {
+pub(super) async fn a_request_that_hangs_up_before_the_fetch_begins_is_still_fetched_for() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     issuer.rotate();
     let token = issuer.user().mint();
@@ -96,7 +82,7 @@ async fn a_request_that_hangs_up_before_the_fetch_begins_leaves_the_wish() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_never_polled_costs_nothing() {
+pub(super) async fn a_request_that_is_never_polled_costs_nothing() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     let forger = Forger::new(&issuer.user().mint());
     for _ in 0..100 {
@@ -108,7 +94,7 @@ async fn a_request_that_is_never_polled_costs_nothing() {
 }
 
 #[tokio::test]
-async fn those_who_stay_are_served_when_others_hang_up() {
+pub(super) async fn requests_that_stay_are_served_when_others_hang_up() {
     let (issuer, validator) = ready(KeySettings::default()).await;
     issuer.rotate();
     let token = issuer.user().mint();
@@ -130,7 +116,7 @@ async fn those_who_stay_are_served_when_others_hang_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_request_waits_longer_than_it_may() {
+pub(super) async fn no_request_waits_longer_than_it_may() {
     let (issuer, client, validator) = scripted(KeySettings::default().with_wait(SECOND));
     let token = issuer.user().mint();
     client.reply(Reply::Never);

@@ -25,6 +25,6 @@ pub(crate) use self::{
     input::{Input, each, one, request_for, these, with_line, with_lines, worded},
     issuer::*,
     log::{Log, audited, logged},
-    table::{Proof, Row, not_met, prove, row, scene, shown, tested},
+    table::{Proof, Row, not_met, prove, row, scene, shown},
     verdict::*,
 };

@@ -47,7 +47,7 @@ pub(crate) enum Proof {
     Cases(Vec<Case>),
     /// It takes more than single requests.
     Scene(Box<dyn Fn(&Issuer)>),
-    /// By tests that stand elsewhere, and that [`Row::tests`] names.
+    /// By the tests that the row holds or names.
     Elsewhere,
     /// This crate cannot meet it, for this reason.
     NotMet(&'static str),
@@ -67,14 +67,6 @@ pub(crate) fn scene(
     scene: impl Fn(&Issuer) + 'static,
 ) -> Row {
     Row::new(id, what, Proof::Scene(Box::new(scene)))
-}
-
-pub(crate) fn tested(
-    id: &'static str,
-    what: &'static str,
-    tests: &'static [(&'static str, &'static str)],
-) -> Row {
-    Row::new(id, what, Proof::Elsewhere).also(tests)
 }
 
 /// A row that these tests of this binary show.
