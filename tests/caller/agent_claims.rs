@@ -9,7 +9,7 @@ use tower_entra::{
 use crate::support::*;
 
 #[test]
-fn who_is_calling_is_told_as_the_table_says() {
+fn the_caller_is_recognized_as_the_table_says() {
     prove(rows());
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "I05",
-            "numbers that have the digits of 13 or 11, or come to them by overflow",
+            "numbers that have the digits of 13 or 11, or would wrap around to them",
             [
                 admitted_as(is_no_agent_user, |issuer| {
                     each(
@@ -187,7 +187,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "I08",
-            "no facets at all: nothing is attested, and nobody is an agent for it",
+            "no facets at all: nothing is attested, and the caller is no agent",
             [admitted_as(
                 |caller| {
                     assert_eq!(caller.agent_status(), AgentStatus::Unattested);
@@ -282,7 +282,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "I11",
-            "the facets of the tenant make nobody an agent",
+            "facets of the tenant: they make no caller an agent",
             [admitted_as(
                 |caller| {
                     assert!(!caller.is_agent());
@@ -301,7 +301,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "I12",
-            "a blueprint without facets: told for the audit, and no agent for it",
+            "a blueprint without facets: shown in the audit log, and the caller is no agent",
             [admitted_as(
                 |caller| {
                     assert!(caller.parent_agent_blueprint().is_some());
@@ -356,7 +356,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "I14",
-            "an agent that says nothing of itself and is listed: declared, in its own tenant alone",
+            "a listed agent without facets: declared, in its own tenant only",
             [
                 admitted_as(
                     |caller| {
@@ -381,7 +381,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "I15",
-            "facets that are there and name no agent: known to be none, listed or not",
+            "facets that name no agent: the caller is known to be none, listed or not",
             [
                 admitted_as(
                     |caller| assert_eq!(caller.agent_status(), AgentStatus::NotAgent),
@@ -457,7 +457,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         scene(
             "I19",
-            "our agent's client id under another object: not who is listed by (`tid`, `oid`)",
+            "our agent's client id under another object: not the one listed by (`tid`, `oid`)",
             |issuer| {
                 let ours = caller(issuer, &issuer.autonomous_agent().mint());
                 let token = issuer.autonomous_agent().claim("oid", OTHER_APP);
@@ -479,7 +479,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "I21",
-            "a `sub` that is no GUID: a path, a pseudonym, or as long as it likes",
+            "a `sub` that is no GUID: a path, a pseudonym, or any length",
             [admitted_as(
                 |caller| assert!(caller.subject().is_some()),
                 |issuer| {

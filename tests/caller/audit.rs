@@ -1,4 +1,4 @@
-//! What the audit log keeps of a request.
+//! The audit log of requests.
 
 use http::{HeaderValue, Request, Response, StatusCode, header::AUTHORIZATION};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn bearer(token: TokenBuilder) -> Request<()> {
     request(&[&format!("Bearer {}", token.mint())])
 }
 
-/// Sends one request to a service that admits whoever comes in.
+/// Sends one request to a service that answers every request with 200.
 fn send(layer: &EntraAuthLayer, request: Request<()>) -> Response<String> {
     let inner = |_: Request<()>| async { Ok::<_, Error>(Response::new(String::new())) };
     block_on(layer.layer(service_fn(inner)).oneshot(request)).unwrap()
@@ -117,7 +117,7 @@ fn the_record_of_a_caller_serializes_to_the_same() {
 }
 
 #[test]
-fn a_caller_of_whom_nobody_knows_whether_it_is_an_agent_comes_with_the_claims_to_ask_for() {
+fn an_unattested_caller_is_logged_with_the_claims_to_request() {
     let event = event(
         &layer(),
         bearer(issuer().autonomous_agent().without_facets()),
@@ -138,11 +138,11 @@ fn a_caller_of_whom_nobody_knows_whether_it_is_an_agent_comes_with_the_claims_to
 }
 
 #[test]
-fn the_claims_to_ask_for_are_told_once_for_a_layer_and_its_clones() {
+fn the_claims_to_request_are_logged_once_for_a_layer_and_its_clones() {
     let unknown = || bearer(issuer().autonomous_agent().without_facets());
     let layer = layer();
     let clone = layer.clone();
-    // One of whom everything is known does not use it up.
+    // An attested caller does not count.
     let known = event(&layer, bearer(issuer().autonomous_agent()));
     assert_eq!(known["hint"], Value::Null);
     assert!(event(&layer, unknown())["hint"].is_string());
@@ -176,7 +176,7 @@ fn claims_that_count_as_absent_are_named_in_the_audit_log() {
 }
 
 #[test]
-fn a_client_that_stands_in_the_claim_of_the_other_version_is_told_in_the_audit_log() {
+fn a_client_in_the_claim_of_the_other_version_is_noted_in_the_audit_log() {
     let client = issuer().agent_id();
     let user = || issuer().user();
     for (token, words) in [
@@ -210,7 +210,7 @@ fn a_client_that_stands_in_the_claim_of_the_other_version_is_told_in_the_audit_l
 }
 
 #[test]
-fn an_overage_of_groups_is_told_in_the_audit_log() {
+fn an_overage_of_groups_is_noted_in_the_audit_log() {
     let names = json!({"groups": "src1"});
     for token in [
         issuer().user().claim("_claim_names", names),
@@ -294,7 +294,7 @@ fn a_refusal_is_one_event_with_code_reason_and_hint() {
 }
 
 #[test]
-fn what_is_wrong_with_the_headers_is_told() {
+fn the_fault_of_the_headers_is_the_reason() {
     let token = issuer().user().mint();
     for (authorization, reason, hint) in [
         (&[][..], "there is no Authorization header", "Bearer"),
@@ -410,7 +410,7 @@ fn an_anonymous_request_makes_no_event_at_the_level_info() {
 }
 
 #[test]
-fn the_audit_log_can_be_turned_off_and_refusals_are_then_there_for_who_looks() {
+fn with_the_audit_log_off_refusals_are_logged_at_debug() {
     let off = layer().without_audit_log();
     for token in [issuer().user(), issuer().user().expired()] {
         let (_, events) = audited(|| send(&off, bearer(token)));

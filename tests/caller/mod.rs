@@ -1,4 +1,4 @@
-//! Who is calling: what a principal says of a token, and whom a requirement lets in.
+//! The caller: what a principal says of a token, and which callers a requirement admits.
 
 pub(crate) mod agent_claims;
 

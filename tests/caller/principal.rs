@@ -1,4 +1,4 @@
-//! Who is calling, and what a handler learns of it.
+//! What a principal says of its token.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -71,7 +71,7 @@ fn the_first_row_of_evidence_that_fits_decides_the_kind() {
     let app = || issuer().application();
     for (what, token, expected) in [
         (
-            "13 in the subject, whoever the actor is",
+            "13 in the subject, with any actor",
             user().claim("xms_sub_fct", "3 13"),
             (AgentUser, Attested),
         ),
@@ -338,7 +338,7 @@ fn a_known_agent_without_facets_is_declared_one() {
 
 /// The inputs and answers of the tests of Microsoft.Identity.Web's `IsAgentUserIdentity`.
 #[test]
-fn an_agents_user_account_is_told_as_microsoft_identity_web_tells_it() {
+fn an_agents_user_account_is_recognized_as_by_microsoft_identity_web() {
     let user = || issuer().agent_user();
     for (facets, expected) in [
         ("1 2 13 15", true),
@@ -360,7 +360,7 @@ fn an_agents_user_account_is_told_as_microsoft_identity_web_tells_it() {
 }
 
 #[test]
-fn the_parent_blueprint_is_told_for_the_audit_and_makes_nobody_an_agent() {
+fn a_parent_blueprint_is_shown_and_makes_no_caller_an_agent() {
     let blueprint = |token: TokenBuilder| {
         caller_of(token)
             .parent_agent_blueprint()
@@ -542,7 +542,7 @@ fn an_application_is_its_own_subject_in_either_letter_case() {
 }
 
 #[test]
-fn a_guest_is_told_by_account_relationship_or_provider() {
+fn a_guest_is_recognized_by_account_relationship_or_provider() {
     let user = || issuer().user();
     for (what, token, expected) in [
         ("a member", user().claim("acct", 0), false),
@@ -621,7 +621,7 @@ fn a_guest_is_told_by_account_relationship_or_provider() {
 }
 
 #[test]
-fn names_and_addresses_have_no_effect_on_who_somebody_is() {
+fn names_and_addresses_have_no_effect_on_identity() {
     let token = issuer()
         .user()
         .claim("upn", "admin@example.com")
@@ -634,7 +634,7 @@ fn names_and_addresses_have_no_effect_on_who_somebody_is() {
 }
 
 #[test]
-fn other_claims_read_into_a_type_of_ones_own() {
+fn other_claims_read_into_a_type_of_the_application() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Employee {
         employee_id: String,

@@ -1,4 +1,4 @@
-//! What can be required, and what an operator learns of a denial.
+//! Requirements: what can be required, and the words of a denial.
 
 use tower_entra::{
     AgentPrincipal, ConfigError, Denial, DenialReason, ErrorKind, PrincipalKind, Requirement,
@@ -165,19 +165,19 @@ fn typed_ids_of_a_caller_can_be_listed() {
 #[test]
 fn a_caller_without_a_client_or_an_object_is_on_no_list() {
     let pair = (issuer().tenant_id(), OTHER_APP);
-    let nobody = issuer().token().without_claim("oid").without_claim("azp");
+    let bare = issuer().token().without_claim("oid").without_claim("azp");
     assert_eq!(
-        denial(&Requirement::clients([pair]).unwrap(), nobody.clone()).reason(),
+        denial(&Requirement::clients([pair]).unwrap(), bare.clone()).reason(),
         DenialReason::UnlistedClient
     );
     assert_eq!(
-        denial(&Requirement::principals([pair]).unwrap(), nobody).reason(),
+        denial(&Requirement::principals([pair]).unwrap(), bare).reason(),
         DenialReason::UnlistedPrincipal
     );
 }
 
 #[test]
-fn what_can_hold_for_nobody_is_refused() {
+fn a_requirement_that_no_caller_can_satisfy_is_refused() {
     use PrincipalKind::*;
 
     let people = Requirement::people;
@@ -225,7 +225,7 @@ fn what_can_hold_for_nobody_is_refused() {
 }
 
 #[test]
-fn what_can_hold_for_somebody_is_not_refused() {
+fn a_requirement_that_some_caller_can_satisfy_is_accepted() {
     use PrincipalKind::*;
 
     for requirement in [
@@ -337,7 +337,7 @@ fn of_several_sign_ins_that_lack_the_first_is_asked_for() {
 }
 
 #[test]
-fn a_denial_says_in_words_what_lacks() {
+fn a_denial_says_what_is_missing() {
     let user = || issuer().user();
     let bare = |token: TokenBuilder| token.without_facets();
     let people = Requirement::people;
@@ -563,7 +563,7 @@ fn a_denial_hints_at_what_its_operator_can_do() {
 }
 
 #[test]
-fn an_agent_that_is_its_own_subject_is_never_sent_after_a_scope() {
+fn an_agent_that_is_its_own_subject_is_never_asked_for_a_scope() {
     // By its facets only: `idtyp` has a value that says nothing of apps and users.
     let agent = || issuer().autonomous_agent().claim("idtyp", "device");
     let caller = caller_of(agent());
@@ -586,7 +586,7 @@ fn an_agent_that_is_its_own_subject_is_never_sent_after_a_scope() {
 }
 
 #[test]
-fn nothing_of_a_token_stands_in_a_denial() {
+fn nothing_of_a_token_is_in_a_denial() {
     let hostile = "hostile-\"\r\n";
     let token = issuer()
         .user()
@@ -684,7 +684,7 @@ fn a_denial_of_the_applications_own_knows_its_reason_too() {
     );
 }
 
-/// As many as anybody will ever write, on the stack of a worker.
+/// More than any program has, on the stack of a worker.
 #[test]
 fn requirements_joined_in_turn_hundreds_of_times_are_checked() {
     let mut requirement = scope("Orders.Read");

@@ -411,7 +411,7 @@ async fn answers(row: &Row, caller: &AgentPrincipal, letter: char, line: &Line) 
     let header = header.as_ref().map(|value| value.to_str().unwrap());
     assert_eq!(header, challenge.as_deref(), "{}", what());
 
-    // A layer comes to the same.
+    // A layer answers the same.
     let mut request = Request::new(());
     request.extensions_mut().insert(caller.clone());
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
@@ -446,8 +446,7 @@ const STEP_UP_TO_C: &str = "Bearer realm=\"\", error=\"insufficient_claims\", \
 const STEP_UP_BY_RFC_9470: &str = "Bearer error=\"insufficient_user_authentication\", \
     error_description=\"a stronger sign-in is needed\", acr_values=\"c1\"";
 
-/// So that the table leaves nobody out: whatever claims a token may have, its caller is one of those
-/// in the table.
+/// The table is complete: a token with any of these claims has a caller of the table.
 #[test]
 fn no_caller_is_of_another_kind_or_status_than_those_in_the_table() {
     let values = |claim: &'static str, values: &'static [&'static str]| {

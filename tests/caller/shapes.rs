@@ -1,5 +1,5 @@
-//! The claim sets of real-looking tokens, minted anew: each with what it must come to, which was
-//! written down by reading it.
+//! The claim sets of real-looking tokens, minted anew. What each must result in was written down by
+//! reading it.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ struct Shape {
     payload: Map<String, Value>,
 }
 
-/// What a shape comes to.
+/// The result of a shape.
 enum Expected {
     Refused(ErrorKind),
     Admitted {
@@ -196,7 +196,7 @@ const EXPECTED: [(&str, Expected); 34] = {
 };
 
 #[test]
-fn every_shape_comes_to_what_it_says() {
+fn every_shape_has_the_caller_or_the_refusal_written_down() {
     let shapes = shapes();
     assert_eq!(shapes.len(), EXPECTED.len());
     for (shape, (scenario, expected)) in shapes.into_iter().zip(&EXPECTED) {
@@ -206,7 +206,7 @@ fn every_shape_comes_to_what_it_says() {
 }
 
 #[test]
-fn a_shape_tells_more_than_a_kind() {
+fn the_principal_of_a_shape_has_its_other_claims() {
     let by_name = |name: &str| {
         let shape = shapes()
             .into_iter()

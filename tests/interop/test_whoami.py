@@ -45,7 +45,7 @@ AN_AGENT = {
     "parent_agent_blueprint": BLUEPRINT,
 }
 
-# What is told of a token that carries the agent claims, but for what depends on the version.
+# The answer to a token with the agent claims, except for what depends on the version.
 WITH_FACETS: dict[Scenario, dict[str, Any]] = {
     AUTONOMOUS: AN_AGENT
     | {
@@ -125,7 +125,7 @@ WITH_FACETS: dict[Scenario, dict[str, Any]] = {
     },
 }
 
-# Without them nobody can be told from an ordinary user or app.
+# Without them an agent cannot be distinguished from an ordinary user or app.
 KIND_WITHOUT_FACETS = {
     AUTONOMOUS: "application",
     ON_BEHALF: "user",
@@ -160,8 +160,8 @@ class TestsOfWhoami(WhoamiTest):
             "expires_at": payload["exp"],
         }
         # Scopes and roles are sets.
-        told = body | {name: sorted(body[name]) for name in ("scopes", "roles")}
-        self.assertEqual(told, expected | of_the_token)
+        sorted_body = body | {name: sorted(body[name]) for name in ("scopes", "roles")}
+        self.assertEqual(sorted_body, expected | of_the_token)
 
     def assert_tells_of(self, scenario: Scenario, expected: dict[str, Any], **changes: Any) -> None:
         """Some members of the document for a changed token of this scenario."""

@@ -421,9 +421,9 @@ proptest! {
     }
 
     /// Absence proves nothing, and neither does order: taking a claim away never makes an agent of
-    /// what was none, and never makes sure of what nobody knew.
+    /// what was none, and makes no unknown one known.
     #[test]
-    fn leaving_out_a_facet_claim_never_makes_anybody_surer(
+    fn leaving_out_a_facet_claim_never_makes_a_status_surer(
         caller in caller(),
         left_out in btree_set(select(["xms_act_fct", "xms_sub_fct"].as_slice()), 1..=2),
     ) {
@@ -446,7 +446,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn an_edited_token_is_admitted_only_if_it_was_signed_as_it_stands(
+    fn an_edited_token_is_admitted_only_if_it_equals_a_signed_one(
         script in vec(any::<u8>(), 0..20),
     ) {
         edits::check(&script);

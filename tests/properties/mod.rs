@@ -1,4 +1,4 @@
-//! What holds of tokens that a machine makes up.
+//! Properties of generated tokens.
 
 mod callers;
 mod edits;

@@ -96,11 +96,11 @@ fn every_mixture_of_the_segments_of_two_good_tokens_is_refused() {
     court.refuses(mixtures.len(), |at| mixtures[at].clone().into_bytes());
 }
 
-/// What stands in every place: ends of segments, padding, both alphabets, white space, quotes, and
+/// What is put in every place: ends of segments, padding, both alphabets, white space, quotes, and
 /// bytes that no text has.
 const TELLING: &[u8] = b".=-_+/AQz9 \n\0\"\xff";
 
-/// Two good tokens, and those who judge what is made of them.
+/// Two good tokens, and the validators that judge their variants.
 struct Court {
     _issuer: Issuer,
     good: String,
@@ -135,7 +135,7 @@ impl Court {
         court
     }
 
-    /// Each of so many variants is refused for a fault of the token, unless it is the token.
+    /// Each of this many variants is refused for a fault of the token, unless it is the token.
     #[track_caller]
     fn refuses(&self, count: usize, variant: impl Fn(usize) -> Vec<u8>) {
         let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();

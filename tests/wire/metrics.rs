@@ -1,4 +1,4 @@
-//! What verdicts come to in the metrics: each one once, whoever asked.
+//! Verdicts in the metrics: each is counted once, with a layer and without one.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use tower_entra::{
 
 use crate::support::{block_on, issuer, recorder::Recorder};
 
-/// Sends a request with these `Authorization` headers through a layer, to a service that does as it
-/// is told.
+/// Sends a request with these `Authorization` headers through a layer, to a service that admits or
+/// denies it.
 async fn send(layer: &EntraAuthLayer, headers: &[&str], denial: Option<Denial>) {
     let inner = service_fn(move |_: Request<()>| {
         let mut response = Response::new(());

@@ -1,4 +1,4 @@
-//! Requirements on routes, and what a client is told.
+//! Requirements on routes, and the answers to clients.
 
 use std::{
     convert::Infallible,
@@ -69,7 +69,7 @@ where
     block_on(service.oneshot(request)).unwrap()
 }
 
-/// A service without a clone of its answers that nobody may call.
+/// A service that must not be called.
 #[derive(Clone)]
 struct Untouched;
 
@@ -104,7 +104,7 @@ fn is<B>(response: &Response<B>, status: StatusCode, challenge: Option<&str>) {
 const BEGIN: &str = "Bearer realm=\"api\", resource_metadata=\"https://api.example/prm\"";
 
 #[test]
-fn a_caller_who_may_reaches_the_service_with_its_principal() {
+fn a_caller_that_satisfies_the_requirement_reaches_the_service() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
     let service = ServiceBuilder::new()
@@ -273,7 +273,7 @@ fn an_authentication_layer_around_a_mistake_leaves_it_one() {
 }
 
 #[test]
-fn nobody_is_asked_for_a_token_where_a_route_of_an_optional_layer_needs_one() {
+fn an_anonymous_request_is_challenged_where_a_route_of_an_optional_layer_needs_a_caller() {
     let challenge = format!("{BEGIN}, scope=\"Orders.Read\"");
     let layers = (auth().optional(), people());
     for request in [
@@ -425,7 +425,7 @@ fn a_handler_checks_with_a_question_mark() {
                 assert_eq!(body, LACKS_SCOPE);
             }
 
-            // A handler that needs a caller asks nobody for a token, as a layer would.
+            // A handler that needs a caller is answered as a layer would answer.
             let (status, headers, _) = answer(&optional, anonymous(path)).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED);
             assert_eq!(
@@ -614,7 +614,7 @@ fn the_scopes_of_a_denial_are_asked_for_in_full() {
 }
 
 #[test]
-fn scopes_are_named_only_where_they_are_what_lacks() {
+fn scopes_are_named_only_where_a_scope_is_missing() {
     let caller = caller_of(issuer().autonomous_agent());
     let denial = Requirement::people().check(&caller).unwrap_err();
     assert_eq!(denial.clone().with_scopes(["Orders.Read"]), denial);

@@ -74,7 +74,7 @@ fn axum_extracts_the_principal_and_answers_a_denial() {
     }
     async fn lenient(caller: Option<AgentPrincipal>) -> String {
         caller
-            .map_or("nobody", |caller| caller.kind().as_str())
+            .map_or("anonymous", |caller| caller.kind().as_str())
             .to_owned()
     }
     async fn agents(caller: AgentPrincipal) -> Result<&'static str, Denial> {
@@ -108,7 +108,7 @@ fn axum_extracts_the_principal_and_answers_a_denial() {
                 Some(&agent),
                 (StatusCode::OK, "autonomous_agent"),
             ),
-            ("/lenient", None, (StatusCode::OK, "nobody")),
+            ("/lenient", None, (StatusCode::OK, "anonymous")),
             // A route without the layer is a mistake of the server, and no open door.
             (
                 "/forgotten",

@@ -1,12 +1,11 @@
 //! Requests and the task that fetches keys, in many thousands of orders.
 //!
-//! Nothing here has a clock: a time limit never passes. Whoever would only be saved by one waits for
-//! ever, which the model checker reports as a deadlock. So that a test ends at all says that no
-//! wake-up was lost.
+//! Nothing here has a clock: a time limit never passes. A task that only a timeout would wake waits for
+//! ever, which the model checker reports as a deadlock. A test that ends has lost no wake-up.
 //!
-//! Tasks change where they take a lock, touch an atomic, or use one of tokio's primitives; what lies
-//! between two of these counts as one step, the swap of the key set included. Real threads are set
-//! on that one by `tests/keys/races.rs`.
+//! Tasks switch where they take a lock, touch an atomic, or use one of tokio's primitives; the code
+//! between two of these is one step, the swap of the key set included. `tests/keys/races.rs` tries
+//! that one with real threads.
 //!
 //! `INTERLEAVINGS=100000 cargo test --release` looks at more orders of each scenario than the usual
 //! 300 of each kind.
@@ -38,7 +37,7 @@ struct Fixture {
     new: String,
     /// By a key that will never be published.
     invented: String,
-    /// By nobody, under the name of the old key.
+    /// Signed by an unknown key, under the `kid` of the old one.
     forged: String,
 }
 
@@ -144,7 +143,7 @@ impl HttpClient for Client {
     }
 }
 
-/// Counts an answer as awaited until it is there, or nobody waits for it any more.
+/// Counts an answer as awaited until it arrives or its future is dropped.
 struct UnderWay(Arc<Inner>);
 
 impl Drop for UnderWay {
