@@ -200,7 +200,7 @@ class Log(WhoamiTest):
         log = self.whoami.log()
         for texts in (
             ("request admitted", f"client_id={AGENT}", "kind=agent_on_behalf_of_user"),
-            ("request refused", 'code="audience_mismatch"', '"api://other"', "hint="),
+            ("request refused", 'code="audience_mismatch"', r'\"api://other\"', "hint="),
             ("request refused", 'code="expired"', "expired ", "hint="),
             ("request refused", 'code="denied"', "only agents may", "kind=user"),
             ("request refused", 'code="missing_token"', "there is no Authorization header"),
