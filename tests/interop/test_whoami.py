@@ -326,10 +326,15 @@ class Kinds(TestsOfWhoami):
                 {"idtyp": ABSENT, "sub": USER, "xms_sub_fct": ABSENT},
                 "agent_on_behalf_of_user",
             ),
-            "no idtyp, another sub": (
+            "no idtyp, another sub, a role": (
                 AUTONOMOUS,
-                {"idtyp": ABSENT, "xms_sub_fct": ABSENT, "sub": USER_SUBJECT},
-                "agent_on_behalf_of_user",
+                {"idtyp": ABSENT, "xms_sub_fct": ABSENT, "sub": USER_SUBJECT, "xms_idrel": ABSENT, "roles": ["r"]},
+                "autonomous_agent",
+            ),
+            "nothing shows an app or a user": (
+                AUTONOMOUS,
+                {"idtyp": ABSENT, "xms_sub_fct": ABSENT, "sub": USER_SUBJECT, "xms_idrel": ABSENT, "roles": ABSENT},
+                "unknown",
             ),
             "idtyp user": (ON_BEHALF, {"xms_sub_fct": ABSENT}, "agent_on_behalf_of_user"),
         }
@@ -338,19 +343,25 @@ class Kinds(TestsOfWhoami):
                 expected = {"kind": kind, "agent_status": "attested", "is_agent": True}
                 self.assert_tells_of(scenario, expected, **changes)
 
-    def test_app_only_without_idtyp_needs_no_scope_and_a_subject_like_an_apps(self) -> None:
+    def test_app_only_without_idtyp_needs_no_scope_and_a_claim_of_an_apps(self) -> None:
         path = "/eid1/c/pub/t/BuGQcNMaE0ObenXMPldtQA/a/WGlMTXbW8EmBX2CPWqz9JA/job"
         cases: dict[str, tuple[dict[str, Any], str]] = {
             "sub is oid": ({}, "application"),
             "sub is a path": ({"sub": path}, "application"),
             "a scope": ({"scp": "Orders.Read"}, "user"),
-            "another sub": ({"sub": USER_SUBJECT}, "user"),
-            "neither sub nor oid": ({"sub": ABSENT, "oid": ABSENT}, "user"),
+            "another sub": ({"sub": USER_SUBJECT}, "unknown"),
+            "neither sub nor oid": ({"sub": ABSENT, "oid": ABSENT}, "unknown"),
+            "another sub and a role": ({"sub": USER_SUBJECT, "roles": ["r"]}, "application"),
+            "another sub and a blank role": ({"sub": USER_SUBJECT, "roles": [" "]}, "unknown"),
+            "a service principal's relationship": ({"sub": ABSENT, "oid": ABSENT, "xms_idrel": "7 10"}, "application"),
+            "no service principal": ({"sub": ABSENT, "oid": ABSENT, "xms_idrel": "13"}, "application"),
+            "a member's relationship": ({"sub": USER_SUBJECT, "xms_idrel": "1"}, "unknown"),
             "a blank scope": ({"scp": "  "}, "application"),
             "the scope that is none": ({"scp": "/"}, "application"),
         }
         for name, (changes, kind) in cases.items():
             with self.subTest(name):
+                changes = {"roles": ABSENT, "xms_idrel": ABSENT} | changes
                 self.assert_tells_of(APPLICATION, {"kind": kind}, idtyp=ABSENT, **changes)
 
     def test_another_idtyp_is_a_kind_unknown(self) -> None:
