@@ -97,7 +97,7 @@ async fn an_untrusted_certificate_is_one_warning_that_says_so() {
     assert!(hint.contains("certificate store"), "{hint}");
 }
 
-/// Begins TLS 1.2 with a certificate of nobody, up to where the client judges it.
+/// Begins TLS 1.2 with an untrusted certificate, up to where the client judges it.
 fn present_a_certificate(mut stream: &TcpStream) -> std::io::Result<()> {
     fn with_length<const N: usize>(contents: &[u8]) -> Vec<u8> {
         let length = contents.len().to_be_bytes();

@@ -23,7 +23,7 @@ const PLACES: &[Place] = &[
     |token, text| token.claim("aud", text),
     |token, text| token.claim("aud", text).signed_by_stranger(),
     |token, text| token.claim("iss", text),
-    |token, text| token.claim("iss", text).header("kid", "nobody"),
+    |token, text| token.claim("iss", text).header("kid", "unknown"),
     |token, text| token.claim("tid", text),
     |token, text| token.claim("ver", text),
     |token, text| token.claim("idtyp", text).without_claim("scp"),
