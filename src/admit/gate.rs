@@ -105,6 +105,12 @@ impl Gate {
         }
     }
 
+    /// Judges a caller again after a wait that had nothing to do with keys.
+    pub(crate) fn judge_again(&self, caller: &AgentPrincipal, grant: Grant) -> Result<(), Error> {
+        let verdict = self.policy.judge_again(caller, unix_now(), grant);
+        verdict.map_err(Error::from)
+    }
+
     /// Looks among the verified tokens first. Only what does not change with time is taken from
     /// there, and only if the keys are the same.
     fn decide_by_cache(

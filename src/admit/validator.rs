@@ -144,6 +144,11 @@ impl Validator {
         self.gate.decide(token, self.grant)
     }
 
+    /// Whether a caller who was admitted is so still: what depends on the time is looked at again.
+    pub(crate) fn judge_again(&self, caller: &AgentPrincipal) -> Result<(), Error> {
+        self.gate.judge_again(caller, self.grant)
+    }
+
     /// Goes on when a key may have come.
     pub(crate) async fn resume(
         &self,

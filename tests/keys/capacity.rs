@@ -12,7 +12,7 @@ use std::{
 
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tokio::time;
-use tower::{Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
 use tower_entra::{AgentPrincipal, EntraAuthLayer, Error, ErrorKind, KeySettings, testing::Fault};
 
 use crate::support::*;
@@ -217,4 +217,58 @@ async fn a_waiting_request_that_is_dropped_leaves_nothing_behind() {
         assert_eq!(held.load(Ordering::SeqCst), 0);
     }
     assert_eq!(issuer.discovery_fetches(), 2);
+}
+
+/// A service that is ready after this time.
+#[derive(Clone)]
+struct ReadyAfter<S> {
+    inner: S,
+    ready: Arc<AtomicUsize>,
+    at: Instant,
+}
+
+impl<S: Service<Request<()>>> Service<Request<()>> for ReadyAfter<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        // Ready at once for the first, which reserves; the clone of the waiting request is late.
+        if self.ready.fetch_add(1, Ordering::Relaxed) > 0 && Instant::now() < self.at {
+            let waker = cx.waker().clone();
+            tokio::spawn(async move {
+                time::sleep(TICK).await;
+                waker.wake();
+            });
+            return Poll::Pending;
+        }
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<()>) -> S::Future {
+        self.inner.call(request)
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_expires_while_the_service_gets_ready_is_refused() {
+    for (lifetime, status) in [(2, StatusCode::UNAUTHORIZED), (60, StatusCode::OK)] {
+        let (issuer, validator) = unready(KeySettings::default());
+        drop(validator);
+        let builder = issuer.validator_builder().clock_skew(Duration::ZERO);
+        let layer = EntraAuthLayer::new(builder.build().unwrap());
+        let token = issuer.user().expires_at(now() + lifetime).mint();
+        let mut service = layer.layer(ReadyAfter {
+            inner: handler(Duration::ZERO),
+            ready: Arc::default(),
+            at: Instant::now() + 3 * SECOND,
+        });
+        // There are no keys yet, so the request waits for them.
+        let response = within(service.ready()).await.unwrap().call(request(&token));
+        let response = within(response).await.unwrap();
+        assert_eq!(response.status(), status, "{lifetime}");
+        let error = response.extensions().get::<Error>().map(Error::kind);
+        let expected = (status != StatusCode::OK).then_some(ErrorKind::Expired);
+        assert_eq!(error, expected);
+    }
 }

@@ -15,7 +15,7 @@ use super::{
     refusal_body::RefusalBody,
     responder::{Admitted, Responder},
 };
-use crate::admit::{error::Error, principal::AgentPrincipal};
+use crate::admit::{error::Error, principal::AgentPrincipal, validator::Validator};
 
 pin_project! {
     /// The response future of [`EntraAuth`](crate::EntraAuth).
@@ -39,9 +39,9 @@ pin_project! {
         Refused { response: Option<Response<ResBody>> },
         /// The request waits for a key, and holds only a clone of the service inside.
         Refreshing { waiting: Waiting, held: Option<Held<S, ReqBody>>, responder: Responder<B> },
-        /// The request is admitted and the clone gets ready.
+        /// The verdict is good and the clone gets ready.
         Readying {
-            held: Option<Held<S, ReqBody>>,
+            held: Option<(Held<S, ReqBody>, AgentPrincipal)>,
             admitted: Admitted,
             responder: Responder<B>,
         },
@@ -52,6 +52,8 @@ pin_project! {
 struct Held<S, ReqBody> {
     service: S,
     request: Request<ReqBody>,
+    /// Looks at the dates again once the clone is ready: that can take any time.
+    validator: Validator,
 }
 
 impl<S, B, ReqBody, ResBody> ResponseFuture<S, B, ReqBody, ResBody>
@@ -80,9 +82,14 @@ where
         verdict: impl Future<Output = Result<AgentPrincipal, Error>> + Send + 'static,
         service: S,
         request: Request<ReqBody>,
+        validator: Validator,
         responder: Responder<B>,
     ) -> Self {
-        let held = Some(Held { service, request });
+        let held = Some(Held {
+            service,
+            request,
+            validator,
+        });
         Self {
             state: State::Refreshing {
                 waiting: Box::pin(verdict),
@@ -127,12 +134,8 @@ where
                         Err(error) => return Poll::Ready(Ok(responder.refuse(error))),
                     };
                     let admitted = responder.admitted(Some(&principal));
-                    let mut held = held.take();
-                    if let Some(held) = &mut held {
-                        admit(&mut held.request, Some(principal));
-                    }
                     State::Readying {
-                        held,
+                        held: held.take().map(|held| (held, principal)),
                         admitted,
                         responder: responder.clone(),
                     }
@@ -142,12 +145,18 @@ where
                     admitted,
                     responder,
                 } => {
-                    let waiting = held.as_mut().expect("polled after it was ready");
+                    let (waiting, _) = held.as_mut().expect("polled after it was ready");
                     ready!(waiting.service.poll_ready(cx))?;
+                    let (held, principal) = held.take().expect("it was there two lines above");
                     let Held {
                         mut service,
-                        request,
-                    } = held.take().expect("it was there two lines above");
+                        mut request,
+                        validator,
+                    } = held;
+                    if let Err(error) = validator.judge_again(&principal) {
+                        return Poll::Ready(Ok(responder.refuse(error)));
+                    }
+                    admit(&mut request, Some(principal));
                     State::Calling {
                         future: service.call(request),
                         admitted: mem::take(admitted),

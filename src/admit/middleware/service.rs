@@ -134,7 +134,13 @@ where
                     unaudited.answered();
                     verdict
                 };
-                ResponseFuture::refreshing(verdict, service, request, self.responder.clone())
+                ResponseFuture::refreshing(
+                    verdict,
+                    service,
+                    request,
+                    self.validator.clone(),
+                    self.responder.clone(),
+                )
             }
         }
     }
