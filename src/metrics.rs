@@ -51,7 +51,8 @@ names! {
     /// | `denied` | the application refused by a [`Denial`](crate::Denial); the token was admitted, and counted as that, before | `denied` |
     ///
     /// A request that goes away while it waits for a key counts as refused, with
-    /// `keys_unavailable`.
+    /// `keys_unavailable`. A token that was admitted after such a wait, and then expired before the
+    /// service inside was ready, counts twice: as admitted, then as refused.
     VERDICTS = "tower_entra.verdicts";
 
     /// Counts look-ups in the cache of verified tokens, if there is

@@ -15,9 +15,10 @@
 //! a secret `H = AES(key, 0)`, plus a mask that depends on key and nonce. With one nonce the mask is
 //! the same for all tokens and cancels out of a comparison, so two different tokens have the same tag
 //! only if `H` is a root of the difference of their polynomials. That polynomial has at most as many
-//! roots as the longer token has blocks of 16 bytes: for a token of 16 KiB the chance is at most
-//! 2^10 / 2^128 per try, as long as AES under an unknown key looks random. A sender cannot do better,
-//! because nothing shows it `H`, a tag or the mask.
+//! roots as the longer token has blocks of 16 bytes, and one more for the length. For tokens of 16 KiB
+//! the chance of a try is about 2^10 / 2^128 for each remembered token, as long as AES under an
+//! unknown key looks random: 2^-98 with a million of them. A sender cannot do better, because nothing
+//! shows it `H`, a tag or the mask.
 //!
 //! It would break if a tag left the process, as in a log or a header: two tags under one nonce give
 //! an equation for `H`, and then colliding tokens can be computed. So a tag has no `Debug` and is

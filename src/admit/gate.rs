@@ -105,10 +105,12 @@ impl Gate {
         }
     }
 
-    /// Judges a caller again after a wait that had nothing to do with keys.
+    /// Judges a caller again after a wait that had nothing to do with keys, and counts a refusal.
     pub(crate) fn judge_again(&self, caller: &AgentPrincipal, grant: Grant) -> Result<(), Error> {
         let verdict = self.policy.judge_again(caller, unix_now(), grant);
-        verdict.map_err(Error::from)
+        verdict.map_err(Error::from).inspect_err(|error| {
+            metrics::refused(error.kind().as_str());
+        })
     }
 
     /// Looks among the verified tokens first. Only what does not change with time is taken from

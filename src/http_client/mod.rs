@@ -38,8 +38,8 @@ pub(crate) use self::reqwest::ReqwestClient;
 ///   other status, return the answer with an empty body if its body breaks off or does not arrive
 ///   in time: an error, or a wait until the caller's limit, would lose its `Retry-After`.
 /// - **No logging of headers and bodies.** Both can hold credentials. An error that is returned
-///   appears in the log with its causes, so their texts must not hold them either; user and password of
-///   a URL are taken out.
+///   appears in the log with its causes, so their texts must not hold them either. User and password of
+///   a URL with a scheme are taken out, up to the first space or quotation mark.
 /// - **Cancellation.** The caller limits the time by dropping the future, at any point. That must
 ///   end the request and must not affect any other request: hold no lock and lose no shared state.
 ///   The server may have received the request all the same.

@@ -263,6 +263,7 @@ async fn a_token_that_expires_while_the_service_gets_ready_is_refused() {
             ready: Arc::default(),
             at: Instant::now() + 3 * SECOND,
         });
+        let log = Log::of_this_thread();
         // There are no keys yet, so the request waits for them.
         let response = within(service.ready()).await.unwrap().call(request(&token));
         let response = within(response).await.unwrap();
@@ -270,5 +271,8 @@ async fn a_token_that_expires_while_the_service_gets_ready_is_refused() {
         let error = response.extensions().get::<Error>().map(Error::kind);
         let expected = (status != StatusCode::OK).then_some(ErrorKind::Expired);
         assert_eq!(error, expected);
+        let verdicts = ["request admitted", "request refused"].map(|message| log.count(message));
+        let is_admitted = usize::from(expected.is_none());
+        assert_eq!(verdicts, [is_admitted, 1 - is_admitted]);
     }
 }

@@ -34,6 +34,12 @@ impl Moment {
         monotonic.max(self.wall.saturating_sub(earlier.wall))
     }
 
+    /// Whether the wall clock says that more than `longest` has passed, the longest that it can have
+    /// been by the monotonic clock.
+    pub(super) fn has_slept_since(self, earlier: Self, longest: Duration) -> bool {
+        self.wall.saturating_sub(earlier.wall) > longest + SLACK
+    }
+
     /// The time until `due`, if the machine does not sleep.
     pub(super) fn until(self, due: Self) -> Duration {
         if self.has_reached(due) {
@@ -71,6 +77,20 @@ pub(super) fn now() -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_has_slept_if_the_wall_clock_gained_more_than_a_time_server_corrects() {
+        let limit = Duration::from_secs(5);
+        let began = Moment::now();
+        let at = |wall: Duration| Moment {
+            monotonic: began.monotonic,
+            wall,
+        };
+        let longest = began.wall + limit + SLACK;
+        assert!(!at(longest).has_slept_since(began, limit));
+        assert!(at(longest + Duration::from_millis(1)).has_slept_since(began, limit));
+        assert!(!at(Duration::ZERO).has_slept_since(began, limit));
+    }
 
     #[test]
     fn the_clock_that_says_more_counts_and_one_that_was_set_back_says_nothing() {

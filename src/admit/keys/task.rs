@@ -125,14 +125,20 @@ impl SourceState {
         [end, tick].into_iter().flatten().min()
     }
 
-    /// Fetches within the time limit. A panic counts as a failed fetch.
+    /// Fetches within the time limit. A panic counts as a failed fetch, and so does one during which
+    /// the machine slept: its keys can be as old as the sleep was long.
     async fn fetch(&self) -> Result<KeySet, FetchError> {
         let fetcher = self.fetcher.clone();
         let limit = self.settings.total_timeout;
+        let began = Moment::now();
         // A `JoinSet` aborts the fetch when it is dropped, as when the task is aborted.
         let mut fetch = JoinSet::new();
         fetch.spawn(async move { time::timeout(limit, fetcher.fetch()).await });
-        match fetch.join_next().await {
+        let ended = fetch.join_next().await;
+        if Moment::now().has_slept_since(began, limit) {
+            return Err(FetchError::TimedOut);
+        }
+        match ended {
             Some(Ok(Ok(result))) => result,
             Some(Ok(Err(_))) => Err(FetchError::TimedOut),
             Some(Err(_)) | None => Err(FetchError::Panicked),

@@ -40,11 +40,7 @@ pin_project! {
         /// The request waits for a key, and holds only a clone of the service inside.
         Refreshing { waiting: Waiting, held: Option<Held<S, ReqBody>>, responder: Responder<B> },
         /// The verdict is good and the clone gets ready.
-        Readying {
-            held: Option<(Held<S, ReqBody>, AgentPrincipal)>,
-            admitted: Admitted,
-            responder: Responder<B>,
-        },
+        Readying { held: Option<(Held<S, ReqBody>, AgentPrincipal)>, responder: Responder<B> },
     }
 }
 
@@ -133,18 +129,12 @@ where
                         Ok(principal) => principal,
                         Err(error) => return Poll::Ready(Ok(responder.refuse(error))),
                     };
-                    let admitted = responder.admitted(Some(&principal));
                     State::Readying {
                         held: held.take().map(|held| (held, principal)),
-                        admitted,
                         responder: responder.clone(),
                     }
                 }
-                StateProjection::Readying {
-                    held,
-                    admitted,
-                    responder,
-                } => {
+                StateProjection::Readying { held, responder } => {
                     let (waiting, _) = held.as_mut().expect("polled after it was ready");
                     ready!(waiting.service.poll_ready(cx))?;
                     let (held, principal) = held.take().expect("it was there two lines above");
@@ -156,10 +146,11 @@ where
                     if let Err(error) = validator.judge_again(&principal) {
                         return Poll::Ready(Ok(responder.refuse(error)));
                     }
+                    let admitted = responder.admitted(Some(&principal));
                     admit(&mut request, Some(principal));
                     State::Calling {
                         future: service.call(request),
-                        admitted: mem::take(admitted),
+                        admitted,
                         responder: responder.clone(),
                     }
                 }

@@ -33,7 +33,9 @@ use crate::{admit::validator::Validator, config_error::ConfigError};
 ///
 /// Each request makes one [`tracing`](https://docs.rs/tracing) event of the target `tower_entra::audit`
 /// at the level `info`, unless [`without_audit_log`](Self::without_audit_log) says otherwise. One that
-/// was admitted and then refused by a [`Denial`](crate::Denial) makes two, in this order:
+/// was admitted and then refused by a [`Denial`](crate::Denial) makes two, in the order of the table. One
+/// that is admitted after a wait for a key makes its event when the service inside is ready for it, and
+/// none if it goes away until then.
 ///
 /// | message | fields |
 /// |---|---|

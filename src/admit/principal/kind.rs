@@ -22,7 +22,8 @@ pub enum PrincipalKind {
     User,
     /// An ordinary application acting as itself.
     Application,
-    /// Something else, such as a device: `idtyp` has a value that this crate does not know.
+    /// Something else: the token has no mark of an application and no scope, or `idtyp` has a value
+    /// that this crate does not know, such as that of a device.
     Unknown,
 }
 
