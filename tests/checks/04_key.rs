@@ -45,7 +45,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         scene(
             "C11",
-            "`jku` and `x5u` of somebody who signs the token: never asked for",
+            "`jku` and `x5u` of the one who signs the token: never asked for",
             addresses_in_the_header,
         ),
         row(
@@ -192,7 +192,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "D07",
-            "a key of somebody else's under our `kid`, and one of ours that is withdrawn",
+            "a foreign key under our `kid`, and one of ours that is withdrawn",
             [
                 refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
                     let stolen_name = forger().user().header("kid", issuer.current_kid());
@@ -342,7 +342,7 @@ fn swapped(letter: char) -> char {
     }
 }
 
-/// Nobody has vouched for what the token says, and so nothing is fetched for what it says.
+/// What the token says is not verified, so nothing is fetched for what it says.
 fn unvouched(words: &'static str, hint: &'static str, inputs: fn(&Issuer) -> Vec<Input>) -> Case {
     refused_as(UnknownKey, words, hint, inputs)
 }

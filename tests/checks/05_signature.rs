@@ -417,7 +417,7 @@ enum Forgery {
     HashAlone,
 }
 
-/// A token for a key with the exponent 3, of which nobody knows the private part: the signature is
+/// A token for a key with the exponent 3, whose private part does not exist here: the signature is
 /// a cube root, as [Bleichenbacher](https://mailarchive.ietf.org/arch/msg/openpgp/5rnE9ZRN1AokBVj3VqblGlP63QE/)
 /// found.
 fn forged_by_cube_root(issuer: &Issuer, forgery: Forgery) -> String {

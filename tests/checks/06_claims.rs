@@ -328,7 +328,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "B21",
-            "tens of thousands of claims that nobody knows: in a time that grows as they do",
+            "tens of thousands of unknown claims: in a time that grows as they do",
             admitted(|issuer| {
                 each([10_000, 60_000], |count| {
                     let claims: Vec<String> =

@@ -90,7 +90,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "F05",
-            "an issuer that means the same to somebody",
+            "an issuer that means the same to some readers",
             [
                 refused_as(IssuerMismatch, "accepts", "lower case", |issuer| {
                     let good = issuer.v2_issuer();
@@ -375,7 +375,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "F18",
-            "a `tid` of zeros, which is a GUID and nobody's",
+            "a `tid` of zeros, which is a GUID and no tenant's",
             refused_as(TenantNotAllowed, "00000000-0000", "common", |issuer| {
                 one(issuer.user().tenant("00000000-0000-0000-0000-000000000000"))
             }),
@@ -542,7 +542,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         scene(
             "F29",
-            "an issuer that nobody trusts, with a discovery document of its own: never asked",
+            "an issuer that is not trusted, with a discovery document of its own: never asked",
             an_untrusted_issuer,
         ),
         row(
@@ -758,7 +758,7 @@ impl HttpClient for Cloud {
     }
 }
 
-/// A good token, but for what only tokens of Azure AD B2C have and nobody looks at.
+/// A good token, but for what only tokens of Azure AD B2C have and no check reads.
 fn of_b2c(issuer: &Issuer) -> TokenBuilder {
     issuer.user().claim("tfp", "B2C_1_sign_in")
 }

@@ -85,7 +85,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "G05",
-            "an audience that means the same to somebody",
+            "an audience that means the same to some readers",
             [
                 refused_as(AudienceMismatch, "is for", "slash", |issuer| {
                     let good = issuer.audience();
@@ -149,7 +149,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "G07",
-            "a token for somebody else: Graph, a token exchange, another API",
+            "a token for another: Graph, a token exchange, another API",
             [
                 refused_as(AudienceMismatch, "is for", "Microsoft Graph", |issuer| {
                     for_others(

@@ -130,7 +130,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "I22",
-            "an agent that is its own subject and acts for somebody else at once",
+            "an agent that is its own subject and acts for another at once",
             refused_as(ContradictoryClaims, "", "claims-mapping", |issuer| {
                 let agent = || issuer.autonomous_agent();
                 let obo = issuer.agent_on_behalf_of("alice");

@@ -1,4 +1,4 @@
-//! Check 12: a token for whoever bears it.
+//! Check 12: a token that is good for every bearer.
 
 use serde_json::json;
 use tower_entra::ErrorKind::*;

@@ -129,7 +129,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "H11",
-            "an `idtyp` that nobody knows: a kind that no rule admits",
+            "an unknown `idtyp`: a kind that no rule admits",
             [
                 admitted_as(
                     |caller| {
@@ -197,7 +197,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         scene(
             "H18",
-            "the name and the addresses of somebody else",
+            "the name and the addresses of another person",
             names_are_nobodys_identity,
         ),
         row(

@@ -1,4 +1,4 @@
-//! X.509 certificates, which nobody here is to read, and the DER that they are made of.
+//! X.509 certificates, which no test reads, and the DER that they are made of.
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ pub(crate) type Validity = [&'static str; 2];
 pub(crate) const VALID: Validity = ["200101000000Z", "490101000000Z"];
 pub(crate) const EXPIRED: Validity = ["090101000000Z", "090102000000Z"];
 
-/// A key of nobody that the tests know of. It signs what it is asked to.
+/// A key that no issuer of the tests has. It signs what it is asked to.
 pub(crate) struct Stranger(KeyPair);
 
 pub(crate) fn stranger() -> &'static Stranger {

@@ -34,7 +34,7 @@ impl Endpoint {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
-                // Whoever asked may be gone already.
+                // The client may be gone already.
                 let _ = Self::serve(&stream, &issuer, &url, &answer);
             }
         });
