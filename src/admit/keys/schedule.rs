@@ -136,6 +136,7 @@ impl Schedule {
         // Whatever its cause, the fetch serves every earlier request for one.
         self.key_wanted = false;
         self.signature_wanted = false;
+        self.end_the_pause();
         Action::Fetch(cause)
     }
 
@@ -238,6 +239,7 @@ impl Schedule {
                 return Lookup::Unavailable(self.until_next_try(now));
             }
             self.key_wanted = true;
+            self.end_the_pause();
         }
         self.remember(kid, came, now);
         Lookup::Wait
@@ -283,7 +285,10 @@ impl Schedule {
     /// A signature was bad under a known `kid`. Returns whether the driver must be woken.
     pub(super) fn want_replacement(&mut self, now: Moment) -> bool {
         let may_want = self.may_want_replacement(now);
-        self.signature_wanted |= may_want;
+        if may_want {
+            self.signature_wanted = true;
+            self.end_the_pause();
+        }
         may_want
     }
 
@@ -307,6 +312,12 @@ impl Schedule {
     fn is_barred(&self, now: Moment) -> bool {
         self.not_before
             .is_some_and(|not_before| !now.has_reached(not_before))
+    }
+
+    /// A request has asked for a fetch, or one has begun. The pause does not begin again if the wall
+    /// clock, by which it may have ended, is then set back.
+    fn end_the_pause(&mut self) {
+        self.not_before = None;
     }
 
     /// The fetch whose cool-down is still running, and its end.

@@ -4,7 +4,7 @@
 //! the schedule keeps only what it needs. Both must give the same answers. The promises to requests
 //! and to the authority are also checked for each answer by itself.
 
-use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -12,6 +12,20 @@ use super::*;
 
 /// A `kid`. The authority publishes some of them at some time, and never the others.
 type Kid = u8;
+
+/// Some of the `kid`s below 16: a set that costs a copy nothing, where every step of a walk copies.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kids(u16);
+
+impl Kids {
+    fn contains(self, kid: Kid) -> bool {
+        self.0 & 1 << kid != 0
+    }
+
+    fn set(&mut self, kid: Kid, is_in: bool) {
+        self.0 = self.0 & !(1 << kid) | u16::from(is_in) << kid;
+    }
+}
 
 /// One event.
 #[derive(Clone, Debug)]
@@ -53,7 +67,7 @@ enum Outcome {
 struct Fetch {
     cause: Cause,
     start: Instant,
-    brings: BTreeSet<Kid>,
+    brings: Kids,
     end: Option<(Moment, Outcome)>,
 }
 
@@ -73,16 +87,18 @@ struct Waiting {
 /// The schedule, its surroundings, and the model.
 #[derive(Clone)]
 struct World {
-    settings: KeySettings,
+    settings: Rc<KeySettings>,
     schedule: Schedule,
     start: Moment,
     now: Moment,
-    published: BTreeSet<Kid>,
+    published: Kids,
     history: Vec<Fetch>,
     waiting: Vec<Waiting>,
     /// Requests for a fetch that no fetch has begun to serve.
     key_wanted: bool,
     signature_wanted: bool,
+    /// Whether a request, or the driver, has found the pause of the last `Retry-After` ended.
+    pause_has_ended: bool,
     /// The `kid`s for which requests have waited, and how many fetches had begun then.
     asked: Vec<(Kid, Number)>,
 }
@@ -93,14 +109,15 @@ impl World {
         let now = Moment::now();
         Self {
             schedule: Schedule::new(settings.clone(), now),
-            settings,
+            settings: Rc::new(settings),
             start: now,
             now,
-            published: BTreeSet::new(),
+            published: Kids::default(),
             history: Vec::new(),
             waiting: Vec::new(),
             key_wanted: false,
             signature_wanted: false,
+            pause_has_ended: false,
             asked: Vec::new(),
         }
     }
@@ -113,8 +130,7 @@ impl World {
             Step::Ask(kid) => self.arrive(*kid),
             Step::AskForAny => self.ask_for_any(),
             Step::BadSignature => self.bad_signature(),
-            Step::Publish(kid, true) => drop(self.published.insert(*kid)),
-            Step::Publish(kid, false) => drop(self.published.remove(kid)),
+            Step::Publish(kid, is_in) => self.published.set(*kid, *is_in),
             Step::Drive => self.drive(),
             Step::End(outcome) => self.end_fetch(*outcome),
         }
@@ -135,11 +151,12 @@ impl World {
                 self.history.push(Fetch {
                     cause,
                     start: self.now.monotonic,
-                    brings: self.published.clone(),
+                    brings: self.published,
                     end: None,
                 });
                 self.key_wanted = false;
                 self.signature_wanted = false;
+                self.pause_has_ended = true;
             }
         }
         assert_eq!(self.schedule.started(), self.number());
@@ -160,6 +177,9 @@ impl World {
             return;
         };
         fetch.end = Some((now, outcome));
+        if !matches!(outcome, Outcome::Abandoned { .. }) {
+            self.pause_has_ended = false;
+        }
         let asks_again = std::mem::take(&mut self.waiting);
         for mut waiting in asks_again {
             waiting.ends_seen += 1;
@@ -221,6 +241,7 @@ impl World {
         let expected = !spent && !self.is_barred() && !self.signature_wanted;
         assert_eq!(self.schedule.want_replacement(self.now), expected);
         self.signature_wanted |= expected;
+        self.pause_has_ended |= expected;
         if expected && !self.is_under_way() {
             self.check_that_a_fetch_follows();
         }
@@ -246,13 +267,13 @@ impl World {
     }
 
     /// The key set of the last good fetch.
-    fn held(&self) -> Option<&BTreeSet<Kid>> {
+    fn held(&self) -> Option<Kids> {
         let good = self.history.iter().rev().find(|fetch| fetch.is_good());
-        good.map(|fetch| &fetch.brings)
+        good.map(|fetch| fetch.brings)
     }
 
     fn holds(&self, kid: Kid) -> bool {
-        self.held().is_some_and(|held| held.contains(&kid))
+        self.held().is_some_and(|held| held.contains(kid))
     }
 
     fn last_of(&self, cause: Cause) -> Option<(Number, &Fetch)> {
@@ -273,6 +294,9 @@ impl World {
     }
 
     fn barred_until(&self) -> Option<Moment> {
+        if self.pause_has_ended {
+            return None;
+        }
         let ends = self.history.iter().rev().filter_map(|fetch| fetch.end);
         let counted = ends.filter(|(_, outcome)| !matches!(outcome, Outcome::Abandoned { .. }));
         match counted.take(1).last()? {
@@ -350,6 +374,7 @@ impl World {
             return Lookup::Unavailable(self.until_next_try());
         }
         self.key_wanted = true;
+        self.pause_has_ended = true;
         Lookup::Wait
     }
 
@@ -411,7 +436,7 @@ impl World {
     /// Whether an earlier key set had this `kid`, and the newest lacks it.
     fn is_withdrawn(&self, kid: Kid) -> bool {
         let mut good = self.history.iter().filter(|fetch| fetch.is_good());
-        good.any(|fetch| fetch.brings.contains(&kid)) && !self.holds(kid)
+        good.any(|fetch| fetch.brings.contains(kid)) && !self.holds(kid)
     }
 
     fn until_next_try(&self) -> Duration {
@@ -608,7 +633,7 @@ proptest! {
             world.take(step);
         }
         world.end_fetch(Outcome::Good { chance: 0.5 });
-        world.published.insert(NEW);
+        world.published.set(NEW, true);
         let from = world.now;
         while !world.holds(NEW) {
             world.arrive(NEW);
@@ -679,7 +704,7 @@ fn on_every_short_walk_the_schedule_agrees_with_the_model() {
         for step in steps {
             let is_idle = match step {
                 Step::End(_) => !world.is_under_way(),
-                Step::Publish(kid, _) => world.published.contains(kid),
+                Step::Publish(kid, _) => world.published.contains(*kid),
                 _ => false,
             };
             if is_idle {
