@@ -310,7 +310,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        KeySettings, Validator,
+        KeySettings, KeyStatus, Validator,
+        clock::tests::set_ahead,
         testing::{Fault, Issuer, TokenBuilder},
     };
 
@@ -369,37 +370,37 @@ mod tests {
 
     #[test]
     fn only_other_keys_and_no_other_order_make_remembered_tokens_useless() {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        // The wall clock is that of this thread.
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let second = Duration::from_secs(1);
             let issuer = Issuer::start().await;
             issuer.publish_key();
-            let settings = KeySettings::default().with_refresh_interval(second);
             let builder = issuer.validator_builder().token_cache(10);
-            let validator = builder.key_settings(settings).build();
-            let validator = validator.expect("a good configuration");
+            let validator = builder.build().expect("a good configuration");
             validator.ready().await;
             assert_eq!(verdict(&validator, issuer.user()).await, Ok(()));
 
-            // Two more fetches: the first may have begun with the old document.
-            let refreshed = async || {
-                let fetches = issuer.key_fetches();
-                while issuer.key_fetches() < fetches + 3 {
-                    tokio::time::sleep(second / 100).await;
+            let refreshed = async |after: Duration| {
+                set_ahead(after);
+                assert_ne!(validator.status(), KeyStatus::Fresh);
+                while validator.status() != KeyStatus::Fresh {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             };
+            let hour = Duration::from_secs(60 * 60);
             let document: serde_json::Value =
                 serde_json::from_slice(&issuer.keys_document()).expect("JSON");
             let mut keys = document["keys"].as_array().expect("keys").clone();
             assert_eq!(keys.len(), 2);
             keys.reverse();
             issuer.set_keys_document(serde_json::json!({ "keys": keys }).to_string());
-            refreshed().await;
+            refreshed(2 * hour).await;
             assert_eq!(left_at(&validator, unix_now()), 1);
 
             issuer.reset_keys_document();
             issuer.publish_key();
-            refreshed().await;
+            refreshed(4 * hour).await;
             assert_eq!(left_at(&validator, unix_now()), 0);
         });
     }

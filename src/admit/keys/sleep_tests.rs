@@ -95,7 +95,8 @@ fn after_three_days_a_request_is_served_by_the_refresh_that_it_waits_for() {
 
 #[test]
 fn after_three_days_without_an_authority_requests_are_answered_with_503() {
-    awake(KeySettings::default(), async |issuer, validator| {
+    let settings = KeySettings::default().with_wait(20 * TICK);
+    awake(settings, async |issuer, validator| {
         let token = issuer.user().mint();
         issuer.fail(Fault::Close);
         set_ahead(72 * HOUR);
@@ -153,7 +154,8 @@ fn a_clock_that_is_set_ahead_and_back_costs_one_refresh_and_no_request() {
 fn a_clock_that_is_set_back_makes_no_keys_younger() {
     let settings = KeySettings::default()
         .with_refresh_interval(SECOND)
-        .with_stale_limit(SECOND);
+        .with_stale_limit(SECOND)
+        .with_wait(20 * TICK);
     set_ahead(8 * HOUR);
     awake(settings, async |issuer, validator| {
         let token = issuer.user().mint();
