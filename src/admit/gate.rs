@@ -196,8 +196,8 @@ impl Gate {
         {
             return Ok((snapshot, key));
         }
-        // Not asked where the key is known to be absent, so a flood of invented keys is refused without
-        // reading claims.
+        // Not asked where the key is known to be absent, so a flood of one invented key is refused
+        // without reading claims.
         let mut claims = Unverified::NotRead;
         let is_worth_a_fetch = || {
             claims = self.judge_unverified(token);

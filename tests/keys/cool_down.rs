@@ -129,6 +129,32 @@ async fn a_refusal_in_the_cool_down_names_it_and_does_not_say_forged() {
     assert!(error.hint().contains("forged"), "{}", error.hint());
 }
 
+/// A retry would change nothing, so none is asked for.
+#[tokio::test(start_paused = true)]
+async fn in_the_cool_down_a_token_that_is_not_worth_a_fetch_is_refused() {
+    let (issuer, client, validator) = scripted(KeySettings::default());
+    validator.ready().await;
+    let forger = Forger::new(&issuer.user().mint());
+    let armed = outcome(&validator, &forger.token()).await;
+    assert_eq!(armed, Err(ErrorKind::UnknownKey));
+    let unknown = || issuer.user().header("kid", "unknown").signature([1, 2, 3]);
+    for token in [
+        unknown().audience("api://other"),
+        unknown().claim("iss", "https://evil.example/v2.0"),
+        unknown().tenant(OTHER_TENANT),
+        unknown().expired(),
+        unknown().payload("[]"),
+        unknown().payload("{"),
+    ] {
+        let error = validator.validate(&token.mint()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownKey, "{error}");
+        assert_eq!(error.retry_after(), None);
+    }
+    let worth_a_fetch = outcome(&validator, &unknown().mint()).await;
+    assert_eq!(worth_a_fetch, Err(ErrorKind::KeysUnavailable));
+    assert_eq!(client.key_fetches(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_in_the_cool_down_of_a_failed_fetch_is_told_the_failure_too() {
     let (issuer, client, validator) = scripted(KeySettings::default());
@@ -192,16 +218,17 @@ async fn start_up_and_scheduled_fetches_leave_the_cool_down_unarmed() {
 }
 
 #[tokio::test]
-async fn in_the_cool_down_no_claim_is_read_and_no_place_is_taken() {
+async fn in_the_cool_down_no_place_is_taken() {
     let (issuer, validator) = ready(KeySettings::default().with_max_waiters(1)).await;
-    let _ = validator
-        .validate(&Forger::new(&issuer.user().mint()).token())
-        .await;
-    // A payload that no reader would take: it is not what decides.
-    let garbage = issuer.user().header("kid", "garbage").payload("[").mint();
+    let forger = Forger::new(&issuer.user().mint());
+    let armed = outcome(&validator, &forger.token()).await;
+    assert_eq!(armed, Err(ErrorKind::UnknownKey));
+    let not_worth_a_fetch = issuer.user().header("kid", "unknown").expired().mint();
     for _ in 0..100 {
-        let refused = at_once(&validator, &garbage);
+        let refused = at_once(&validator, &forger.token());
         assert_eq!(refused, Err(ErrorKind::KeysUnavailable));
+        let refused = at_once(&validator, &not_worth_a_fetch);
+        assert_eq!(refused, Err(ErrorKind::UnknownKey));
     }
     assert_fetches(&issuer, 2);
 }

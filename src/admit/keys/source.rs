@@ -87,8 +87,13 @@ impl KeySource {
         kid: &str,
         worth_a_fetch: impl FnOnce() -> bool,
     ) -> Result<Ticket, MissingKey> {
-        // The path of a flood of invented `kid`s: it neither reads the claims nor takes a place.
+        // The path of a flood of invented `kid`s: it takes no place, and reads no claims of a token
+        // whose key is known to be absent.
         if let Some(missing) = self.state.answer_at_once(kid).and_then(missing) {
+            // A retry would change nothing for such a token.
+            if matches!(missing, MissingKey::NotLookedUp { .. }) && !worth_a_fetch() {
+                return Err(MissingKey::Unknown);
+            }
             self.state.count_suppressed(Refresh::UnknownKey);
             return Err(missing);
         }
