@@ -35,6 +35,8 @@ mod tenants;
 
 pub(crate) mod token;
 
+mod token_header;
+
 mod validator;
 
 mod values;

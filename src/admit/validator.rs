@@ -33,7 +33,8 @@ use crate::admit::{
 ///
 /// In this order; the first check that fails names the refusal:
 ///
-/// 1. (by the [layer](crate::EntraAuthLayer)) one `Authorization` header with one bearer token
+/// 1. (by the [layer](crate::EntraAuthLayer)) one `Authorization` header with one bearer token, or
+///    [another header](crate::EntraAuthLayer::token_from_header)
 /// 2. size, three segments, canonical base64url
 /// 3. header: algorithm, `kid`, type, nothing critical
 /// 4. `kid` names a key of the authority

@@ -14,3 +14,4 @@ mod require_layer;
 mod resource_metadata;
 mod routed_metadata;
 mod servers;
+mod token_header;

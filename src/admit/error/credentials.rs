@@ -1,38 +1,39 @@
 //! How the credentials of a request can be wrong: check 1.
 
-use super::{ErrorKind, hints};
+use std::{borrow::Cow, fmt};
 
-/// Why the `Authorization` headers hold no bearer token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+use super::{ErrorKind, hints};
+use crate::admit::token_header::TokenHeader;
+
+/// Why a request holds no bearer token, and which header was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WrongCredentials {
+    pub(crate) fault: CredentialsFault,
+    pub(crate) header: TokenHeader,
+}
+
+/// Why the headers that carry a token hold none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CredentialsFault {
-    #[error(transparent)]
     Missing(Presented),
-    #[error("there are {0}")]
     Several(usize),
-    #[error(transparent)]
     Malformed(AuthorizationFault),
 }
 
-/// What was presented instead of a bearer token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// What was presented instead of a bearer token. Names of schemes are thin references, so that an error is
+/// small enough to be returned by value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presented {
-    #[error("there is no Authorization header")]
     Nothing,
-    #[error("the Authorization header is empty")]
     Empty,
     /// A scheme whose tokens are bound to a key.
-    #[error("the scheme of the Authorization header is {0}")]
-    ProofOfPossession(&'static str),
+    ProofOfPossession(&'static &'static str),
     /// Another scheme, known by its name.
-    #[error("the scheme of the Authorization header is {0}")]
-    Scheme(&'static str),
+    Scheme(&'static &'static str),
     /// An unknown scheme is not shown: it may be a secret that lacks one.
-    #[error("the scheme of the Authorization header is not Bearer")]
     OtherScheme,
-    #[error("the Authorization header has a token without the word Bearer")]
     TokenWithoutScheme,
     /// How Excel and Power Query ask where to sign in.
-    #[error("nothing follows the word Bearer")]
     NoToken,
 }
 
@@ -65,17 +66,78 @@ impl CredentialsFault {
             Self::Malformed(_) => ErrorKind::MalformedAuthorization,
         }
     }
+}
 
-    pub(super) fn hint(self) -> &'static str {
-        match self {
-            Self::Missing(Presented::Nothing | Presented::Empty | Presented::NoToken) => {
-                hints::SEND_A_TOKEN
+impl WrongCredentials {
+    pub(super) fn hint(&self) -> &'static str {
+        let is_default = self.header == TokenHeader::Authorization;
+        match self.fault {
+            CredentialsFault::Missing(
+                Presented::Nothing | Presented::Empty | Presented::NoToken,
+            ) => hint_to_send_a_token(&self.header),
+            CredentialsFault::Missing(Presented::ProofOfPossession(_)) => {
+                hints::PROOF_OF_POSSESSION
             }
-            Self::Missing(Presented::ProofOfPossession(_)) => hints::PROOF_OF_POSSESSION,
-            Self::Missing(Presented::Scheme(_) | Presented::OtherScheme) => hints::OTHER_SCHEME,
-            Self::Missing(Presented::TokenWithoutScheme) => hints::NO_WORD,
-            Self::Malformed(AuthorizationFault::TwoSchemes) => hints::ONE_SCHEME,
-            Self::Several(_) | Self::Malformed(_) => hints::of_kind(self.kind()),
+            CredentialsFault::Missing(Presented::Scheme(_) | Presented::OtherScheme) => {
+                hints::OTHER_SCHEME
+            }
+            CredentialsFault::Missing(Presented::TokenWithoutScheme) if is_default => {
+                hints::NO_WORD
+            }
+            CredentialsFault::Missing(Presented::TokenWithoutScheme) => hints::NO_WORD_ELSEWHERE,
+            CredentialsFault::Malformed(AuthorizationFault::TwoSchemes) if is_default => {
+                hints::ONE_SCHEME
+            }
+            CredentialsFault::Malformed(AuthorizationFault::TwoSchemes) => {
+                hints::ONE_SCHEME_ELSEWHERE
+            }
+            CredentialsFault::Several(_) if !is_default => hints::ONE_HEADER_ELSEWHERE,
+            CredentialsFault::Several(_) | CredentialsFault::Malformed(_) => {
+                hints::of_kind(self.fault.kind())
+            }
         }
+    }
+}
+
+impl fmt::Display for WrongCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = &self.header;
+        let presented = match self.fault {
+            CredentialsFault::Missing(presented) => presented,
+            CredentialsFault::Several(count) => return write!(f, "there are {count}"),
+            CredentialsFault::Malformed(fault) => return fault.fmt(f),
+        };
+        match presented {
+            Presented::Nothing => write!(f, "there is no {header} header"),
+            Presented::Empty => write!(f, "the {header} header is empty"),
+            Presented::ProofOfPossession(scheme) | Presented::Scheme(scheme) => {
+                write!(f, "the scheme of the {header} header is {scheme}")
+            }
+            Presented::OtherScheme => write!(f, "the scheme of the {header} header is not Bearer"),
+            Presented::TokenWithoutScheme => {
+                write!(f, "the {header} header has a token without the word Bearer")
+            }
+            Presented::NoToken => f.write_str("nothing follows the word Bearer"),
+        }
+    }
+}
+
+/// The text of a kind where tokens are read from this header.
+pub(crate) fn description(kind: ErrorKind, header: &TokenHeader) -> Cow<'static, str> {
+    match (kind, header) {
+        (_, TokenHeader::Authorization) => kind.description().into(),
+        (ErrorKind::MultipleCredentials, header) => format!("more than one {header} header").into(),
+        (ErrorKind::MalformedAuthorization, header) => {
+            format!("the {header} header is malformed").into()
+        }
+        _ => kind.description().into(),
+    }
+}
+
+/// For a request without a token, where tokens are read from this header.
+pub(crate) fn hint_to_send_a_token(header: &TokenHeader) -> &'static str {
+    match header {
+        TokenHeader::Authorization => hints::SEND_A_TOKEN,
+        TokenHeader::Other(_) => hints::SEND_A_TOKEN_ELSEWHERE,
     }
 }

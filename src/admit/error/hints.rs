@@ -15,15 +15,23 @@ macro_rules! hints {
 hints! {
     SEND_A_TOKEN = "Send the access token in the header Authorization, after the word Bearer and a \
         space.";
+    SEND_A_TOKEN_ELSEWHERE = "Send the access token in the header that this API reads tokens from \
+        (token_from_header), after the word Bearer and a space: it does not read Authorization.";
     OTHER_SCHEME = "Send an access token with the scheme Bearer: this API reads no other credentials.";
     NO_WORD = "Put the word Bearer and a space before the token: the header Authorization has \
         nothing but the token.";
+    NO_WORD_ELSEWHERE = "Put the word Bearer and a space before the token: the header that this API \
+        reads tokens from (token_from_header) has nothing but the token.";
     PROOF_OF_POSSESSION = "Ask for a plain bearer token: this API checks no proofs of possession, so \
         the client must not turn on DPoP or PoP for it.";
     ONE_HEADER = "Send one Authorization header: often the client sets one and a gateway or an HTTP \
         library adds another.";
+    ONE_HEADER_ELSEWHERE = "Send one header with a token, and let the proxy in front of this API take it \
+        out of requests from outside before it adds its own.";
     ONE_SCHEME = "Send the token as the only credentials of the Authorization header: often an HTTP \
         library or a gateway adds Bearer to what the header already holds.";
+    ONE_SCHEME_ELSEWHERE = "Send the token as the only credentials of the header that this API reads \
+        tokens from (token_from_header): a proxy that adds Bearer must replace what the header holds.";
     ONE_TOKEN = "Send the word Bearer, one space and one token, without quotes, commas or a second \
         word.";
     TOO_LARGE = "Make the token smaller, for example by limiting its groups claim to groups assigned \

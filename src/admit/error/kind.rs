@@ -9,7 +9,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no `Authorization` header, or its scheme is not `Bearer`.
+    /// There is no `Authorization` header, or its scheme is not `Bearer`. This and the next two hold for the
+    /// header of [`token_from_header`](crate::EntraAuthLayer::token_from_header) where one is set.
     MissingToken,
     /// There is more than one `Authorization` header.
     MultipleCredentials,

@@ -38,12 +38,15 @@ mod date;
 
 mod nature;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 pub use self::kind::ErrorKind;
 pub(crate) use self::{
     audience::{WellKnownApi, WrongAudience, audience_hint},
-    credentials::{AuthorizationFault, CredentialsFault, Presented},
+    credentials::{
+        AuthorizationFault, CredentialsFault, Presented, WrongCredentials, description,
+        hint_to_send_a_token,
+    },
     dates::{DateClaim, DatesFault, Distance},
     header::{AllowedAlgorithms, FoundAlgorithm, HeaderFault, KeyIdFault, ShownOrType},
     hints::ASK_FOR_FACETS,
@@ -100,6 +103,11 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         self.refusal.hint()
+    }
+
+    /// What a client may read: the text of the kind, with the header that tokens are read from.
+    pub(crate) fn description(&self) -> Cow<'static, str> {
+        self.refusal.description()
     }
 
     /// When a request that failed for want of keys may be tried again.

@@ -1,11 +1,11 @@
 //! The closed list of refusals. Kind, words and hint follow from it, so they cannot disagree.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use super::{
-    BadSignature, Contradiction, CredentialsFault, DatesFault, ErrorKind, Flaw, HeaderFault,
-    IdTokenMark, NoGrant, NoKeys, ShapeFault, UnknownKey, Unverified, WrongAudience,
-    WrongProvenance, WrongSigner, hints,
+    BadSignature, Contradiction, DatesFault, ErrorKind, Flaw, HeaderFault, IdTokenMark, NoGrant,
+    NoKeys, ShapeFault, UnknownKey, Unverified, WrongAudience, WrongCredentials, WrongProvenance,
+    WrongSigner, description, hints,
 };
 
 /// What a check refuses, and why. Each variant has the number of its check behind it.
@@ -14,7 +14,7 @@ use super::{
 /// no token to provoke them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    Credentials(CredentialsFault),    // 1
+    Credentials(WrongCredentials),    // 1
     Shape(ShapeFault),                // 2
     Encrypted,                        // 2
     Header(HeaderFault),              // 3
@@ -48,7 +48,7 @@ pub(crate) struct DeniedText {
 impl Refusal {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
-            Self::Credentials(fault) => fault.kind(),
+            Self::Credentials(wrong) => wrong.fault.kind(),
             Self::Shape(fault) => fault.kind(),
             Self::Encrypted => ErrorKind::EncryptedToken,
             Self::Header(fault) => fault.kind(),
@@ -69,10 +69,18 @@ impl Refusal {
         }
     }
 
+    /// The text of the kind. For check 1 it names the header that was read.
+    pub(crate) fn description(&self) -> Cow<'static, str> {
+        match self {
+            Self::Credentials(wrong) => description(self.kind(), &wrong.header),
+            _ => self.kind().description().into(),
+        }
+    }
+
     /// What to change.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::Credentials(fault) => fault.hint(),
+            Self::Credentials(wrong) => wrong.hint(),
             Self::Shape(fault) => fault.hint(),
             Self::Header(fault) => fault.hint(),
             Self::NoKeys(no_keys) => no_keys.hint(),
@@ -96,7 +104,7 @@ impl Refusal {
     /// What was found and what is accepted, where there is more to say than the kind says.
     fn facts(&self) -> Option<&dyn fmt::Display> {
         Some(match self {
-            Self::Credentials(fault) => fault,
+            Self::Credentials(wrong) => wrong,
             Self::Shape(fault) => fault,
             Self::Header(fault) => fault,
             Self::NoKeys(no_keys) => no_keys,
@@ -131,7 +139,7 @@ impl From<Refusal> for Unverified {
 /// One line: the text of the kind, then the facts.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind().fmt(f)?;
+        f.write_str(&self.description())?;
         match self.facts() {
             Some(facts) => write!(f, ": {facts}"),
             None => Ok(()),

@@ -1,13 +1,17 @@
 //! The caller of a request, as the layer leaves it for what is inside.
 
-use http::{Extensions, Request, header::AUTHORIZATION};
+use http::{Extensions, Request};
 
-use crate::admit::{principal::AgentPrincipal, requirement::Denial};
+use crate::admit::{principal::AgentPrincipal, requirement::Denial, token_header::TokenHeader};
 
 /// Prepares a request for the service inside.
-pub(super) fn admit<ReqBody>(request: &mut Request<ReqBody>, principal: Option<AgentPrincipal>) {
+pub(super) fn admit<ReqBody>(
+    request: &mut Request<ReqBody>,
+    principal: Option<AgentPrincipal>,
+    token_header: &TokenHeader,
+) {
     // Check 1 admits only one.
-    if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
+    if let Some(value) = request.headers_mut().get_mut(token_header.name()) {
         value.set_sensitive(true);
     }
     let extensions = request.extensions_mut();

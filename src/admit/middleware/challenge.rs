@@ -5,7 +5,11 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header::HeaderName, uri::Authority};
 
 use crate::{
-    admit::{error::ErrorKind, requirement::Demand},
+    admit::{
+        error::{ErrorKind, description},
+        requirement::Demand,
+        token_header::TokenHeader,
+    },
     characters::{is_nqchar, is_scope_token},
     config_error::ConfigError,
 };
@@ -14,6 +18,8 @@ use crate::{
 /// [RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3).
 #[derive(Clone, Debug)]
 pub(super) struct Challenge {
+    /// Where a client sends its token. Named only in errors: RFC 6750 has no parameter for it.
+    token_header: TokenHeader,
     /// The authority's URL.
     authority: String,
     realm: String,
@@ -29,6 +35,7 @@ impl Challenge {
     /// Both come from a validator, which has checked their characters.
     pub(super) fn new(authority: &str, realm: &str) -> Self {
         Self {
+            token_header: TokenHeader::default(),
             authority: authority.to_owned(),
             realm: realm.to_owned(),
             authorization_uri: None,
@@ -36,6 +43,14 @@ impl Challenge {
             scope: None,
             scope_prefix: String::new(),
         }
+    }
+
+    pub(super) fn token_header(&self) -> &TokenHeader {
+        &self.token_header
+    }
+
+    pub(super) fn set_token_header(&mut self, header: TokenHeader) {
+        self.token_header = header;
     }
 
     pub(super) fn set_realm(&mut self, realm: String) -> Result<(), ConfigError> {
@@ -94,11 +109,11 @@ impl Challenge {
     pub(super) fn answer(&self, kind: ErrorKind) -> (StatusCode, Option<HeaderValue>) {
         let status = status(kind);
         let challenge = match status {
-            StatusCode::BAD_REQUEST => with_error(self.begin(), "invalid_request", kind),
+            StatusCode::BAD_REQUEST => self.with_error(self.begin(), "invalid_request", kind),
             StatusCode::FORBIDDEN => insufficient_scope(self.begin(), &[]),
             StatusCode::SERVICE_UNAVAILABLE => return (status, None),
             _ if kind == ErrorKind::MissingToken => self.without_error(),
-            _ => with_error(self.begin_401(), "invalid_token", kind),
+            _ => self.with_error(self.begin_401(), "invalid_token", kind),
         };
         (status, Some(challenge))
     }
@@ -138,6 +153,13 @@ impl Challenge {
         if let Some(scope) = &self.scope {
             push(&mut challenge, "scope", scope);
         }
+        header_value(challenge)
+    }
+
+    fn with_error(&self, mut challenge: String, error: &str, kind: ErrorKind) -> HeaderValue {
+        let description = description(kind, &self.token_header);
+        push(&mut challenge, "error", error);
+        push(&mut challenge, "error_description", &description);
         header_value(challenge)
     }
 
@@ -196,12 +218,6 @@ pub(super) fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::NothingGranted | ErrorKind::Denied => StatusCode::FORBIDDEN,
         ErrorKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
-}
-
-fn with_error(mut challenge: String, error: &str, kind: ErrorKind) -> HeaderValue {
-    push(&mut challenge, "error", error);
-    push(&mut challenge, "error_description", kind.description());
-    header_value(challenge)
 }
 
 pub(super) fn insufficient_scope(mut challenge: String, scopes: &[String]) -> HeaderValue {

@@ -1,10 +1,10 @@
 //! Check 1: the request carries exactly one bearer token.
 
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{HeaderMap, header::HeaderName};
 
 use crate::admit::error::{AuthorizationFault, CredentialsFault, Presented};
 
-/// What the `Authorization` headers of a request contain.
+/// What the `Authorization` headers of a request contain, or those that take its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Credentials<'h> {
     Bearer(&'h str),
@@ -12,7 +12,8 @@ pub(super) enum Credentials<'h> {
     None(Presented),
 }
 
-/// Check 1: one `Authorization` header with one bearer token, or none.
+/// Check 1: one `Authorization` header with one bearer token, or none. Another header has the same
+/// grammar.
 ///
 /// Refuses two headers, whatever they contain; a `Bearer` header without exactly one token of the
 /// characters of [RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1); and a
@@ -23,8 +24,11 @@ pub(super) enum Credentials<'h> {
 ///
 /// The scheme is read in any letter case, and one or more spaces may follow it. Tokens in the query
 /// or in a form are ignored.
-pub(super) fn check_credentials(headers: &HeaderMap) -> Result<Credentials<'_>, CredentialsFault> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
+pub(super) fn check_credentials<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Credentials<'h>, CredentialsFault> {
+    let mut values = headers.get_all(name).iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Ok(Credentials::None(Presented::Nothing)),
         (Some(value), None) => value.as_bytes(),
@@ -74,11 +78,9 @@ fn has_bearer_behind_a_comma(value: &[u8]) -> bool {
 }
 
 fn other_than_bearer(scheme: &[u8]) -> Presented {
-    let known = |names: &[&'static str]| {
+    let known = |names: &'static [&'static str]| {
         let mut names = names.iter();
-        names
-            .find(|name| scheme.eq_ignore_ascii_case(name.as_bytes()))
-            .copied()
+        names.find(|name| scheme.eq_ignore_ascii_case(name.as_bytes()))
     };
     if scheme.is_empty() {
         Presented::Empty
@@ -150,9 +152,13 @@ fn is_token_character(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderValue, header::AUTHORIZATION};
 
     use super::*;
+
+    fn check(headers: &HeaderMap) -> Result<Credentials<'_>, CredentialsFault> {
+        check_credentials(headers, &AUTHORIZATION)
+    }
 
     fn headers(values: &[&[u8]]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -168,7 +174,7 @@ mod tests {
     #[track_caller]
     fn refused(value: &[u8]) {
         let headers = headers(&[value]);
-        let refused = check_credentials(&headers);
+        let refused = check(&headers);
         let is_malformed = matches!(refused, Err(CredentialsFault::Malformed(_)));
         assert!(is_malformed, "{value:?}: {refused:?}");
     }
@@ -181,10 +187,7 @@ mod tests {
             "BEARER   a.b-c_d~e+f/g=",
         ] {
             let headers = headers(&[value.as_bytes()]);
-            assert_eq!(
-                check_credentials(&headers),
-                Ok(Credentials::Bearer("a.b-c_d~e+f/g="))
-            );
+            assert_eq!(check(&headers), Ok(Credentials::Bearer("a.b-c_d~e+f/g=")));
         }
     }
 
@@ -199,19 +202,19 @@ mod tests {
     #[test]
     fn nothing_and_other_schemes_are_no_token() {
         assert_eq!(
-            check_credentials(&HeaderMap::new()),
+            check(&HeaderMap::new()),
             Ok(Credentials::None(Presented::Nothing))
         );
         for (value, presented) in [
-            (&b"Basic abc"[..], Presented::Scheme("Basic")),
-            (b"basic", Presented::Scheme("Basic")),
+            (&b"Basic abc"[..], Presented::Scheme(&"Basic")),
+            (b"basic", Presented::Scheme(&"Basic")),
             (b"", Presented::Empty),
             (b"BearerX abc", Presented::OtherScheme),
             (b"X-Bearer abc", Presented::OtherScheme),
             (b"eyJ0.eyJ0.AQ", Presented::TokenWithoutScheme),
         ] {
             assert_eq!(
-                check_credentials(&headers(&[value])),
+                check(&headers(&[value])),
                 Ok(Credentials::None(presented)),
                 "{value:?}"
             );
@@ -221,15 +224,15 @@ mod tests {
     #[test]
     fn a_proof_of_possession_is_refused() {
         for (value, scheme) in [
-            ("DPoP abc", "DPoP"),
-            ("dpop abc", "DPoP"),
-            ("PoP abc", "PoP"),
-            ("POP", "PoP"),
+            ("DPoP abc", &"DPoP"),
+            ("dpop abc", &"DPoP"),
+            ("PoP abc", &"PoP"),
+            ("POP", &"PoP"),
         ] {
             let headers = headers(&[value.as_bytes()]);
             let presented = Presented::ProofOfPossession(scheme);
             assert_eq!(
-                check_credentials(&headers),
+                check(&headers),
                 Err(CredentialsFault::Missing(presented)),
                 "{value}"
             );
@@ -240,7 +243,7 @@ mod tests {
     fn the_word_bearer_with_nothing_behind_it_is_no_token_and_not_anonymous() {
         for value in ["Bearer", "bEARER", "Bearer ", "Bearer    "] {
             assert_eq!(
-                check_credentials(&headers(&[value.as_bytes()])),
+                check(&headers(&[value.as_bytes()])),
                 Err(CredentialsFault::Missing(Presented::NoToken)),
                 "{value:?}"
             );
@@ -259,7 +262,7 @@ mod tests {
         ] {
             let fault = AuthorizationFault::TwoSchemes;
             assert_eq!(
-                check_credentials(&headers(&[value.as_bytes()])),
+                check(&headers(&[value.as_bytes()])),
                 Err(CredentialsFault::Malformed(fault)),
                 "{value}"
             );
@@ -270,8 +273,8 @@ mod tests {
             "Negotiate abc, Beare",
         ] {
             assert_eq!(
-                check_credentials(&headers(&[value.as_bytes()])),
-                Ok(Credentials::None(Presented::Scheme("Negotiate"))),
+                check(&headers(&[value.as_bytes()])),
+                Ok(Credentials::None(Presented::Scheme(&"Negotiate"))),
                 "{value}"
             );
         }
@@ -285,10 +288,7 @@ mod tests {
             [b"Basic b", b"Bearer a"],
             [b"", b""],
         ] {
-            assert_eq!(
-                check_credentials(&headers(&values)),
-                Err(CredentialsFault::Several(2))
-            );
+            assert_eq!(check(&headers(&values)), Err(CredentialsFault::Several(2)));
         }
     }
 

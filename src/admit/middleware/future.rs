@@ -147,7 +147,8 @@ where
                         return Poll::Ready(Ok(responder.refuse(error)));
                     }
                     let admitted = responder.admitted(Some(&principal));
-                    admit(&mut request, Some(principal));
+                    let header = responder.challenge.token_header();
+                    admit(&mut request, Some(principal), header);
                     State::Calling {
                         future: service.call(request),
                         admitted,

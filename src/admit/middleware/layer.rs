@@ -2,13 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
+use http::header::HeaderName;
 use tower::Layer;
 
 use super::{
     audit_log::Audit, challenge::Challenge, refusal_body::EmptyBody, responder::Responder,
     service::EntraAuth,
 };
-use crate::{admit::validator::Validator, config_error::ConfigError};
+use crate::{
+    admit::{token_header::TokenHeader, validator::Validator},
+    config_error::ConfigError,
+};
 
 /// A [`Layer`] that lets requests through to the service inside only with a valid access token, and
 /// then puts an [`AgentPrincipal`](crate::AgentPrincipal) into their extensions.
@@ -56,7 +60,8 @@ use crate::{admit::validator::Validator, config_error::ConfigError};
 ///
 /// Put tracing layers outside of this one. The header is marked as sensitive only further inside: one
 /// that shows headers of requests shows the token, unless tower-http's
-/// `SetSensitiveRequestHeadersLayer` for `Authorization` is outside of both.
+/// `SetSensitiveRequestHeadersLayer` for `Authorization`, or for the header of
+/// [`token_from_header`](Self::token_from_header), is outside of both.
 ///
 /// # Browsers
 ///
@@ -127,6 +132,47 @@ impl<B> EntraAuthLayer<B> {
             is_optional: true,
             ..self
         }
+    }
+
+    /// Reads the token from this header and from no other, with the same grammar: `Bearer`, a space, one
+    /// token, and one such header. Default: `Authorization`.
+    ///
+    /// For an API behind a platform or a proxy that keeps `Authorization` for itself, as Azure Static Web
+    /// Apps does. `Authorization` is then not read. A request whose only token is there has none: 401, and
+    /// anonymous in [`optional`](Self::optional) mode. The answers are those of the
+    /// [type](Self) with this header in the place of `Authorization`: two are 400, the challenge comes in
+    /// `WWW-Authenticate`, and texts name the header, but for the `Display` of an
+    /// [`ErrorKind`](crate::ErrorKind). An admitted request keeps the header, marked as sensitive.
+    ///
+    /// ```
+    /// # use http::HeaderName;
+    /// # use tower_entra::{ConfigError, EntraAuthLayer, Validator};
+    /// # fn layer(validator: Validator) -> Result<EntraAuthLayer, ConfigError> {
+    /// let header = HeaderName::from_static("x-forwarded-authorization");
+    /// EntraAuthLayer::new(validator).token_from_header(header)
+    /// # }
+    /// ```
+    ///
+    /// What it does not protect from:
+    ///
+    /// - A proxy that adds this header must remove it from the requests that it gets. Otherwise a client
+    ///   chooses which token the proxy vouches for, or has its requests refused as holding two.
+    /// - The platform's own `Authorization` is not checked, neither here nor anywhere else in this crate.
+    ///   It stays in the request, and is not marked as sensitive.
+    /// - A cross-origin page may send this header only if a CORS layer allows it, instead of
+    ///   `Authorization`. Clients by RFC 9728 know no other header than `Authorization`, whatever
+    ///   [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata) says.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a header that a browser, a proxy or the connection writes: the
+    /// [forbidden request-headers](https://fetch.spec.whatwg.org/#forbidden-request-header) of Fetch, among
+    /// them `Cookie`, `Host` and all that begin with `Proxy-` or `Sec-`. A browser would send a token in
+    /// `Cookie` with requests that other sites make.
+    pub fn token_from_header(mut self, name: HeaderName) -> Result<Self, ConfigError> {
+        let header = TokenHeader::of(name)?;
+        Arc::make_mut(&mut self.responder.challenge).set_token_header(header);
+        Ok(self)
     }
 
     /// Sets the `realm` of challenges. Default: the validator's first audience.

@@ -19,7 +19,7 @@ use crate::admit::{error::Error, requirement::Denial};
 ///
 /// `detail` is one of a closed list of texts: the `error_description` of the challenge, where there is
 /// one. It adds nothing to the challenge, and contains nothing of the token, of the requirement or of
-/// the configuration.
+/// the configuration, except the name of the header that tokens are read from.
 ///
 /// ```
 /// # use tower_entra::{EntraAuthLayer, ProblemJson, RequireLayer, Requirement, Validator};
@@ -34,7 +34,7 @@ pub struct ProblemJson;
 
 impl<ResBody: From<String>> RefusalBody<ResBody> for ProblemJson {
     fn refusal_body(&self, error: &Error, headers: &mut HeaderMap) -> ResBody {
-        problem(status(error.kind()), error.kind().description(), headers).into()
+        problem(status(error.kind()), &error.description(), headers).into()
     }
 
     fn denial_body(&self, denial: &Denial, headers: &mut HeaderMap) -> ResBody {
@@ -45,14 +45,14 @@ impl<ResBody: From<String>> RefusalBody<ResBody> for ProblemJson {
 /// The members that RFC 9457 names, without `instance`. With the type `about:blank` the title is
 /// that of the status.
 #[derive(Serialize)]
-struct Members {
+struct Members<'d> {
     r#type: &'static str,
     title: &'static str,
     status: u16,
-    detail: &'static str,
+    detail: &'d str,
 }
 
-fn problem(status: StatusCode, detail: &'static str, headers: &mut HeaderMap) -> String {
+fn problem(status: StatusCode, detail: &str, headers: &mut HeaderMap) -> String {
     let members = Members {
         r#type: "about:blank",
         title: status.canonical_reason().unwrap_or_default(),

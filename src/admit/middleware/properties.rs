@@ -20,7 +20,7 @@ pub(crate) fn authorization(values: &[&[u8]]) {
         };
         headers.append(AUTHORIZATION, value);
     }
-    let read = match check_credentials(&headers) {
+    let read = match check_credentials(&headers, &AUTHORIZATION) {
         Ok(Credentials::Bearer(token)) => Ok(Some(token)),
         Ok(Credentials::None(_)) => Ok(None),
         Err(fault) => Err(fault.kind()),

@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     admit::{
-        error::{Error, ErrorKind},
+        error::{DeniedText, Error, ErrorKind, Refusal, hint_to_send_a_token},
         principal::AgentPrincipal,
         requirement::Denial,
+        token_header::TokenHeader,
     },
     metrics,
 };
@@ -94,7 +95,7 @@ impl<B> Responder<B> {
         let Some(challenge) = self.challenge.denial(denial.demand()) else {
             return;
         };
-        let error = Error::from(denial);
+        let error = error_of(denial, self.challenge.token_header());
         self.audit.refused(&error, caller);
         // A request without a token is already counted as anonymous.
         if error.kind() == ErrorKind::Denied {
@@ -108,6 +109,20 @@ impl<B> Responder<B> {
         response.extensions_mut().insert(error);
         response.extensions_mut().insert(Completed);
     }
+}
+
+/// What is logged of a denial. Without a token the hint names the header to send one in.
+fn error_of(denial: &Denial, header: &TokenHeader) -> Error {
+    let kind = denial.error_kind();
+    if kind != ErrorKind::MissingToken || *header == TokenHeader::Authorization {
+        return denial.into();
+    }
+    let denied = DeniedText {
+        kind,
+        text: format!("there is none in the {header} header").into(),
+        hint: Some(hint_to_send_a_token(header)),
+    };
+    Refusal::Denied(denied.into()).into()
 }
 
 /// Marks the response to a denial whose challenge is complete.

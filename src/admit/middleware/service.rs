@@ -19,9 +19,10 @@ use super::{
 };
 use crate::{
     admit::{
-        error::{CredentialsFault, Error, Refusal},
+        error::{CredentialsFault, Error, Refusal, WrongCredentials},
         gate::{Decision, Waiting},
         principal::AgentPrincipal,
+        token_header::TokenHeader,
         validator::Validator,
     },
     metrics,
@@ -48,9 +49,10 @@ enum Verdict {
 
 impl Verdict {
     /// Check 1 is made by the service, so its refusals are counted there.
-    fn without_a_token(fault: CredentialsFault) -> Self {
+    fn without_a_token(fault: CredentialsFault, header: &TokenHeader) -> Self {
         metrics::refused(fault.kind().as_str());
-        Self::Refuse(Refusal::Credentials(fault).into())
+        let header = header.clone();
+        Self::Refuse(Refusal::Credentials(WrongCredentials { fault, header }).into())
     }
 }
 
@@ -70,16 +72,18 @@ impl<S, B> EntraAuth<S, B> {
     }
 
     fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
-        let token = match check_credentials(request.headers()) {
+        let header = self.responder.challenge.token_header();
+        let token = match check_credentials(request.headers(), header.name()) {
             Ok(Credentials::Bearer(token)) => token,
             Ok(Credentials::None(_)) if self.is_optional => {
                 metrics::anonymous();
                 return Verdict::Admit(None);
             }
             Ok(Credentials::None(presented)) => {
-                return Verdict::without_a_token(CredentialsFault::Missing(presented));
+                let fault = CredentialsFault::Missing(presented);
+                return Verdict::without_a_token(fault, header);
             }
-            Err(fault) => return Verdict::without_a_token(fault),
+            Err(fault) => return Verdict::without_a_token(fault, header),
         };
         match self.validator.decide(token) {
             Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),
@@ -112,7 +116,8 @@ where
         match self.judge(&request) {
             Verdict::Admit(principal) => {
                 let admitted = self.responder.admitted(principal.as_ref());
-                admit(&mut request, principal);
+                let header = self.responder.challenge.token_header();
+                admit(&mut request, principal, header);
                 let future = self.inner.call(request);
                 ResponseFuture::calling(future, admitted, self.responder.clone())
             }
