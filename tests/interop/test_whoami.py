@@ -170,6 +170,11 @@ class TestsOfWhoami(WhoamiTest):
 
 
 class EveryScenario(TestsOfWhoami):
+    def test_groups_that_are_emitted_as_roles_are_told_by_their_names(self) -> None:
+        roles = ["CONTOSO\\Finance", "Domain Users", "Müller Team"]
+        for scenario in (PERSON, ON_BEHALF, APPLICATION):
+            self.assert_tells_of(scenario, {"roles": roles}, roles=roles)
+
     def test_every_scenario_is_told_in_full(self) -> None:
         for scenario, expected in WITH_FACETS.items():
             for version in VERSIONS:

@@ -116,8 +116,10 @@ impl Requirement {
     /// [`scope_or_role`](Self::scope_or_role) where a role is meant for apps.
     ///
     /// The value of an app role has no spaces. Where a registration emits groups as roles
-    /// (`emit_as_roles`), `roles` has names of groups too, such as `Domain Users` or
-    /// `CONTOSO\\Finance`.
+    /// ([`emit_as_roles`](https://learn.microsoft.com/en-us/entra/identity-platform/optional-claims#configure-groups-optional-claims)),
+    /// `roles` has groups instead of app roles, by id or by name: `Domain Users`, `CONTOSO\Finance`. Such a
+    /// name is not unique, and the owners of a group may change it: see
+    /// [Mistakes](crate::guide::who_may_do_what#mistakes).
     ///
     /// # Errors
     ///
