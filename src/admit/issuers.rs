@@ -133,11 +133,15 @@ impl IssuerTemplate {
             .is_some_and(|rest| rest == self.suffix)
     }
 
+    /// The text in the place of the tenant, if `issuer` has this form.
+    pub(crate) fn tenant_in<'i>(&self, issuer: &'i str) -> Option<&'i str> {
+        let rest = issuer.strip_prefix(self.prefix.as_str())?;
+        rest.strip_suffix(self.suffix.as_str())
+    }
+
     /// Whether `issuer` is this template with anything in the place of the tenant.
     pub(crate) fn has_form_of(&self, issuer: &str) -> bool {
-        issuer
-            .strip_prefix(self.prefix.as_str())
-            .is_some_and(|rest| rest.ends_with(self.suffix.as_str()))
+        self.tenant_in(issuer).is_some()
     }
 
     pub(crate) fn fill(&self, tid: &str) -> String {

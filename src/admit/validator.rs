@@ -120,6 +120,16 @@ impl Validator {
         self.gate.policy.issuers.authority()
     }
 
+    /// Whether a token with this `iss` is one for this validator to check.
+    pub(crate) fn has_issuer(&self, issuer: &str) -> bool {
+        self.gate.policy.has_issuer(issuer)
+    }
+
+    /// The longest token that is read, in bytes.
+    pub(crate) fn max_token_size(&self) -> usize {
+        self.gate.rules.max_len
+    }
+
     pub(crate) fn audiences(&self) -> &[String] {
         &self.gate.policy.audiences
     }

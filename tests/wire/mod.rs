@@ -3,6 +3,7 @@
 pub(crate) mod answers;
 pub(crate) mod logs;
 
+mod authorities;
 mod cors;
 mod grpc;
 mod matrix;

@@ -44,6 +44,20 @@ impl Policy {
         Ok(Provenance { tenant, version })
     }
 
+    /// Whether the authority issues this `iss`, in version 1.0 or 2.0, for a tenant that is allowed. Check 7
+    /// demands it of every token that it admits.
+    pub(crate) fn has_issuer(&self, issuer: &str) -> bool {
+        let templates = [self.issuers.v1.as_ref(), Some(&self.issuers.v2)];
+        let mut tids = templates
+            .into_iter()
+            .flatten()
+            .filter_map(|template| template.tenant_in(issuer));
+        tids.any(|tid| {
+            let tenant = tid.parse::<TenantId>();
+            tenant.is_ok_and(|tenant| tenant.is(tid) && self.tenants.allows(&tenant))
+        })
+    }
+
     #[cold]
     fn wrong_provenance(&self, wrong: Wrong, claims: &Claims<'_>) -> Refusal {
         let issuer = claims.iss.as_deref();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header::HeaderName, uri::Authority};
 
+use super::validators::Place;
 use crate::{
     admit::{
         error::{ErrorKind, description},
@@ -20,8 +21,8 @@ use crate::{
 pub(super) struct Challenge {
     /// Where a client sends its token. Named only in errors: RFC 6750 has no parameter for it.
     token_header: TokenHeader,
-    /// The authority's URL.
-    authority: String,
+    /// The URL of each validator's authority.
+    authorities: Vec<String>,
     realm: String,
     /// Entra's authorize endpoint, in every 401.
     authorization_uri: Option<String>,
@@ -36,13 +37,18 @@ impl Challenge {
     pub(super) fn new(authority: &str, realm: &str) -> Self {
         Self {
             token_header: TokenHeader::default(),
-            authority: authority.to_owned(),
+            authorities: vec![authority.to_owned()],
             realm: realm.to_owned(),
             authorization_uri: None,
             resource_metadata: None,
             scope: None,
             scope_prefix: String::new(),
         }
+    }
+
+    /// From another validator, which has checked its characters.
+    pub(super) fn push_authority(&mut self, authority: &str) {
+        self.authorities.push(authority.to_owned());
     }
 
     pub(super) fn token_header(&self) -> &TokenHeader {
@@ -118,15 +124,17 @@ impl Challenge {
         (status, Some(challenge))
     }
 
-    /// `None` if nothing that the client does would help.
-    pub(super) fn denial(&self, demand: &Demand) -> Option<HeaderValue> {
+    /// For a caller that the validator at this place has admitted. `None` if nothing that the client does
+    /// would help.
+    pub(super) fn denial(&self, demand: &Demand, by: Place) -> Option<HeaderValue> {
         let challenge = match demand {
             Demand::Permission { scopes } => {
                 insufficient_scope(self.begin(), &self.in_full(scopes))
             }
             Demand::ClaimsChallenge { tenant, claims } => {
-                let uri = format!("{}/{tenant}/oauth2/v2.0/authorize", self.authority);
-                insufficient_claims(Some(&uri), claims)
+                let authority = self.authorities.get(by.0);
+                let uri = authority.map(|url| format!("{url}/{tenant}/oauth2/v2.0/authorize"));
+                insufficient_claims(uri.as_deref(), claims)
             }
             Demand::Authentication { acr_values } => {
                 insufficient_authentication(self.begin_401(), acr_values)

@@ -14,6 +14,7 @@ use super::{
     caller::admit,
     refusal_body::RefusalBody,
     responder::{Admitted, Responder},
+    validators::Place,
 };
 use crate::admit::{error::Error, principal::AgentPrincipal, validator::Validator};
 
@@ -50,6 +51,7 @@ struct Held<S, ReqBody> {
     request: Request<ReqBody>,
     /// Looks at the dates again once the clone is ready: that can take any time.
     validator: Validator,
+    by: Place,
 }
 
 impl<S, B, ReqBody, ResBody> ResponseFuture<S, B, ReqBody, ResBody>
@@ -79,12 +81,14 @@ where
         service: S,
         request: Request<ReqBody>,
         validator: Validator,
+        by: Place,
         responder: Responder<B>,
     ) -> Self {
         let held = Some(Held {
             service,
             request,
             validator,
+            by,
         });
         Self {
             state: State::Refreshing {
@@ -142,11 +146,12 @@ where
                         mut service,
                         mut request,
                         validator,
+                        by,
                     } = held;
                     if let Err(error) = validator.judge_again(&principal) {
                         return Poll::Ready(Ok(responder.refuse(error)));
                     }
-                    let admitted = responder.admitted(Some(&principal));
+                    let admitted = responder.admitted(Some(&principal), by);
                     let header = responder.challenge.token_header();
                     admit(&mut request, Some(principal), header);
                     State::Calling {

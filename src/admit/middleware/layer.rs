@@ -7,7 +7,7 @@ use tower::Layer;
 
 use super::{
     audit_log::Audit, challenge::Challenge, refusal_body::EmptyBody, responder::Responder,
-    service::EntraAuth,
+    service::EntraAuth, validators::Validators,
 };
 use crate::{
     admit::{token_header::TokenHeader, validator::Validator},
@@ -93,13 +93,13 @@ use crate::{
 /// `Authorization`, `INTERNAL`. Few of them show the challenge.
 #[derive(Clone)]
 pub struct EntraAuthLayer<B = EmptyBody> {
-    validator: Validator,
+    validators: Validators,
     is_optional: bool,
     responder: Responder<B>,
 }
 
 impl EntraAuthLayer {
-    /// Refuses what `validator` does not admit. The `realm` of its challenges is the validator's
+    /// Refuses what `validator` does not admit; [`or`](Self::or) adds others. The `realm` of its challenges is the validator's
     /// first audience.
     #[must_use]
     pub fn new(validator: Validator) -> Self {
@@ -112,7 +112,7 @@ impl EntraAuthLayer {
             gives_principal: false,
         };
         Self {
-            validator,
+            validators: Validators::new(validator),
             is_optional: false,
             responder,
         }
@@ -120,6 +120,61 @@ impl EntraAuthLayer {
 }
 
 impl<B> EntraAuthLayer<B> {
+    /// Adds the validator of another authority: one API for a workforce tenant and for an external tenant,
+    /// say. May be called again.
+    ///
+    /// The `iss` of a token, which nothing vouches for yet, picks one validator: the first that is for this
+    /// issuer and for the tenant in it. That one makes every check and decides alone. What it refuses is
+    /// refused; no other is tried. A token that names an issuer of none, or whose `iss` cannot be read, is
+    /// refused by the first validator of the layer, with its reason. Of two validators for the same issuer
+    /// and tenant, with other audiences say, only the earlier gets tokens: name the one with a list of tenants
+    /// before one for any organization. The public cloud and that of the US Government have the same issuer
+    /// of version 1.0 tokens.
+    ///
+    /// ```
+    /// # use tower_entra::{Authority, ConfigError, EntraAuthLayer, Tenants, Validator};
+    /// # fn layer() -> Result<EntraAuthLayer, ConfigError> {
+    /// let workforce = Validator::builder(
+    ///     Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40"),
+    ///     ["3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"],
+    /// );
+    /// let customers = Validator::builder(
+    ///     Tenants::single("dd0f374e-74a5-4996-af69-500cda64057a"),
+    ///     ["001458b4-6bef-4de5-acde-bf9b2edaf9fb"],
+    /// )
+    /// .authority(Authority::custom("https://{tid}.ciamlogin.com"));
+    ///
+    /// let layer = EntraAuthLayer::new(workforce.build()?).or(customers.build()?);
+    /// # Ok(layer)
+    /// # }
+    /// ```
+    ///
+    /// Each validator keeps its own keys, limits and cache, and its own answer to whether a token must
+    /// [grant something](Validator::with_authorization_by_acl). All of them fetch keys from the first
+    /// request on; a readiness probe asks each for its [`status`](Validator::status). Challenges are those
+    /// of the first, with its `realm` and the endpoint of
+    /// [`with_authorization_uri`](Self::with_authorization_uri). Only the claims challenge to a caller that
+    /// another validator has admitted names the authority of that one. To name the other authority in
+    /// [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata), use
+    /// [`with_authorization_servers`](crate::ProtectedResourceMetadata::with_authorization_servers).
+    ///
+    /// With one validator a request costs what it did. With several, the claims of each token are decoded
+    /// and read once more before its check, of a remembered token too.
+    ///
+    /// What it does not protect from:
+    ///
+    /// - Callers of all these authorities reach the same handlers. Tell them apart by
+    ///   [`tenant_id`](crate::AgentPrincipal::tenant_id), never by an object id or a role only: the
+    ///   administrators of each tenant choose what its tokens say.
+    /// - A client chooses the validator that answers it, and so which one may have to fetch keys.
+    #[must_use]
+    pub fn or(mut self, other: Validator) -> Self {
+        let challenge = Arc::make_mut(&mut self.responder.challenge);
+        challenge.push_authority(other.authority());
+        self.validators.push(other);
+        self
+    }
+
     /// Lets a request *without* a token through, without a principal. A bad token is still refused, and
     /// so are the schemes `DPoP` and `PoP`, the word `Bearer` with nothing behind it, and a header of
     /// another scheme with `Bearer` behind a comma. The default is to refuse them all.
@@ -206,7 +261,7 @@ impl<B> EntraAuthLayer<B> {
     /// trusts.
     #[must_use]
     pub fn with_authorization_uri(mut self) -> Self {
-        let uri = self.validator.authorization_uri();
+        let uri = self.validators.first().authorization_uri();
         Arc::make_mut(&mut self.responder.challenge).set_authorization_uri(uri);
         self
     }
@@ -289,7 +344,7 @@ impl<B> EntraAuthLayer<B> {
     #[must_use]
     pub fn refusal_body<F>(self, body: F) -> EntraAuthLayer<F> {
         EntraAuthLayer {
-            validator: self.validator,
+            validators: self.validators,
             is_optional: self.is_optional,
             responder: Responder {
                 challenge: self.responder.challenge,
@@ -307,7 +362,7 @@ impl<S, B: Clone> Layer<S> for EntraAuthLayer<B> {
     fn layer(&self, inner: S) -> Self::Service {
         EntraAuth::new(
             inner,
-            self.validator.clone(),
+            self.validators.clone(),
             self.is_optional,
             self.responder.clone(),
         )
@@ -317,7 +372,7 @@ impl<S, B: Clone> Layer<S> for EntraAuthLayer<B> {
 impl<B> fmt::Debug for EntraAuthLayer<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EntraAuthLayer")
-            .field("validator", &self.validator)
+            .field("validators", &self.validators)
             .field("is_optional", &self.is_optional)
             .finish_non_exhaustive()
     }

@@ -6,6 +6,8 @@ mod service;
 
 mod future;
 
+mod validators;
+
 mod caller;
 
 mod credentials;

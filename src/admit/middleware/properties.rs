@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use super::{
     challenge::Challenge,
     credentials::{Credentials, check_credentials},
+    validators::Place,
 };
 use crate::admit::{
     error::ErrorKind,
@@ -129,14 +130,18 @@ pub(crate) fn challenge(realm: &str, metadata: Option<&str>, scopes: &[&str]) {
         .collect();
     let joined = kept.join(" ");
     let denial = Denial::new().with_scopes(scopes.iter().copied());
-    let header = challenge.denial(denial.demand()).expect("a challenge");
+    let header = challenge
+        .denial(denial.demand(), Place::default())
+        .expect("a challenge");
     let mut expected = with(&[("error", "insufficient_scope")]);
     expected.extend((!kept.is_empty()).then(|| ("scope".to_owned(), joined.clone())));
     assert_eq!(parameters(Some(&header)), expected);
 
     let denial = Denial::for_acr_values(scopes.iter().copied());
     assert!(matches!(denial.demand(), Demand::Authentication { .. }));
-    let header = challenge.denial(denial.demand()).expect("a challenge");
+    let header = challenge
+        .denial(denial.demand(), Place::default())
+        .expect("a challenge");
     let read = parameters(Some(&header));
     let acr_values = read.iter().find(|(name, _)| name == "acr_values");
     assert_eq!(acr_values.map_or("", |(_, value)| value.as_str()), joined);

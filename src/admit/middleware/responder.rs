@@ -11,6 +11,7 @@ use super::{
     audit_log::Audit,
     challenge::{Challenge, set, whole_seconds},
     refusal_body::RefusalBody,
+    validators::Place,
 };
 use crate::{
     admit::{
@@ -39,6 +40,8 @@ pub(super) struct Admitted {
     audited: Option<AgentPrincipal>,
     /// Put into the extensions.
     given: Option<AgentPrincipal>,
+    /// Which validator has admitted it.
+    by: Place,
 }
 
 impl<B> Responder<B> {
@@ -63,16 +66,17 @@ impl<B> Responder<B> {
     }
 
     /// Logs an admitted request, and keeps what its response needs.
-    pub(super) fn admitted(&self, caller: Option<&AgentPrincipal>) -> Admitted {
+    pub(super) fn admitted(&self, caller: Option<&AgentPrincipal>, by: Place) -> Admitted {
         Admitted {
             audited: self.audit.admitted(caller),
             given: caller.filter(|_| self.gives_principal).cloned(),
+            by,
         }
     }
 
     /// Completes the response of the service inside.
     pub(super) fn complete<ResBody>(&self, response: &mut Response<ResBody>, admitted: Admitted) {
-        self.complete_denial(response, admitted.audited.as_ref());
+        self.complete_denial(response, &admitted);
         if let Some(caller) = admitted.given {
             response.extensions_mut().insert(caller);
         }
@@ -80,11 +84,7 @@ impl<B> Responder<B> {
 
     /// Completes the answer of a handler or a [`RequireLayer`](crate::RequireLayer) that refused by
     /// a [`Denial`]. An outer layer of the same kind leaves it as it is.
-    fn complete_denial<ResBody>(
-        &self,
-        response: &mut Response<ResBody>,
-        caller: Option<&AgentPrincipal>,
-    ) {
+    fn complete_denial<ResBody>(&self, response: &mut Response<ResBody>, admitted: &Admitted) {
         let extensions = response.extensions();
         let Some(denial) = extensions.get::<Denial>() else {
             return;
@@ -92,11 +92,11 @@ impl<B> Responder<B> {
         if extensions.get::<Completed>().is_some() {
             return;
         }
-        let Some(challenge) = self.challenge.denial(denial.demand()) else {
+        let Some(challenge) = self.challenge.denial(denial.demand(), admitted.by) else {
             return;
         };
         let error = error_of(denial, self.challenge.token_header());
-        self.audit.refused(&error, caller);
+        self.audit.refused(&error, admitted.audited.as_ref());
         // A request without a token is already counted as anonymous.
         if error.kind() == ErrorKind::Denied {
             metrics::denied();

@@ -16,6 +16,7 @@ use super::{
     future::ResponseFuture,
     refusal_body::{EmptyBody, RefusalBody},
     responder::Responder,
+    validators::{Place, Validators},
 };
 use crate::{
     admit::{
@@ -35,16 +36,23 @@ use crate::{
 #[derive(Clone)]
 pub struct EntraAuth<S, B = EmptyBody> {
     inner: S,
-    validator: Validator,
+    validators: Validators,
     is_optional: bool,
     responder: Responder<B>,
 }
 
 /// The verdict on a request.
 enum Verdict {
-    Admit(Option<AgentPrincipal>),
+    Admit {
+        principal: Option<AgentPrincipal>,
+        by: Place,
+    },
     Refuse(Error),
-    Wait { token: String, waiting: Waiting },
+    Wait {
+        token: String,
+        waiting: Waiting,
+        by: Place,
+    },
 }
 
 impl Verdict {
@@ -59,13 +67,13 @@ impl Verdict {
 impl<S, B> EntraAuth<S, B> {
     pub(super) fn new(
         inner: S,
-        validator: Validator,
+        validators: Validators,
         is_optional: bool,
         responder: Responder<B>,
     ) -> Self {
         Self {
             inner,
-            validator,
+            validators,
             is_optional,
             responder,
         }
@@ -77,7 +85,10 @@ impl<S, B> EntraAuth<S, B> {
             Ok(Credentials::Bearer(token)) => token,
             Ok(Credentials::None(_)) if self.is_optional => {
                 metrics::anonymous();
-                return Verdict::Admit(None);
+                return Verdict::Admit {
+                    principal: None,
+                    by: Place::default(),
+                };
             }
             Ok(Credentials::None(presented)) => {
                 let fault = CredentialsFault::Missing(presented);
@@ -85,12 +96,17 @@ impl<S, B> EntraAuth<S, B> {
             }
             Err(fault) => return Verdict::without_a_token(fault, header),
         };
-        match self.validator.decide(token) {
-            Decision::Made(Ok(principal)) => Verdict::Admit(Some(principal)),
+        let by = self.validators.place_for(token);
+        match self.validators.at(by).decide(token) {
+            Decision::Made(Ok(principal)) => Verdict::Admit {
+                principal: Some(principal),
+                by,
+            },
             Decision::Made(Err(error)) => Verdict::Refuse(error),
             Decision::Wait(waiting) => Verdict::Wait {
                 token: token.to_owned(),
                 waiting,
+                by,
             },
         }
     }
@@ -110,24 +126,24 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        self.validator.ensure_running();
+        self.validators.ensure_running();
         // Remove any principal that an outer layer inserted.
         request.extensions_mut().remove::<AgentPrincipal>();
         match self.judge(&request) {
-            Verdict::Admit(principal) => {
-                let admitted = self.responder.admitted(principal.as_ref());
+            Verdict::Admit { principal, by } => {
+                let admitted = self.responder.admitted(principal.as_ref(), by);
                 let header = self.responder.challenge.token_header();
                 admit(&mut request, principal, header);
                 let future = self.inner.call(request);
                 ResponseFuture::calling(future, admitted, self.responder.clone())
             }
             Verdict::Refuse(error) => ResponseFuture::refused(self.responder.refuse(error)),
-            Verdict::Wait { token, waiting } => {
+            Verdict::Wait { token, waiting, by } => {
                 // Waiting must not hold the capacity that `poll_ready` reserved, so the readied
                 // service is dropped and the future readies a clone of its own.
                 let service = self.inner.clone();
                 drop(mem::replace(&mut self.inner, service.clone()));
-                let validator = self.validator.clone();
+                let validator = self.validators.at(by).clone();
                 // Made here: a future that is dropped before its first poll is audited as well.
                 let unaudited = Unaudited {
                     audit: Some(self.responder.audit.clone()),
@@ -143,7 +159,8 @@ where
                     verdict,
                     service,
                     request,
-                    self.validator.clone(),
+                    self.validators.at(by).clone(),
+                    by,
                     self.responder.clone(),
                 )
             }
@@ -181,7 +198,7 @@ impl<S: fmt::Debug, B> fmt::Debug for EntraAuth<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EntraAuth")
             .field("inner", &self.inner)
-            .field("validator", &self.validator)
+            .field("validators", &self.validators)
             .field("is_optional", &self.is_optional)
             .finish_non_exhaustive()
     }

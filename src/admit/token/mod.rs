@@ -24,7 +24,7 @@ mod number;
 pub(crate) mod properties;
 
 pub(crate) use self::{
-    claims::{Claims, Verified},
+    claims::{Claims, Verified, read_unverified_issuer},
     compact::{TokenRules, UnverifiedToken},
     header::MAX_KID,
     json::is_json_object,
