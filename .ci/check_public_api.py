@@ -15,7 +15,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # Whole crates, and single items of the others. A breaking release of any of these is one of ours.
-ALLOWED_CRATES = {"std", "core", "alloc", "http", "tower_layer", "tower_service", "axum_core"}
+ALLOWED_CRATES = {"std", "core", "alloc", "http", "http_body", "tower_layer", "tower_service", "axum_core"}
 ALLOWED_ITEMS = {
     # In the bounds of a hidden `Unpin`, where nobody can name it.
     "pin_project_lite::__private::PinnedFieldsOf",

@@ -31,6 +31,8 @@
 //! |---|---|
 //! | say whose tokens are accepted, and for which API | [`Validator::builder`], [`Tenants`], [`Authority`] |
 //! | put that in front of a service | [`EntraAuthLayer`] |
+//! | end streams when their token expires | [`EntraAuthLayer::ends_streams_at_expiry`] |
+//! | trust several authorities | [`EntraAuthLayer::or`] |
 //! | learn who is calling | [`AgentPrincipal`]: from the request's extensions, or as an axum extractor (feature `axum`) |
 //! | say who may do what | [`Requirement`], on a route [`RequireLayer`]; the guide [who may do what](guide::who_may_do_what) |
 //! | refuse a caller that was admitted | [`Denial`] |
@@ -163,11 +165,12 @@ pub use self::admit::{MissingPrincipal, Problem};
 pub use self::{
     admit::{
         AgentPrincipal, AgentStatus, AuditRecord, ClaimsError, ClientAuthentication, Denial,
-        DenialReason, EmptyBody, EntraAuth, EntraAuthLayer, Error, ErrorKind, Facet, Facets,
-        Groups, IdentityRelationship, IdentityRelationships, IdentityType, KeySettings, KeyStatus,
+        DenialReason, EmptyBody, EntraAuth, EntraAuthLayer, Error, ErrorKind, ExpiringBody,
+        ExpiringStreams, ExpiringStreamsFuture, ExpiringStreamsLayer, Facet, Facets, Groups,
+        IdentityRelationship, IdentityRelationships, IdentityType, KeySettings, KeyStatus,
         PrincipalKind, ProblemJson, ProtectedResourceMetadata, RefusalBody, Require, RequireFuture,
         RequireLayer, Requirement, ResourceMetadataService, ResponseFuture, SignatureAlgorithm,
-        Tenants, TokenVersion, Validator, ValidatorBuilder,
+        StreamExpired, Tenants, TokenVersion, Validator, ValidatorBuilder,
     },
     authority::Authority,
     config_error::ConfigError,

@@ -2,8 +2,8 @@
 
 use tower_entra::{
     AgentPrincipal, Authority, ConfigError, Denial, DenialReason, EntraAuth, EntraAuthLayer, Error,
-    ErrorKind, Facets, KeySettings, KeyStatus, Require, RequireLayer, Requirement, TenantId,
-    Tenants, Validator, ValidatorBuilder,
+    ErrorKind, ExpiringBody, ExpiringStreams, ExpiringStreamsLayer, Facets, KeySettings, KeyStatus,
+    Require, RequireLayer, Requirement, TenantId, Tenants, Validator, ValidatorBuilder,
 };
 
 const fn shared<T: Send + Sync + 'static>() {}
@@ -18,6 +18,9 @@ const _: () = {
     shared::<EntraAuth<()>>();
     shared::<EntraAuthLayer>();
     shared::<Error>();
+    shared::<ExpiringBody<()>>();
+    shared::<ExpiringStreams<()>>();
+    shared::<ExpiringStreamsLayer>();
     shared::<Facets>();
     shared::<KeySettings>();
     shared::<Require<()>>();
@@ -28,6 +31,7 @@ const _: () = {
     shared::<ValidatorBuilder>();
     cloned::<AgentPrincipal>();
     cloned::<EntraAuthLayer>();
+    cloned::<ExpiringStreamsLayer>();
     cloned::<RequireLayer>();
     cloned::<Requirement>();
     cloned::<Error>();

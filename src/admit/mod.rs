@@ -50,8 +50,9 @@ pub use self::{
     facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
     keys::{KeySettings, KeyStatus},
     middleware::{
-        EmptyBody, EntraAuth, EntraAuthLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody,
-        Require, RequireFuture, RequireLayer, ResourceMetadataService, ResponseFuture,
+        EmptyBody, EntraAuth, EntraAuthLayer, ExpiringBody, ExpiringStreams, ExpiringStreamsFuture,
+        ExpiringStreamsLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody, Require,
+        RequireFuture, RequireLayer, ResourceMetadataService, ResponseFuture, StreamExpired,
     },
     principal::{AgentPrincipal, AgentStatus, AuditRecord, Groups, PrincipalKind},
     requirement::{Denial, DenialReason, Requirement},

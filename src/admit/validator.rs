@@ -160,6 +160,11 @@ impl Validator {
         self.gate.judge_again(caller, self.grant)
     }
 
+    /// When a caller who was admitted is no longer so, in seconds since 1970.
+    pub(crate) fn end_of(&self, caller: &AgentPrincipal) -> u64 {
+        self.gate.policy.end_of(caller.dates())
+    }
+
     /// Goes on when a key may have come.
     pub(crate) async fn resume(
         &self,

@@ -15,4 +15,5 @@ mod require_layer;
 mod resource_metadata;
 mod routed_metadata;
 mod servers;
+mod streams;
 mod token_header;

@@ -21,6 +21,11 @@ impl Policy {
         Ok(dates)
     }
 
+    /// From when on `exp` has passed.
+    pub(crate) fn end_of(&self, dates: &Dates) -> u64 {
+        dates.expires.saturating_add(self.skew)
+    }
+
     /// The part of check 10 whose result changes with time.
     pub(crate) fn check_time(&self, dates: &Dates, now: u64) -> Result<(), Refusal> {
         if now.saturating_sub(self.skew) >= dates.expires {

@@ -12,6 +12,7 @@ use tower::Service;
 
 use super::{
     caller::admit,
+    expiring_body::End,
     refusal_body::RefusalBody,
     responder::{Admitted, Responder},
     validators::Place,
@@ -42,6 +43,21 @@ pin_project! {
         Refreshing { waiting: Waiting, held: Option<Held<S, ReqBody>>, responder: Responder<B> },
         /// The verdict is good and the clone gets ready.
         Readying { held: Option<(Held<S, ReqBody>, AgentPrincipal)>, responder: Responder<B> },
+    }
+}
+
+/// A response, and when its body ends, if the layer ends streams and the request was admitted.
+pub(super) struct Answer<ResBody> {
+    pub(super) response: Response<ResBody>,
+    pub(super) end: Option<End>,
+}
+
+impl<ResBody> Answer<ResBody> {
+    fn refusal(response: Response<ResBody>) -> Self {
+        Self {
+            response,
+            end: None,
+        }
     }
 }
 
@@ -100,14 +116,16 @@ where
     }
 }
 
-impl<S, B, ReqBody, ResBody> Future for ResponseFuture<S, B, ReqBody, ResBody>
+impl<S, B, ReqBody, ResBody> ResponseFuture<S, B, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     B: RefusalBody<ResBody> + Clone,
 {
-    type Output = Result<S::Response, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    /// Like `poll`, for a layer that ends the body.
+    pub(super) fn poll_with_end(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Answer<ResBody>, S::Error>> {
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
@@ -117,12 +135,12 @@ where
                     responder,
                 } => {
                     let mut response = ready!(future.poll(cx))?;
-                    responder.complete(&mut response, mem::take(admitted));
-                    return Poll::Ready(Ok(response));
+                    let end = responder.complete(&mut response, mem::take(admitted));
+                    return Poll::Ready(Ok(Answer { response, end }));
                 }
                 StateProjection::Refused { response } => {
                     let response = response.take().expect("polled after it was ready");
-                    return Poll::Ready(Ok(response));
+                    return Poll::Ready(Ok(Answer::refusal(response)));
                 }
                 StateProjection::Refreshing {
                     waiting,
@@ -131,7 +149,9 @@ where
                 } => {
                     let principal = match ready!(waiting.as_mut().poll(cx)) {
                         Ok(principal) => principal,
-                        Err(error) => return Poll::Ready(Ok(responder.refuse(error))),
+                        Err(error) => {
+                            return Poll::Ready(Ok(Answer::refusal(responder.refuse(error))));
+                        }
                     };
                     State::Readying {
                         held: held.take().map(|held| (held, principal)),
@@ -149,9 +169,9 @@ where
                         by,
                     } = held;
                     if let Err(error) = validator.judge_again(&principal) {
-                        return Poll::Ready(Ok(responder.refuse(error)));
+                        return Poll::Ready(Ok(Answer::refusal(responder.refuse(error))));
                     }
-                    let admitted = responder.admitted(Some(&principal), by);
+                    let admitted = responder.admitted(Some(&principal), by, &validator);
                     let header = responder.challenge.token_header();
                     admit(&mut request, Some(principal), header);
                     State::Calling {
@@ -163,6 +183,19 @@ where
             };
             state.set(next);
         }
+    }
+}
+
+impl<S, B, ReqBody, ResBody> Future for ResponseFuture<S, B, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    B: RefusalBody<ResBody> + Clone,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.poll_with_end(cx));
+        Poll::Ready(answer.map(|answer| answer.response))
     }
 }
 

@@ -110,6 +110,7 @@ impl EntraAuthLayer {
             body: EmptyBody,
             audit: Audit::on(),
             gives_principal: false,
+            ends_streams: false,
         };
         Self {
             validators: Validators::new(validator),
@@ -321,6 +322,12 @@ impl<B> EntraAuthLayer<B> {
         Ok(self)
     }
 
+    /// Has the response future say when the body ends: it is for the layer around this one to end it.
+    pub(super) fn telling_ends(mut self) -> Self {
+        self.responder.ends_streams = true;
+        self
+    }
+
     /// Builds the bodies of refusals with `body`, which may add headers that describe them. Default:
     /// an empty body. Status, challenge and `Retry-After` stay as they are.
     ///
@@ -351,6 +358,7 @@ impl<B> EntraAuthLayer<B> {
                 body,
                 audit: self.responder.audit,
                 gives_principal: self.responder.gives_principal,
+                ends_streams: self.responder.ends_streams,
             },
         }
     }

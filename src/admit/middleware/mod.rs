@@ -6,6 +6,10 @@ mod service;
 
 mod future;
 
+mod expiring_streams;
+
+mod expiring_body;
+
 mod validators;
 
 mod caller;
@@ -37,6 +41,8 @@ mod extract;
 #[cfg(feature = "axum")]
 pub use self::extract::{MissingPrincipal, Problem};
 pub use self::{
+    expiring_body::{ExpiringBody, StreamExpired},
+    expiring_streams::{ExpiringStreams, ExpiringStreamsFuture, ExpiringStreamsLayer},
     future::ResponseFuture,
     layer::EntraAuthLayer,
     problem::ProblemJson,

@@ -10,6 +10,7 @@ use http::{
 use super::{
     audit_log::Audit,
     challenge::{Challenge, set, whole_seconds},
+    expiring_body::End,
     refusal_body::RefusalBody,
     validators::Place,
 };
@@ -19,7 +20,9 @@ use crate::{
         principal::AgentPrincipal,
         requirement::Denial,
         token_header::TokenHeader,
+        validator::Validator,
     },
+    clock::unix_now,
     metrics,
 };
 
@@ -31,6 +34,8 @@ pub(super) struct Responder<B> {
     pub(super) audit: Audit,
     /// Whether the response to an admitted request gets the caller, too.
     pub(super) gives_principal: bool,
+    /// Whether that response ends when the caller's token expires.
+    pub(super) ends_streams: bool,
 }
 
 /// The caller of a request that the service inside has, for its response.
@@ -42,6 +47,8 @@ pub(super) struct Admitted {
     given: Option<AgentPrincipal>,
     /// Which validator has admitted it.
     by: Place,
+    /// When the body ends.
+    end: Option<End>,
 }
 
 impl<B> Responder<B> {
@@ -66,20 +73,32 @@ impl<B> Responder<B> {
     }
 
     /// Logs an admitted request, and keeps what its response needs.
-    pub(super) fn admitted(&self, caller: Option<&AgentPrincipal>, by: Place) -> Admitted {
+    pub(super) fn admitted(
+        &self,
+        caller: Option<&AgentPrincipal>,
+        by: Place,
+        validator: &Validator,
+    ) -> Admitted {
+        let ending = caller.filter(|_| self.ends_streams);
         Admitted {
             audited: self.audit.admitted(caller),
             given: caller.filter(|_| self.gives_principal).cloned(),
             by,
+            end: ending.map(|caller| End::at(validator.end_of(caller), unix_now())),
         }
     }
 
-    /// Completes the response of the service inside.
-    pub(super) fn complete<ResBody>(&self, response: &mut Response<ResBody>, admitted: Admitted) {
+    /// Completes the response of the service inside. Returns when its body ends.
+    pub(super) fn complete<ResBody>(
+        &self,
+        response: &mut Response<ResBody>,
+        admitted: Admitted,
+    ) -> Option<End> {
         self.complete_denial(response, &admitted);
         if let Some(caller) = admitted.given {
             response.extensions_mut().insert(caller);
         }
+        admitted.end
     }
 
     /// Completes the answer of a handler or a [`RequireLayer`](crate::RequireLayer) that refused by

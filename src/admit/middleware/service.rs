@@ -131,7 +131,9 @@ where
         request.extensions_mut().remove::<AgentPrincipal>();
         match self.judge(&request) {
             Verdict::Admit { principal, by } => {
-                let admitted = self.responder.admitted(principal.as_ref(), by);
+                let admitted =
+                    self.responder
+                        .admitted(principal.as_ref(), by, self.validators.at(by));
                 let header = self.responder.challenge.token_header();
                 admit(&mut request, principal, header);
                 let future = self.inner.call(request);
