@@ -35,6 +35,7 @@
 //! | trust several authorities | [`EntraAuthLayer::or`] |
 //! | learn who is calling | [`AgentPrincipal`]: from the request's extensions, or as an axum extractor (feature `axum`) |
 //! | say who may do what | [`Requirement`], on a route [`RequireLayer`]; the guide [who may do what](guide::who_may_do_what) |
+//! | stand in front of nested routers, a page, uploads; log who called; serve tenants that come and go | the guide [in front of routes](guide::in_front_of_routes) |
 //! | refuse a caller that was admitted | [`Denial`] |
 //! | show clients where to get a token | [`ProtectedResourceMetadata`] |
 //! | check a token without HTTP | [`Validator::validate`] |

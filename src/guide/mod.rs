@@ -1,3 +1,5 @@
 //! Guides to using the items of this crate together. There is no code here.
 
 pub mod who_may_do_what;
+
+pub mod in_front_of_routes;
