@@ -3,3 +3,5 @@
 pub mod who_may_do_what;
 
 pub mod in_front_of_routes;
+
+pub mod streams_and_grpc;

@@ -2,7 +2,9 @@
 
 mod nested_routers;
 mod tenants;
+mod tickets;
 mod uploads;
+mod web_socket;
 mod who_called;
 
 use std::net::SocketAddr;

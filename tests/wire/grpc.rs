@@ -1,11 +1,18 @@
 //! The layer before a gRPC service, as a gRPC client sees it, over real HTTP/2.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    error::Error as StdError,
+    future::{Ready, ready},
+    net::SocketAddr,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
-    body::{Buf, Bytes, Incoming},
+    body::{Body as HttpBody, Buf, Bytes, Incoming},
     server::conn::http2,
 };
 use hyper_util::{
@@ -17,9 +24,11 @@ use tonic::{
     Code, Status,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    server::NamedService,
+    service::{LayerExt, Routes},
     transport::Endpoint,
 };
-use tower::{Layer, service_fn};
+use tower::{Layer, Service, service_fn};
 use tower_entra::{
     AgentPrincipal, Denial, EntraAuthLayer, Error, KeySettings, Validator,
     testing::{Fault, Issuer},
@@ -27,7 +36,7 @@ use tower_entra::{
 
 use crate::support::{block_on, issuer};
 
-type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Empty messages out and bytes in: no protocol buffers, and no code generated from them.
 #[derive(Default)]
@@ -94,9 +103,17 @@ async fn hello(request: Request<Incoming>) -> Result<Response<Body>, Error> {
 
 /// Serves [`hello`] behind the layer.
 async fn serve(validator: Validator) -> SocketAddr {
+    serve_all(EntraAuthLayer::new(validator).layer(service_fn(hello))).await
+}
+
+async fn serve_all<S, B>(service: S) -> SocketAddr
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Future: Send> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn StdError + Send + Sync>>,
+    B: HttpBody<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = EntraAuthLayer::new(validator).layer(service_fn(hello));
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
@@ -111,6 +128,14 @@ async fn serve(validator: Validator) -> SocketAddr {
 
 /// One unary call with these credentials.
 async fn call(address: SocketAddr, authorization: Option<&str>) -> Result<String, Status> {
+    call_method(address, "/orders.Orders/Hello", authorization).await
+}
+
+async fn call_method(
+    address: SocketAddr,
+    path: &'static str,
+    authorization: Option<&str>,
+) -> Result<String, Status> {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let mut client = Grpc::new(endpoint.connect().await.unwrap());
     client.ready().await.unwrap();
@@ -119,7 +144,7 @@ async fn call(address: SocketAddr, authorization: Option<&str>) -> Result<String
         let value = authorization.parse().unwrap();
         request.metadata_mut().insert("authorization", value);
     }
-    let path = PathAndQuery::from_static("/orders.Orders/Hello");
+    let path = PathAndQuery::from_static(path);
     let response = client.unary(request, path, Plain).await?;
     Ok(String::from_utf8(response.into_inner().to_vec()).unwrap())
 }
@@ -169,5 +194,60 @@ fn an_admitted_call_is_answered() {
         let token = format!("Bearer {}", issuer().agent_user().mint());
         let answer = call(address, Some(&token)).await.unwrap();
         assert_eq!(answer, "agent_user");
+    });
+}
+
+/// A service of this name that answers with the kind of its caller.
+macro_rules! named_service {
+    ($service:ident, $name:literal) => {
+        #[derive(Clone)]
+        struct $service;
+
+        impl NamedService for $service {
+            const NAME: &'static str = $name;
+        }
+
+        impl Service<Request<tonic::body::Body>> for $service {
+            type Response = Response<tonic::body::Body>;
+            type Error = Infallible;
+            type Future = Ready<Result<Self::Response, Infallible>>;
+
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
+                let caller = request.extensions().get::<AgentPrincipal>();
+                let kind = caller.map_or("anonymous", |caller| caller.kind().as_str());
+                ready(Ok(message(kind).map(tonic::body::Body::new)))
+            }
+        }
+    };
+}
+
+named_service!(HealthServer, "grpc.health.v1.Health");
+named_service!(OrdersServer, "orders.Orders");
+
+/// As the guide has it.
+#[test]
+fn a_health_service_is_open_beside_one_behind_the_layer() {
+    let door = EntraAuthLayer::new(issuer().validator());
+    let routes = Routes::new(HealthServer).add_service(door.named_layer(OrdersServer));
+    block_on(async {
+        let address = serve_all(routes.into_axum_router()).await;
+        let token = format!("Bearer {}", issuer().agent_user().mint());
+        let (health, orders) = ("/grpc.health.v1.Health/Check", "/orders.Orders/Hello");
+        for (path, authorization, expected) in [
+            (health, None, Ok("anonymous")),
+            (health, Some(token.as_str()), Ok("anonymous")),
+            (orders, None, Err(Code::Unauthenticated)),
+            (orders, Some("Bearer bad"), Err(Code::Unauthenticated)),
+            (orders, Some(&token), Ok("agent_user")),
+            ("/another.Service/Hello", None, Err(Code::Unimplemented)),
+        ] {
+            let answer = call_method(address, path, authorization).await;
+            let answer = answer.map_err(|status| status.code());
+            assert_eq!(answer, expected.map(str::to_owned), "{path}");
+        }
     });
 }
