@@ -5,3 +5,5 @@ pub mod who_may_do_what;
 pub mod in_front_of_routes;
 
 pub mod streams_and_grpc;
+
+pub mod deployment;

@@ -26,5 +26,5 @@ mod reasons;
 pub(crate) mod refresh;
 mod replacement;
 pub(crate) mod rotation;
-mod unreachable;
+pub(crate) mod unreachable;
 mod waiting;

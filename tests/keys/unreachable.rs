@@ -36,7 +36,9 @@ async fn fail(validator: &Validator) {
 }
 
 /// Listens on loopback, and answers each connection so.
-fn listen(answer: impl Fn(TcpStream) -> std::io::Result<()> + Send + 'static) -> SocketAddr {
+pub(crate) fn listen(
+    answer: impl Fn(TcpStream) -> std::io::Result<()> + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -98,7 +100,7 @@ async fn an_untrusted_certificate_is_one_warning_that_says_so() {
 }
 
 /// Begins TLS 1.2 with an untrusted certificate, up to where the client judges it.
-fn present_a_certificate(mut stream: &TcpStream) -> std::io::Result<()> {
+pub(crate) fn present_a_certificate(mut stream: &TcpStream) -> std::io::Result<()> {
     fn with_length<const N: usize>(contents: &[u8]) -> Vec<u8> {
         let length = contents.len().to_be_bytes();
         [&length[length.len() - N..], contents].concat()

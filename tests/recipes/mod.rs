@@ -1,5 +1,6 @@
 //! What the guide shows, over real sockets. The code of each recipe is that of its section.
 
+mod certificates;
 mod nested_routers;
 mod tenants;
 mod tickets;

@@ -1,0 +1,110 @@
+//! Deployment: certificates and proxies, machines that sleep.
+//!
+//! # Containers without CA certificates, and proxies
+//!
+//! The API runs in a container that was built `FROM scratch`, or behind a proxy. The default HTTP client
+//! (feature `http-client`) fetches keys over HTTPS and trusts what the system trusts: on Linux the
+//! certificate files that OpenSSL would find, read once when the validator is built.
+//!
+//! | variable | effect |
+//! |---|---|
+//! | `SSL_CERT_FILE` | this PEM file **replaces** the certificates of the system |
+//! | `SSL_CERT_DIR` | the same, for the PEM files of a directory; with both set, both are read |
+//! | `HTTPS_PROXY`, else `ALL_PROXY` | the proxy that opens a tunnel to the authority; lower case works too |
+//! | `NO_PROXY` | hosts that are reached without the proxy: `login.microsoftonline.com` or `.microsoftonline.com` |
+//!
+//! `HTTP_PROXY` has no effect, since the authority is never asked over plain HTTP. On macOS and Windows
+//! the system judges certificates, and the first two variables have no effect.
+//!
+//! An image `FROM scratch` needs the certificates of the one that built it:
+//!
+//! ```text
+//! FROM scratch
+//! COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+//! COPY --from=build /app/api /api
+//! ENTRYPOINT ["/api"]
+//! ```
+//!
+//! Without them, [`build`](crate::ValidatorBuilder::build) fails with a [`ConfigError`]. So it does if
+//! `SSL_CERT_FILE` names a file that is not there, and then the log has one line more, of the target
+//! `rustls_platform_verifier`, with the path:
+//!
+//! ```text
+//! http_client: cannot be built: builder error: unexpected error: No CA certificates were loaded from the system
+//! ```
+//!
+//! Behind a proxy that inspects TLS, add its CA to a copy of the system's file, and name that in
+//! `SSL_CERT_FILE`. With only the CA in it, the API trusts nothing else.
+//!
+//! Everything else shows at run time. The validator is built, requests are answered with 503, and the log
+//! has one `WARN` of the target `tower_entra::keys` for each cause, with what to change as `hint`. Its
+//! `error` begins with `the authority could not be reached: error sending request: client error
+//! (Connect):` and ends with
+//!
+//! | `error` ends with | cause |
+//! |---|---|
+//! | `dns error: error resolving DNS: failed to lookup address information: Name or service not known` | no DNS for the authority; after `tunnel error: failed to create underlying connection:` none for the proxy |
+//! | `invalid peer certificate: UnknownIssuer` | a proxy inspects TLS, and its CA is not trusted |
+//! | `tunnel error: proxy authorization required` | the proxy wants user and password: `HTTPS_PROXY=http://user:password@proxy:3128` |
+//! | `tunnel error: unsuccessful` | the proxy does not let this host through |
+//! | `tcp connect error: Connection refused (os error 111)` | nothing listens there; after `tunnel error:` that is the proxy |
+//!
+//! Nothing has to be restarted after the cause is gone: the next attempt is at most a minute away. A
+//! change of these variables or of a certificate file needs a restart.
+//!
+//! The password of the proxy is in the environment, where all code of the process can read it. The
+//! holder of a trusted CA's key can serve keys of its own, and so have any token admitted.
+//!
+//! # Serverless functions and laptops
+//!
+//! The machine is frozen after a request, or its lid is closed, and it wakes hours later with old keys.
+//!
+//! | on waking, keys fetched | the first request |
+//! |---|---|
+//! | less than 1 h ago | is served by them |
+//! | 1 h to 24 h ago | is served by them, and has them refreshed behind it |
+//! | more than 24 h ago | waits for the refresh, at most 2 s, and is served by it or gets 503 |
+//!
+//! The age of the keys is what the monotonic clock or the wall clock says, whichever is more, because the
+//! monotonic clock stands still while a machine sleeps. [`Validator::status`] has overdue keys refreshed
+//! just as a request does. A fetch that the machine slept through is made again. The numbers are
+//! [`with_refresh_interval`], [`with_stale_limit`] and [`with_wait`].
+//!
+//! A new process has no keys, and its first request would wait for them. Load them at start-up, with a
+//! limit: an API that does not start because of Entra's outage cannot recover with it either.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use tower_entra::{KeySettings, Tenants, Validator};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), tower_entra::ConfigError> {
+//! # let (tenants, audiences) = (Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40"), ["api"]);
+//! let hour = Duration::from_secs(60 * 60);
+//! let validator = Validator::builder(tenants, audiences)
+//!     // Default 24 h. After waking a withdrawn key admits requests until it is refreshed, and only
+//!     // if it was fetched no longer ago than this.
+//!     .key_settings(KeySettings::default().with_stale_limit(4 * hour))
+//!     .build()?;
+//! let limit = Duration::from_secs(5);
+//! if tokio::time::timeout(limit, validator.ready()).await.is_err() {
+//!     tracing::warn!("no keys yet: requests are answered with 503 until there are some");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A platform that freezes the process as soon as it has answered leaves no time for a refresh behind a
+//! request: that is then made while the next one is served. With a stale limit near the refresh interval
+//! each request after a long sleep waits for a fetch instead.
+//!
+//! This does not protect from a wall clock that is set back while the machine sleeps. Then neither clock
+//! shows the sleep, and old keys count as younger than they are, as expired tokens count as valid.
+//!
+//! [`with_refresh_interval`]: crate::KeySettings::with_refresh_interval
+//! [`with_stale_limit`]: crate::KeySettings::with_stale_limit
+//! [`with_wait`]: crate::KeySettings::with_wait
+
+#[allow(unused_imports, reason = "for the links above")]
+use crate::{ConfigError, Validator};
