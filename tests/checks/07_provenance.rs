@@ -652,7 +652,7 @@ fn two_tenants(issuer: &Issuer) -> ValidatorBuilder {
     for_tenants(issuer, Tenants::list([issuer.tenant_id(), OTHER_TENANT]))
 }
 
-fn v2_of(issuer: &Issuer, authority: &str) -> TokenBuilder {
+pub(super) fn v2_of(issuer: &Issuer, authority: &str) -> TokenBuilder {
     let iss = format!("{authority}/{}/v2.0", issuer.tenant_id());
     issuer.user().claim("iss", iss)
 }
@@ -704,10 +704,22 @@ pub(super) fn cloud(
     url: &str,
     keys_issuer: &str,
 ) -> ValidatorBuilder {
+    edited_cloud(issuer, authority, url, keys_issuer, &[])
+}
+
+/// The same, with other texts in its documents.
+pub(super) fn edited_cloud(
+    issuer: &Issuer,
+    authority: Authority,
+    url: &str,
+    keys_issuer: &str,
+    edits: &'static [(&'static str, &'static str)],
+) -> ValidatorBuilder {
     let client = Cloud {
         issuer: issuer.clone(),
         url: url.to_owned(),
         keys_issuer: keys_issuer.to_owned(),
+        edits,
     };
     Validator::builder(Tenants::single(issuer.tenant_id()), [issuer.audience()])
         .authority(authority)
@@ -720,6 +732,8 @@ struct Cloud {
     url: String,
     /// What stands in its keys for the issuer.
     keys_issuer: String,
+    /// Texts of its discovery document and what replaces them, there and in its keys.
+    edits: &'static [(&'static str, &'static str)],
 }
 
 impl Cloud {
@@ -739,9 +753,12 @@ impl Cloud {
         } else {
             &self.keys_issuer
         };
-        Ok(Response::new(
-            text.replace(&self.issuer.url(), url).into_bytes(),
-        ))
+        let mut text = text.replace(&self.issuer.url(), url);
+        for (from, to) in self.edits {
+            assert!(!is_discovery || text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        Ok(Response::new(text.into_bytes()))
     }
 }
 

@@ -8,7 +8,9 @@ use tower_entra::{
     testing::{Issuer, TokenBuilder},
 };
 
-use super::c07_provenance::{PUBLIC, US_GOVERNMENT, cloud, us_government_cloud, v1_of};
+use super::c07_provenance::{
+    PUBLIC, US_GOVERNMENT, cloud, edited_cloud, us_government_cloud, v1_of, v2_of,
+};
 
 use super::parts::*;
 use crate::support::*;
@@ -17,6 +19,47 @@ use crate::support::*;
 fn a_key_may_sign_as_the_table_says() {
     prove(rows());
 }
+
+/// A tenant of GCC is one of the public cloud, with a sub-scope in its documents and tokens; one of GCC
+/// High is in the cloud of the US Government.
+#[test]
+fn gcc_is_of_the_public_cloud_and_gcc_high_is_not() {
+    let region = |token: TokenBuilder, scope: &str, sub_scope: &str| {
+        let token = token.claim("tenant_region_scope", scope);
+        token.claim("tenant_region_sub_scope", sub_scope).mint()
+    };
+    let gcc = region(v2_of(issuer(), PUBLIC), "NA", "GCC");
+    let gcc_high = region(v2_of(issuer(), US_GOVERNMENT), "USGov", "DODCON");
+    let of_gcc = edited_cloud(issuer(), Authority::public(), PUBLIC, PUBLIC, GCC);
+    let of_gcc_high = edited_cloud(
+        issuer(),
+        Authority::us_government(),
+        US_GOVERNMENT,
+        US_GOVERNMENT,
+        GCC_HIGH,
+    );
+    block_on(async {
+        for (builder, own, other) in [(of_gcc, &gcc, &gcc_high), (of_gcc_high, &gcc_high, &gcc)] {
+            let validator = builder.build().unwrap();
+            assert_eq!(outcome(&validator, own).await, Ok(()));
+            let refused = outcome(&validator, other).await;
+            assert_eq!(refused, Err(IssuerMismatch));
+        }
+    });
+}
+
+const GCC: &[(&str, &str)] = &[(
+    r#""tenant_region_scope":null"#,
+    r#""tenant_region_scope":"NA","tenant_region_sub_scope":"GCC""#,
+)];
+
+const GCC_HIGH: &[(&str, &str)] = &[
+    (
+        r#""tenant_region_scope":null"#,
+        r#""tenant_region_scope":"USGov","tenant_region_sub_scope":"DODCON""#,
+    ),
+    (r#""microsoftonline.com""#, r#""microsoftonline.us""#),
+];
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod nested_routers;
+mod services;
 mod tenants;
 mod tickets;
 mod uploads;

@@ -5,7 +5,7 @@ use http::{
     HeaderMap, Method, Request, Response, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE,
+        ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE,
     },
 };
 use http_body_util::{BodyExt, Empty, Full};
@@ -419,6 +419,31 @@ fn a_client_finds_the_document_by_the_challenge_and_needs_no_token_for_it() {
         let (status, headers, _) = fetch(Method::POST, url).await;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(headers.get_all(ALLOW).iter().count(), 1);
+    });
+}
+
+/// A client that reads the document asks Entra for the resource, and gets a token for the API's client
+/// id or for one of its identifier URIs.
+#[test]
+fn the_audience_of_a_token_is_compared_with_the_audiences_and_not_with_the_resource() {
+    let resource = "https://api.example/mcp";
+    let validator = issuer().validator();
+    let metadata = ProtectedResourceMetadata::new(resource, &validator).unwrap();
+    let layer = EntraAuthLayer::new(validator)
+        .with_resource_metadata(metadata.well_known_url().unwrap())
+        .unwrap();
+    let service = tower::service_fn(async |_: Request<()>| {
+        Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+    });
+    let service = tower::Layer::layer(&layer, service);
+    let own = issuer().user();
+    block_on(async {
+        for (token, status) in [(own.clone(), 200), (own.audience(resource), 401)] {
+            let token = format!("Bearer {}", token.mint());
+            let request = Request::get(resource).header(AUTHORIZATION, token);
+            let response = service.clone().oneshot(request.body(()).unwrap()).await;
+            assert_eq!(response.unwrap().status(), status);
+        }
     });
 }
 
