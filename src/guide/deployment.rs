@@ -1,4 +1,4 @@
-//! Deployment: certificates and proxies, machines that sleep.
+//! Deployment: certificates and proxies, platforms that take `Authorization`, machines that sleep.
 //!
 //! # Containers without CA certificates, and proxies
 //!
@@ -55,6 +55,35 @@
 //! The password of the proxy is in the environment, where all code of the process can read it. The
 //! holder of a trusted CA's key can serve keys of its own, and so have any token admitted.
 //!
+//! # A platform that takes `Authorization` for itself
+//!
+//! Azure Static Web Apps puts a token of its own into `Authorization` before the API gets the request.
+//! Clients send Entra's token in another header, and the layer reads that one and no other.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use http::HeaderName;
+//! use tower_entra::{ConfigError, EntraAuthLayer, Validator};
+//!
+//! fn app(validator: Validator) -> Result<Router, ConfigError> {
+//!     // `X-Authorization: Bearer eyJ...`
+//!     let header = HeaderName::from_static("x-authorization");
+//!     let layer = EntraAuthLayer::new(validator).token_from_header(header)?;
+//!     Ok(Router::new().route("/orders", get(|| async { "orders" })).layer(layer))
+//! }
+//! # let tenant = tower_entra::Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40");
+//! # app(Validator::builder(tenant, ["api"]).build().unwrap()).unwrap();
+//! ```
+//!
+//! The authentication of App Service puts the token of a signed-in person into
+//! `X-MS-TOKEN-AAD-ACCESS-TOKEN`, without the word `Bearer`. A middleware outside of the layer can move it
+//! into `Authorization` behind that word, as [for a WebSocket](super::streams_and_grpc#websocket). It is a
+//! token for this API only if the sign-in asks for a scope of this API.
+//!
+//! The layer does not check what the platform writes into `Authorization`. If it is the platform or a
+//! proxy that adds the header, it has to remove it from requests from outside: see
+//! [`token_from_header`](EntraAuthLayer::token_from_header).
+//!
 //! # Serverless functions and laptops
 //!
 //! The machine is frozen after a request, or its lid is closed, and it wakes hours later with old keys.
@@ -107,4 +136,4 @@
 //! [`with_wait`]: crate::KeySettings::with_wait
 
 #[allow(unused_imports, reason = "for the links above")]
-use crate::{ConfigError, Validator};
+use crate::{ConfigError, EntraAuthLayer, Validator};

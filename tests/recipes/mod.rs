@@ -1,7 +1,9 @@
 //! What the guide shows, over real sockets. The code of each recipe is that of its section.
 
+#[cfg(target_os = "linux")]
 mod certificates;
 mod nested_routers;
+mod platform;
 mod services;
 mod tenants;
 mod tickets;
