@@ -1,4 +1,4 @@
-//! Streams and gRPC: server-sent events, WebSocket, and a gRPC service beside an open one.
+//! Streams and gRPC: server-sent events, expiry, WebSocket, and a gRPC service beside an open one.
 //!
 //! # Server-sent events
 //!
@@ -69,6 +69,32 @@
 //! `EventSource` connects again by itself, with a ticket that is used up: on its `error` event close it,
 //! and open another with a new ticket. Several replicas need a shared store, or a client whose requests
 //! all reach the same replica.
+//!
+//! # Streams outlive tokens
+//!
+//! The layer checks a request when it comes, and an event stream goes on for as long as the handler
+//! sends: past the end of its token. [`ends_streams_at_expiry`](EntraAuthLayer::ends_streams_at_expiry),
+//! the last setting of the layer, ends the body then.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use tower_entra::{EntraAuthLayer, Validator};
+//!
+//! # async fn events() {}
+//! fn app(validator: Validator) -> Router {
+//!     Router::new()
+//!         .route("/events", get(events))
+//!         .layer(EntraAuthLayer::new(validator).ends_streams_at_expiry())
+//! }
+//! # let tenant = tower_entra::Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40");
+//! # app(Validator::builder(tenant, ["api"]).build().unwrap());
+//! ```
+//!
+//! The body ends with an error at `exp` plus the clock skew, when the token is no longer admitted, and
+//! the connection with it. A client that connects again with the same token gets 401, and fetches a new
+//! one.
+//!
+//! It does not end the work of the handler, nor a connection that was upgraded, such as a WebSocket.
 //!
 //! # WebSocket
 //!

@@ -5,6 +5,7 @@ mod certificates;
 mod nested_routers;
 mod platform;
 mod services;
+mod streams;
 mod tenants;
 mod tickets;
 mod uploads;
