@@ -5,7 +5,7 @@
 //! valgrind --tool=callgrind --toggle-collect='*instructions::run*' TARGET/release/deps/instructions-HASH cold 1000
 //! ```
 //!
-//! The kinds: `cold`, `cached`, `groups`, `verify`.
+//! The kinds: `cold`, `cached`, `groups`, `verify`, and `layer`: a remembered token at the layer.
 
 #[path = "common/bare.rs"]
 mod bare;
@@ -14,10 +14,12 @@ mod poll;
 #[path = "common/tokens.rs"]
 mod tokens;
 
-use std::{env, hint::black_box};
+use std::{convert::Infallible, env, hint::black_box};
 
+use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tokio::runtime::Runtime;
-use tower_entra::{Validator, testing::Issuer};
+use tower::{Layer, Service, service_fn};
+use tower_entra::{EntraAuthLayer, Validator, testing::Issuer};
 
 use self::{bare::Bare, poll::at_once};
 
@@ -32,7 +34,7 @@ fn main() {
     let _entered = runtime.enter();
     let issuer = Issuer::start_blocking();
     let validator = match kind.as_str() {
-        "cached" => issuer.validator_builder().token_cache(1_024).build(),
+        "cached" | "layer" => issuer.validator_builder().token_cache(1_024).build(),
         _ => issuer.validator_builder().build(),
     }
     .expect("a good configuration");
@@ -48,6 +50,11 @@ fn main() {
     match kind.as_str() {
         "cold" | "cached" | "groups" => run(times, || validate(&validator, &token)),
         "verify" => run(times, || bare.verify()),
+        "layer" => {
+            let layer = EntraAuthLayer::new(validator).layer(service_fn(answer));
+            let request = request(&token);
+            run(times, || serve(&mut layer.clone(), request.clone()));
+        }
         _ => panic!("no such kind: {kind}"),
     }
 }
@@ -55,6 +62,23 @@ fn main() {
 fn validate(validator: &Validator, token: &str) {
     let verdict = at_once(validator.validate(token));
     black_box(verdict.expect("a good token is admitted"));
+}
+
+fn request(token: &str) -> Request<()> {
+    let request = Request::builder().header(AUTHORIZATION, format!("Bearer {token}"));
+    request.body(()).expect("a good request")
+}
+
+async fn answer(_: Request<()>) -> Result<Response<()>, Infallible> {
+    Ok(Response::new(()))
+}
+
+fn serve<S>(service: &mut S, request: Request<()>)
+where
+    S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
+{
+    let Ok(response) = at_once(service.call(request));
+    assert_eq!(black_box(response).status(), StatusCode::OK);
 }
 
 /// Collects between its first instruction and its last.

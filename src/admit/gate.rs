@@ -4,7 +4,7 @@ use std::{mem, sync::Arc};
 
 use crate::{
     admit::{
-        cache::TokenCache,
+        cache::{TokenCache, TokenTag},
         checks::{Grant, Policy, bad_signature, missing_key},
         error::{Error, ErrorKind, MissingKey, Refusal, Unverified},
         keys::{Chore, KeySource, PublishedKey, Snapshot, Ticket},
@@ -24,7 +24,6 @@ pub(crate) struct Gate {
 }
 
 /// The result of a look at a token.
-#[derive(Debug)]
 pub(crate) enum Decision {
     Made(Result<AgentPrincipal, Error>),
     /// Its key is not known and may be on its way.
@@ -32,15 +31,16 @@ pub(crate) enum Decision {
 }
 
 /// A token that waits for its key. It counts as refused if it is dropped without a verdict.
-#[derive(Debug)]
 pub(crate) struct Waiting {
+    token: String,
     ticket: Ticket,
     uncounted: Uncounted,
 }
 
 impl Waiting {
-    fn new(ticket: Ticket) -> Self {
+    fn new(token: &str, ticket: Ticket) -> Self {
         Self {
+            token: token.to_owned(),
             ticket,
             uncounted: Uncounted,
         }
@@ -63,11 +63,19 @@ impl Drop for Uncounted {
 
 impl Gate {
     /// Decides without waiting, if that can be done.
-    pub(crate) fn decide(&self, token: &str, grant: Grant) -> Decision {
+    ///
+    /// `read` makes a token of the text, or refuses it. A text that is that of a remembered token was
+    /// read when the token was verified: it is not read again.
+    pub(crate) fn decide<'t>(
+        &self,
+        text: &'t [u8],
+        read: impl FnOnce() -> Result<&'t str, Refusal>,
+        grant: Grant,
+    ) -> Decision {
         self.keys.ensure_running();
         let decision = self
             .keys
-            .with_snapshot(|snapshot| self.decide_now(snapshot, token, grant));
+            .with_snapshot(|snapshot| self.decide_now(snapshot, text, read, grant));
         if let Decision::Made(verdict) = &decision {
             count(verdict);
         }
@@ -77,13 +85,16 @@ impl Gate {
     /// Decides after a wait, by the keys that there are then.
     pub(crate) async fn resume(
         &self,
-        token: &str,
         waiting: Waiting,
         grant: Grant,
     ) -> Result<AgentPrincipal, Error> {
-        let Waiting { ticket, uncounted } = waiting;
+        let Waiting {
+            token,
+            ticket,
+            uncounted,
+        } = waiting;
         let keys = ticket.key_set().await;
-        let verdict = self.decide_after_wait(token, keys, grant);
+        let verdict = self.decide_after_wait(&token, keys, grant);
         mem::forget(uncounted);
         count(&verdict);
         verdict
@@ -95,13 +106,21 @@ impl Gate {
         missing_key(MissingKey::GoneAway, kid, &report, Unverified::NotRead).into()
     }
 
-    fn decide_now(&self, snapshot: Option<&Snapshot>, token: &str, grant: Grant) -> Decision {
-        match (&self.cache, snapshot) {
-            // What cannot be a token is not worth a hash.
-            (Some(cache), Some(snapshot)) if self.rules.allow_shape_of(token) => {
-                self.decide_by_cache(cache, token, snapshot, grant)
-            }
-            _ => self.decide_by_proof(token, snapshot, grant),
+    fn decide_now<'t>(
+        &self,
+        snapshot: Option<&Snapshot>,
+        text: &'t [u8],
+        read: impl FnOnce() -> Result<&'t str, Refusal>,
+        grant: Grant,
+    ) -> Decision {
+        // What cannot be a token is not worth a MAC.
+        if let (Some(cache), Some(snapshot)) = (&self.cache, snapshot)
+            && self.rules.allow_shape_of(text)
+            && let Some(tag) = cache.tag(text)
+        {
+            self.decide_by_cache(cache, tag, read, snapshot, grant)
+        } else {
+            self.decide_by_proof(read, snapshot, grant)
         }
     }
 
@@ -115,16 +134,14 @@ impl Gate {
 
     /// Looks among the verified tokens first. Only what does not change with time is taken from
     /// there, and only if the keys are the same.
-    fn decide_by_cache(
+    fn decide_by_cache<'t>(
         &self,
         cache: &TokenCache,
-        token: &str,
+        tag: TokenTag,
+        read: impl FnOnce() -> Result<&'t str, Refusal>,
         snapshot: &Snapshot,
         grant: Grant,
     ) -> Decision {
-        let Some(tag) = cache.tag(token) else {
-            return self.decide_by_proof(token, Some(snapshot), grant);
-        };
         if let Some(caller) = cache.get(&tag, snapshot.generation) {
             metrics::cache_hit();
             return Decision::Made(match self.policy.judge_again(&caller, unix_now(), grant) {
@@ -138,16 +155,22 @@ impl Gate {
             });
         }
         metrics::cache_missed();
-        let decision = self.decide_by_proof(token, Some(snapshot), grant);
+        let decision = self.decide_by_proof(read, Some(snapshot), grant);
         if let Decision::Made(Ok(caller)) = &decision {
             cache.insert(tag, caller.clone(), snapshot.generation);
         }
         decision
     }
 
-    fn decide_by_proof(&self, token: &str, snapshot: Option<&Snapshot>, grant: Grant) -> Decision {
-        let token = match UnverifiedToken::parse(token, &self.rules) {
-            Ok(token) => token,
+    fn decide_by_proof<'t>(
+        &self,
+        read: impl FnOnce() -> Result<&'t str, Refusal>,
+        snapshot: Option<&Snapshot>,
+        grant: Grant,
+    ) -> Decision {
+        let parse = |text: &'t str| Ok((text, UnverifiedToken::parse(text, &self.rules)?));
+        let (text, token) = match read().and_then(parse) {
+            Ok(read) => read,
             Err(refusal) => return Decision::Made(Err(refusal.into())),
         };
         match self.check_key(&token, snapshot) {
@@ -155,7 +178,7 @@ impl Gate {
                 let verdict = self.prove(token, snapshot, key, grant);
                 Decision::Made(verdict.map_err(Error::from))
             }
-            Err(NoKey::Wait(ticket)) => Decision::Wait(Waiting::new(ticket)),
+            Err(NoKey::Wait(ticket)) => Decision::Wait(Waiting::new(text, ticket)),
             Err(NoKey::Refuse(refusal)) => Decision::Made(Err(refusal.into())),
         }
     }
@@ -177,7 +200,7 @@ impl Gate {
         };
         let caller = self.prove(unverified, &snapshot, key, grant)?;
         if let Some(cache) = &self.cache
-            && let Some(tag) = cache.tag(token)
+            && let Some(tag) = cache.tag(token.as_bytes())
         {
             cache.insert(tag, caller.clone(), snapshot.generation);
         }
@@ -363,7 +386,7 @@ mod tests {
             let builder = issuer.validator_builder().token_cache(10);
             let without_keys = builder.build().expect("a good configuration");
             let cache = without_keys.gate.cache.as_ref().expect("a cache");
-            cache.insert(cache.tag("a").expect("a tag"), caller, 1);
+            cache.insert(cache.tag(b"a").expect("a tag"), caller, 1);
             assert_eq!(left_at(&without_keys, unix_now()), 0);
         });
     }

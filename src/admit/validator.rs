@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::admit::{
     checks::Grant,
-    error::Error,
+    error::{Error, Refusal},
     gate::{Decision, Gate, Waiting},
     keys::{KeySource, KeyStatus},
     principal::AgentPrincipal,
@@ -87,7 +87,7 @@ impl Validator {
     pub async fn validate(&self, token: &str) -> Result<AgentPrincipal, Error> {
         match self.decide(token) {
             Decision::Made(verdict) => verdict,
-            Decision::Wait(waiting) => self.resume(token, waiting).await,
+            Decision::Wait(waiting) => self.resume(waiting).await,
         }
     }
 
@@ -152,7 +152,16 @@ impl Validator {
 
     /// Decides without waiting, if that can be done.
     pub(crate) fn decide(&self, token: &str) -> Decision {
-        self.gate.decide(token, self.grant)
+        self.decide_unread(token.as_bytes(), || Ok(token))
+    }
+
+    /// The same about a text that `read` makes a token of, unless it is a remembered token.
+    pub(crate) fn decide_unread<'t>(
+        &self,
+        text: &'t [u8],
+        read: impl FnOnce() -> Result<&'t str, Refusal>,
+    ) -> Decision {
+        self.gate.decide(text, read, self.grant)
     }
 
     /// Whether a caller who was admitted is so still: what depends on the time is looked at again.
@@ -166,12 +175,8 @@ impl Validator {
     }
 
     /// Goes on when a key may have come.
-    pub(crate) async fn resume(
-        &self,
-        token: &str,
-        waiting: Waiting,
-    ) -> Result<AgentPrincipal, Error> {
-        self.gate.resume(token, waiting, self.grant).await
+    pub(crate) async fn resume(&self, waiting: Waiting) -> Result<AgentPrincipal, Error> {
+        self.gate.resume(waiting, self.grant).await
     }
 
     /// Why a request was not answered that went away while it waited for this `kid`.

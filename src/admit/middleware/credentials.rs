@@ -7,7 +7,7 @@ use crate::admit::error::{AuthorizationFault, CredentialsFault, Presented};
 /// What the `Authorization` headers of a request contain, or those that take its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Credentials<'h> {
-    Bearer(&'h str),
+    Bearer(BearerText<'h>),
     /// No credentials that this crate reads.
     None(Presented),
 }
@@ -40,10 +40,7 @@ pub(super) fn check_credentials<'h>(
         .unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
     if scheme.eq_ignore_ascii_case(b"Bearer") {
-        return match token(rest) {
-            Some(token) => Ok(Credentials::Bearer(token)),
-            None => Err(not_one_token(rest)),
-        };
+        return Ok(Credentials::Bearer(BearerText(rest)));
     }
     // An empty value names no scheme, like no header at all.
     if !value.is_empty() && !is_scheme(scheme) {
@@ -96,14 +93,31 @@ fn other_than_bearer(scheme: &[u8]) -> Presented {
     }
 }
 
-/// One token after one or more spaces, and nothing else.
-fn token(rest: &[u8]) -> Option<&str> {
-    let start = rest.iter().position(|byte| *byte != b' ')?;
-    let token = std::str::from_utf8(rest.get(start..)?).ok()?;
-    token
-        .bytes()
-        .fold(true, |fits, byte| fits & is_token_character(byte))
-        .then_some(token)
+/// What follows the word `Bearer`: one token, or the end of check 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BearerText<'h>(&'h [u8]);
+
+impl<'h> BearerText<'h> {
+    /// Without the spaces before it. These bytes are a token if [`token`](Self::token) says so, or if
+    /// they are those of a token that was verified.
+    pub(super) fn unread(self) -> &'h [u8] {
+        let start = self.0.iter().position(|byte| *byte != b' ');
+        start
+            .and_then(|start| self.0.get(start..))
+            .unwrap_or_default()
+    }
+
+    /// One token after one or more spaces, and nothing else.
+    pub(super) fn token(self) -> Result<&'h str, CredentialsFault> {
+        let text = self.unread();
+        let fits = text.iter().fold(!text.is_empty(), |fits, byte| {
+            fits & is_token_character(*byte)
+        });
+        match std::str::from_utf8(text) {
+            Ok(token) if fits => Ok(token),
+            _ => Err(not_one_token(self.0)),
+        }
+    }
 }
 
 #[cold]
@@ -157,7 +171,12 @@ mod tests {
     use super::*;
 
     fn check(headers: &HeaderMap) -> Result<Credentials<'_>, CredentialsFault> {
-        check_credentials(headers, &AUTHORIZATION)
+        let credentials = check_credentials(headers, &AUTHORIZATION)?;
+        if let Credentials::Bearer(text) = credentials {
+            let token = text.token()?;
+            assert_eq!(text.unread(), token.as_bytes());
+        }
+        Ok(credentials)
     }
 
     fn headers(values: &[&[u8]]) -> HeaderMap {
@@ -187,7 +206,10 @@ mod tests {
             "BEARER   a.b-c_d~e+f/g=",
         ] {
             let headers = headers(&[value.as_bytes()]);
-            assert_eq!(check(&headers), Ok(Credentials::Bearer("a.b-c_d~e+f/g=")));
+            let Ok(Credentials::Bearer(text)) = check(&headers) else {
+                panic!("{value} is refused")
+            };
+            assert_eq!(text.token(), Ok("a.b-c_d~e+f/g="));
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     validators::Place,
 };
 use crate::admit::{
-    error::ErrorKind,
+    error::{CredentialsFault, ErrorKind},
     requirement::{Demand, Denial},
 };
 
@@ -22,7 +22,7 @@ pub(crate) fn authorization(values: &[&[u8]]) {
         headers.append(AUTHORIZATION, value);
     }
     let read = match check_credentials(&headers, &AUTHORIZATION) {
-        Ok(Credentials::Bearer(token)) => Ok(Some(token)),
+        Ok(Credentials::Bearer(text)) => text.token().map(Some).map_err(CredentialsFault::kind),
         Ok(Credentials::None(_)) => Ok(None),
         Err(fault) => Err(fault.kind()),
     };

@@ -49,14 +49,13 @@ enum Verdict {
     },
     Refuse(Error),
     Wait {
-        token: String,
         waiting: Waiting,
         by: Place,
     },
 }
 
 impl Verdict {
-    /// Check 1 is made by the service, so its refusals are counted there.
+    /// No validator counts a refusal for want of a token.
     fn without_a_token(fault: CredentialsFault, header: &TokenHeader) -> Self {
         metrics::refused(fault.kind().as_str());
         let header = header.clone();
@@ -81,8 +80,8 @@ impl<S, B> EntraAuth<S, B> {
 
     fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
         let header = self.responder.challenge.token_header();
-        let token = match check_credentials(request.headers(), header.name()) {
-            Ok(Credentials::Bearer(token)) => token,
+        let text = match check_credentials(request.headers(), header.name()) {
+            Ok(Credentials::Bearer(text)) => text,
             Ok(Credentials::None(_)) if self.is_optional => {
                 metrics::anonymous();
                 return Verdict::Admit {
@@ -96,18 +95,21 @@ impl<S, B> EntraAuth<S, B> {
             }
             Err(fault) => return Verdict::without_a_token(fault, header),
         };
-        let by = self.validators.place_for(token);
-        match self.validators.at(by).decide(token) {
+        let read = || {
+            let wrong = |fault| WrongCredentials {
+                fault,
+                header: header.clone(),
+            };
+            text.token().map_err(wrong).map_err(Refusal::Credentials)
+        };
+        let (decision, by) = self.validators.decide(text.unread(), read);
+        match decision {
             Decision::Made(Ok(principal)) => Verdict::Admit {
                 principal: Some(principal),
                 by,
             },
             Decision::Made(Err(error)) => Verdict::Refuse(error),
-            Decision::Wait(waiting) => Verdict::Wait {
-                token: token.to_owned(),
-                waiting,
-                by,
-            },
+            Decision::Wait(waiting) => Verdict::Wait { waiting, by },
         }
     }
 }
@@ -140,7 +142,7 @@ where
                 ResponseFuture::calling(future, admitted, self.responder.clone())
             }
             Verdict::Refuse(error) => ResponseFuture::refused(self.responder.refuse(error)),
-            Verdict::Wait { token, waiting, by } => {
+            Verdict::Wait { waiting, by } => {
                 // Waiting must not hold the capacity that `poll_ready` reserved, so the readied
                 // service is dropped and the future readies a clone of its own.
                 let service = self.inner.clone();
@@ -153,7 +155,7 @@ where
                     kid: waiting.kid().into(),
                 };
                 let verdict = async move {
-                    let verdict = validator.resume(&token, waiting).await;
+                    let verdict = validator.resume(waiting).await;
                     unaudited.answered();
                     verdict
                 };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::admit::{token::read_unverified_issuer, validator::Validator};
+use crate::admit::{
+    error::Refusal, gate::Decision, token::read_unverified_issuer, validator::Validator,
+};
 
 /// One validator or several.
 #[derive(Clone, Debug)]
@@ -56,18 +58,25 @@ impl Validators {
         }
     }
 
-    /// The place of the validator that checks this token: it decides, and no other is asked.
-    #[inline]
-    pub(super) fn place_for(&self, token: &str) -> Place {
-        match &self.others {
+    /// Has one validator decide about the text that `read` makes a token of. No other is asked.
+    pub(super) fn decide<'t>(
+        &self,
+        text: &'t [u8],
+        read: impl Fn() -> Result<&'t str, Refusal>,
+    ) -> (Decision, Place) {
+        let place = match &self.others {
             None => Place::default(),
-            Some(others) => self.place_by_issuer(token, others),
-        }
+            // What is no token goes to the first, which refuses it.
+            Some(others) => read()
+                .map(|token| self.place_for(token, others))
+                .unwrap_or_default(),
+        };
+        (self.at(place).decide_unread(text, read), place)
     }
 
     /// The first whose issuers include the token's `iss`, or else the first of all. Nothing that the
     /// token says is believed: the validator makes every check, that of the issuer among them.
-    fn place_by_issuer(&self, token: &str, others: &Others) -> Place {
+    fn place_for(&self, token: &str, others: &Others) -> Place {
         let place = read_unverified_issuer(token, others.max_token_size, |issuer| {
             let mut all = [&self.first].into_iter().chain(&others.validators);
             all.position(|validator| validator.has_issuer(issuer))
@@ -117,12 +126,17 @@ mod tests {
         all
     }
 
+    fn place_of(all: &Validators, token: &str) -> Place {
+        let others = all.others.as_ref();
+        others.map_or(Place(0), |others| all.place_for(token, others))
+    }
+
     fn token(claims: impl AsRef<[u8]>) -> String {
         format!("x.{}.x", URL_SAFE_NO_PAD.encode(claims))
     }
 
     fn place(claims: impl AsRef<[u8]>) -> usize {
-        four().place_for(&token(claims)).0
+        place_of(&four(), &token(claims)).0
     }
 
     fn of_issuer(issuer: &str) -> usize {
@@ -208,7 +222,7 @@ mod tests {
         let good = token(&claims);
         let payload = URL_SAFE_NO_PAD.encode(&claims);
         let all = four();
-        assert_eq!(all.place_for(&good), Place(1));
+        assert_eq!(place_of(&all, &good), Place(1));
         for text in [
             String::new(),
             ".".to_owned(),
@@ -223,21 +237,21 @@ mod tests {
             format!("x.{payload}+.x"),
             ".".repeat(16_000),
         ] {
-            assert_eq!(all.place_for(&text), Place(0), "{text}");
+            assert_eq!(place_of(&all, &text), Place(0), "{text}");
         }
         let padded = |length: usize| {
             let pad = " ".repeat(length);
             token(format!(r#"{{"iss":"{second}"{pad}}}"#))
         };
         assert!(padded(12_000).len() < 16 * 1024 && padded(12_300).len() > 16 * 1024);
-        assert_eq!(all.place_for(&padded(12_000)), Place(1));
-        assert_eq!(all.place_for(&padded(12_300)), Place(0));
+        assert_eq!(place_of(&all, &padded(12_000)), Place(1));
+        assert_eq!(place_of(&all, &padded(12_300)), Place(0));
 
         // Until one of them takes such a token.
         let mut all = four();
         let roomy = Validator::builder(Tenants::single(THIRD), ["api"]).max_token_size(32 * 1024);
         all.push(roomy.build().expect("a good configuration"));
-        assert_eq!(all.place_for(&padded(12_300)), Place(1));
+        assert_eq!(place_of(&all, &padded(12_300)), Place(1));
     }
 
     #[test]
@@ -265,7 +279,7 @@ mod tests {
     fn one_validator_reads_nothing() {
         let one = Validators::new(validator(Authority::public(), Tenants::single(FIRST)));
         let second = format!(r#"{{"iss":"https://{SECOND}.ciamlogin.com/{SECOND}/v2.0"}}"#);
-        assert_eq!(one.place_for(&token(second)), Place(0));
+        assert_eq!(place_of(&one, &token(second)), Place(0));
         // A place of another layer is that of the first, which makes every check all the same.
         let first = |validator: &Validator| std::ptr::eq(validator, one.first());
         assert!(first(one.at(Place(0))) && first(one.at(Place(7))));

@@ -3,7 +3,7 @@
 use std::{fmt, ops::Range};
 
 use base64_simd::URL_SAFE_NO_PAD;
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::header::{Header, check_header};
 use crate::admit::{
@@ -21,9 +21,9 @@ pub(crate) struct TokenRules {
 }
 
 impl TokenRules {
-    /// Whether this text has the size and the segments of a token.
-    pub(crate) fn allow_shape_of(&self, token: &str) -> bool {
-        token.len() <= self.max_len && split(token).is_some()
+    /// Whether this text has the size of a token, and two dots.
+    pub(crate) fn allow_shape_of(&self, text: &[u8]) -> bool {
+        text.len() <= self.max_len && memchr_iter(b'.', text).take(3).count() == 2
     }
 }
 

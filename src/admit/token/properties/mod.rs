@@ -228,10 +228,11 @@ pub(crate) fn compact(token: &str) {
     };
     let read = UnverifiedToken::parse(token, &rules);
     let segments: Vec<&str> = token.split('.').collect();
-    let has_shape = segments.len() == 3 && segments.iter().all(|segment| !segment.is_empty());
+    let has_two_dots = segments.len() == 3;
+    let has_shape = has_two_dots && segments.iter().all(|segment| !segment.is_empty());
     assert_eq!(
-        rules.allow_shape_of(token),
-        token.len() <= MAX && has_shape,
+        rules.allow_shape_of(token.as_bytes()),
+        token.len() <= MAX && has_two_dots,
         "{token}"
     );
     let decoded: Option<Vec<_>> = segments.iter().map(|segment| decode(segment)).collect();
