@@ -48,8 +48,8 @@ impl<B> EntraAuthLayer<B> {
     /// The body ends with the error [`StreamExpired`](crate::StreamExpired), never as if it were complete: a
     /// download that was cut short must not look whole. The server then closes an HTTP/1 connection
     /// and resets an HTTP/2 stream. Clients of event streams connect again after either, and get the 401
-    /// that tells them to fetch a token. The body inside is dropped. The bodies of refusals, and of requests that an
-    /// [`optional`](Self::optional) layer lets through without a token, do not end.
+    /// that tells them to fetch a token. The body inside is dropped. The bodies of refusals, and of
+    /// requests that an [`optional`](Self::optional) layer lets through without a token, do not end.
     ///
     /// The end is by the wall clock, as `exp` is judged, or by the monotonic clock from the admission on,
     /// whichever is first. A timer ends a body that is idle. After a machine has slept that timer is
