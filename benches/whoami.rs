@@ -5,21 +5,27 @@
 //! cargo bench --bench whoami
 //! ```
 //!
-//! Needs [wrk](https://github.com/wg/wrk). The load runs in turns, a few seconds each, and shares
-//! the machine with the server.
+//! 32 connections, each with one request at a time, from one thread. The load runs in turns, a few
+//! seconds each, and shares the machine with the server.
 
 #[path = "common/tokens.rs"]
 #[expect(dead_code, reason = "one of the tokens is enough here")]
 mod tokens;
 
 use std::{
-    env,
-    net::TcpStream,
+    env, io,
+    net::Ipv4Addr,
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    runtime,
+    task::JoinSet,
+};
 use tower_entra::testing::Issuer;
 
 fn main() {
@@ -72,7 +78,7 @@ impl Server {
             command.env("TOKEN_CACHE", capacity);
         }
         let process = command.spawn().expect("cargo runs the example");
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             thread::sleep(Duration::from_millis(100));
         }
         Self { process, port }
@@ -80,20 +86,39 @@ impl Server {
 
     /// Requests per second.
     fn load(&self, path: &str, token: &str) -> f64 {
-        let output = Command::new("wrk")
-            .args(["--threads", "1", "--connections", "32", "--duration", "3"])
-            .args(["--header", &format!("Authorization: Bearer {token}")])
-            .arg(format!("http://127.0.0.1:{}{path}", self.port))
-            .output()
-            .expect("wrk is installed");
-        let report = String::from_utf8_lossy(&output.stdout);
-        assert!(!report.contains("Non-2xx"), "{path}: {report}");
-        report
-            .lines()
-            .find_map(|line| line.strip_prefix("Requests/sec:"))
-            .and_then(|rate| rate.trim().parse().ok())
-            .expect("wrk prints a rate")
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let start = Instant::now();
+            let mut connections = JoinSet::new();
+            for _ in 0..CONNECTIONS {
+                connections.spawn(keep_asking(self.port, request.clone(), start + TURN));
+            }
+            let answers = connections.join_all().await.into_iter();
+            let answers: io::Result<u32> = answers.sum();
+            f64::from(answers.expect("the server answers")) / start.elapsed().as_secs_f64()
+        })
     }
+}
+
+/// How many answers came until `end`. They are equally long: the date in them always is.
+async fn keep_asking(port: u16, request: String, end: Instant) -> io::Result<u32> {
+    let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    connection.set_nodelay(true)?;
+    connection.write_all(request.as_bytes()).await?;
+    let mut answer = vec![0; 4_096];
+    let length = connection.read(&mut answer).await?;
+    answer.truncate(length);
+    let mut answers = 1;
+    while Instant::now() < end {
+        connection.write_all(request.as_bytes()).await?;
+        connection.read_exact(&mut answer).await?;
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "not 200");
+        answers += 1;
+    }
+    Ok(answers)
 }
 
 impl Drop for Server {
@@ -106,3 +131,5 @@ impl Drop for Server {
 const COLD_PORT: u16 = 38_411;
 const CACHED_PORT: u16 = 38_412;
 const ROUNDS: usize = 5;
+const CONNECTIONS: usize = 32;
+const TURN: Duration = Duration::from_secs(3);

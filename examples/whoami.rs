@@ -19,14 +19,23 @@ use std::{
     io::{self, IsTerminal},
     net::Ipv4Addr,
     process::ExitCode,
+    time::UNIX_EPOCH,
 };
 
-use axum::{Json, Router, body::Body, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_entra::{
-    AgentPrincipal, EntraAuthLayer, IdentityType, KeyStatus, ProtectedResourceMetadata,
-    RequireLayer, Requirement, Validator,
+    AgentPrincipal, AppId, EntraAuthLayer, Facets, IdentityRelationships, IdentityType, KeyStatus,
+    ObjectId, ProtectedResourceMetadata, RequireLayer, Requirement, TenantId, Validator,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -110,34 +119,8 @@ fn app(settings: &Settings, validator: &Validator) -> Result<Router, Problem> {
         .with_state(validator.clone()))
 }
 
-async fn whoami(caller: AgentPrincipal) -> Json<Value> {
-    let expires_at = caller
-        .expires_at()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map(|since| since.as_secs())
-        .ok();
-    Json(json!({
-        "kind": caller.kind().as_str(),
-        "agent_status": caller.agent_status().as_str(),
-        "is_agent": caller.is_agent(),
-        "is_agent_user_identity": caller.is_agent_user_identity(),
-        "tenant_id": caller.tenant_id(),
-        "object_id": caller.object_id(),
-        "subject": caller.subject(),
-        "client_id": caller.client_id(),
-        "parent_agent_blueprint": caller.parent_agent_blueprint(),
-        "identity_type": caller.identity_type().map(IdentityType::as_str),
-        "actor_facets": caller.actor_facets(),
-        "subject_facets": caller.subject_facets(),
-        "tenant_facets": caller.tenant_facets(),
-        "identity_relationships": caller.identity_relationships(),
-        "scopes": caller.scopes().collect::<Vec<_>>(),
-        "roles": caller.roles().collect::<Vec<_>>(),
-        "token_version": caller.token_version().as_str(),
-        "issuer": caller.issuer(),
-        "audience": caller.audience(),
-        "expires_at": expires_at,
-    }))
+async fn whoami(caller: AgentPrincipal) -> Response {
+    Json(Caller::of(&caller)).into_response()
 }
 
 async fn public(caller: Option<AgentPrincipal>) -> Json<Value> {
@@ -156,6 +139,59 @@ async fn readyz(State(validator): State<Validator>) -> StatusCode {
     match validator.status() {
         KeyStatus::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
+    }
+}
+
+/// What `/whoami` answers.
+#[derive(Serialize)]
+struct Caller<'c> {
+    kind: &'static str,
+    agent_status: &'static str,
+    is_agent: bool,
+    is_agent_user_identity: bool,
+    tenant_id: TenantId,
+    object_id: Option<ObjectId>,
+    subject: Option<&'c str>,
+    client_id: Option<AppId>,
+    parent_agent_blueprint: Option<AppId>,
+    identity_type: Option<&'c str>,
+    actor_facets: Option<&'c Facets>,
+    subject_facets: Option<&'c Facets>,
+    tenant_facets: Option<&'c Facets>,
+    identity_relationships: Option<&'c IdentityRelationships>,
+    scopes: Vec<&'c str>,
+    roles: Vec<&'c str>,
+    token_version: &'static str,
+    issuer: &'c str,
+    audience: &'c str,
+    expires_at: Option<u64>,
+}
+
+impl<'c> Caller<'c> {
+    fn of(caller: &'c AgentPrincipal) -> Self {
+        let expires_at = caller.expires_at().duration_since(UNIX_EPOCH);
+        Self {
+            kind: caller.kind().as_str(),
+            agent_status: caller.agent_status().as_str(),
+            is_agent: caller.is_agent(),
+            is_agent_user_identity: caller.is_agent_user_identity(),
+            tenant_id: caller.tenant_id(),
+            object_id: caller.object_id(),
+            subject: caller.subject(),
+            client_id: caller.client_id(),
+            parent_agent_blueprint: caller.parent_agent_blueprint(),
+            identity_type: caller.identity_type().map(IdentityType::as_str),
+            actor_facets: caller.actor_facets(),
+            subject_facets: caller.subject_facets(),
+            tenant_facets: caller.tenant_facets(),
+            identity_relationships: caller.identity_relationships(),
+            scopes: caller.scopes().collect(),
+            roles: caller.roles().collect(),
+            token_version: caller.token_version().as_str(),
+            issuer: caller.issuer(),
+            audience: caller.audience(),
+            expires_at: expires_at.map(|since| since.as_secs()).ok(),
+        }
     }
 }
 

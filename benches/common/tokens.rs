@@ -26,8 +26,13 @@ pub(crate) fn agent(issuer: &Issuer) -> TokenBuilder {
 
 /// The same with 60 groups: more than 4 kB.
 pub(crate) fn agent_with_groups(issuer: &Issuer) -> TokenBuilder {
-    let groups: Vec<_> = (0..60)
-        .map(|group| format!("9b1c7f{group:02}-5d3e-4c1a-8f70-2b64d90e7a{group:02}"))
+    agent_with(issuer, 60)
+}
+
+/// The same with so many groups.
+pub(crate) fn agent_with(issuer: &Issuer, groups: usize) -> TokenBuilder {
+    let groups: Vec<_> = (0..groups)
+        .map(|group| format!("9b1c7f{:02}-5d3e-4c1a-8f70-2b64d9{group:06}", group % 100))
         .collect();
     agent(issuer).claim("groups", groups)
 }

@@ -1,6 +1,6 @@
 //! Facets and relationships: sets of integers that say what an identity is.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use serde::{Serialize, Serializer};
 
@@ -209,10 +209,14 @@ impl FacetSet {
     }
 
     fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        (1..256)
-            .step_by(2)
-            .filter(|value| self.contains(*value))
-            .chain(self.large.iter().copied())
+        let mut rest = self.small;
+        let small = iter::from_fn(move || {
+            let others = rest & rest.checked_sub(1)?;
+            let lowest = (rest ^ others).trailing_zeros();
+            rest = others;
+            Some(2 * lowest + 1)
+        });
+        small.chain(self.large.iter().copied())
     }
 }
 
