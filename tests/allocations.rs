@@ -1,4 +1,4 @@
-//! How often a validation asks for memory: what a change can make worse without anybody's noticing.
+//! How often a validation asks for memory: a change that makes it worse fails here.
 //!
 //! Counted are the calls of the Rust allocator on the thread that validates. What the C library
 //! behind the signature check takes for itself is not among them. To see the counts:

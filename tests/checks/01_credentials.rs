@@ -528,7 +528,7 @@ fn bear(request: &mut Request<String>, token: &str) {
 }
 
 fn two_lines_in_an_outage(issuer: &Issuer) {
-    let kid = "nobody";
+    let kid = "unpublished";
     let unknown = issuer.user().header("kid", kid).mint();
     for broken in [Fault::Status(500), Fault::Hang, Fault::Close] {
         let settings = KeySettings::default().with_wait(50 * TICK);

@@ -380,7 +380,7 @@ fn bad_signatures_answer_alike(issuer: &Issuer) {
     block_on(async {
         validator.ready().await;
         let bad = || issuer.user().signed_by_stranger();
-        let unknown = || bad().header("kid", "nobody");
+        let unknown = || bad().header("kid", "unpublished");
         let mut answers = Vec::new();
         for (token, kind) in [
             (bad(), InvalidSignature),

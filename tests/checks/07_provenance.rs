@@ -350,7 +350,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 })
                 .with(|issuer| for_tenants(issuer, Tenants::list([OTHER_TENANT, PERSONAL_TENANT]))),
                 refused_as(UnknownKey, "of the tenant", "tenant", |issuer| {
-                    one(issuer.user().tenant(OTHER_TENANT).header("kid", "nobody"))
+                    one(issuer.user().tenant(OTHER_TENANT).header("kid", "unpublished"))
                 }),
                 refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
                     one(issuer.user().tenant(OTHER_TENANT).signed_by_stranger())
@@ -807,7 +807,7 @@ fn an_untrusted_issuer(issuer: &Issuer) {
 }
 
 #[test]
-fn the_home_of_a_guest_is_shown_if_it_names_an_organization_and_nobody() {
+fn the_home_of_a_guest_is_shown_if_it_names_an_organization_and_no_person() {
     let home = |idp: &str| {
         let guest = issuer()
             .user()

@@ -198,7 +198,7 @@ pub(crate) fn rows() -> Vec<Row> {
         scene(
             "H18",
             "the name and the addresses of another person",
-            names_are_nobodys_identity,
+            names_identify_no_caller,
         ),
         row(
             "H19",
@@ -270,7 +270,7 @@ fn a_scope_is_compared_exactly(issuer: &Issuer) {
     });
 }
 
-fn names_are_nobodys_identity(issuer: &Issuer) {
+fn names_identify_no_caller(issuer: &Issuer) {
     let validator = issuer.validator();
     block_on(async {
         let plain = validator.validate(&issuer.user().mint()).await.unwrap();

@@ -20,7 +20,7 @@ const FAULTS: [Fault; 18] = [
     (UnsupportedTokenType, |token, _| token.header("typ", "x")),
     (UnsupportedHeader, |token, _| token.header("crit", ["x"])),
     // Check 4.
-    (UnknownKey, |token, _| token.header("kid", "nobody")),
+    (UnknownKey, |token, _| token.header("kid", "unpublished")),
     // Check 5.
     (InvalidSignature, |token, _| token.signature([1; 256])),
     // Check 6.

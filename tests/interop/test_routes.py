@@ -40,7 +40,7 @@ class Routes(WhoamiTest):
                 with self.subTest(scenario, version=version):
                     self.assert_open(self.whoami.curl("/agents", self.token(scenario, version)))
 
-    def test_nobody_else_may_see_agents(self) -> None:
+    def test_no_other_caller_may_see_agents(self) -> None:
         tokens = {
             "a person": self.token(PERSON),
             "an app": self.token(APPLICATION),
@@ -59,7 +59,7 @@ class Routes(WhoamiTest):
             with self.subTest(version=version):
                 self.assert_open(self.whoami.curl("/people", self.token(PERSON, version)))
 
-    def test_nobody_else_may_see_people(self) -> None:
+    def test_no_other_caller_may_see_people(self) -> None:
         tokens = {
             "an autonomous agent": self.token(AUTONOMOUS),
             "an agent for a person": self.token(ON_BEHALF),

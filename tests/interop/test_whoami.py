@@ -32,7 +32,7 @@ from mint import (
     token,
 )
 
-NOBODYS_AGENT = {
+NO_AGENT = {
     "agent_status": "not_agent",
     "is_agent": False,
     "is_agent_user_identity": False,
@@ -93,7 +93,7 @@ WITH_FACETS: dict[Scenario, dict[str, Any]] = {
         "scopes": ["Orders.Read"],
         "roles": [],
     },
-    PERSON: NOBODYS_AGENT
+    PERSON: NO_AGENT
     | {
         "kind": "user",
         "tenant_id": TENANT,
@@ -108,7 +108,7 @@ WITH_FACETS: dict[Scenario, dict[str, Any]] = {
         "scopes": ["Orders.Read", "email"],
         "roles": ["Buyer"],
     },
-    APPLICATION: NOBODYS_AGENT
+    APPLICATION: NO_AGENT
     | {
         "kind": "application",
         "tenant_id": TENANT,
@@ -296,7 +296,7 @@ class Facets(TestsOfWhoami):
 
 
 class Kinds(TestsOfWhoami):
-    def test_subject_facet_13_is_an_agents_user_whoever_the_actor_is(self) -> None:
+    def test_subject_facet_13_is_an_agents_user_with_any_actor(self) -> None:
         for actor in ("3 9", "3 5", "3 9 11", ABSENT):
             with self.subTest(actor=actor):
                 expected = {"kind": "agent_user", "agent_status": "attested", "is_agent": True}

@@ -118,7 +118,7 @@ fn a_larger_rsa_key_has_a_larger_modulus() {
 }
 
 #[test]
-#[should_panic(expected = "\"nobody\" is not a key of this issuer")]
+#[should_panic(expected = "\"unpublished\" is not a key of this issuer")]
 fn an_unknown_kid_is_a_panic() {
-    Issuer::start_blocking().sign_with("nobody");
+    Issuer::start_blocking().sign_with("unpublished");
 }

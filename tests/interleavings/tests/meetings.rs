@@ -237,7 +237,7 @@ fn a_key_that_is_not_in_a_fetch_under_way_is_found_in_the_next() {
 }
 
 #[test]
-fn an_invented_key_costs_one_fetch_however_many_name_it_and_keeps_nobody_from_a_new_one() {
+fn an_invented_key_costs_one_fetch_however_many_name_it_and_bars_no_new_one() {
     async fn scenario(client: Client, validator: Validator) {
         validator.ready().await;
         let invented = [(); 2].map(|()| request(&validator, &FIXTURE.invented));
@@ -310,7 +310,7 @@ fn bad_signatures_and_unknown_keys_spend_a_budget_each_and_fetch_one_after_the_o
 }
 
 #[test]
-fn a_bad_signature_wakes_the_task_and_keeps_nobody_waiting() {
+fn a_bad_signature_wakes_the_task_and_keeps_no_request_waiting() {
     async fn scenario(client: Client, validator: Validator) {
         validator.ready().await;
         let refused = outcome(&validator, &FIXTURE.forged).await;
