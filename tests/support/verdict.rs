@@ -45,7 +45,7 @@ pub(crate) fn error_by(validator: &Validator, token: &str) -> Error {
     }
 }
 
-fn verdict(validator: &Validator, token: &str) -> Result<AgentPrincipal, Error> {
+pub(crate) fn verdict(validator: &Validator, token: &str) -> Result<AgentPrincipal, Error> {
     block_on(async {
         validator.ready().await;
         validator.validate(token).await
