@@ -45,7 +45,17 @@ pub(crate) fn rows() -> Vec<Row> {
             "I02",
             "a subject with 13 is an agent's user account, whatever else it is",
             [admitted_as(is_agent_user, |issuer| {
-                each(["13", "3 13", "11 13", "13 3", "13 2"], |facets| {
+                let facets = [
+                    "13",
+                    "3 13",
+                    "11 13",
+                    "13 3",
+                    "13 2",
+                    // As in the tests of Microsoft.Identity.Web's `IsAgentUserIdentity`.
+                    "1 2 13 15",
+                    "   9   13   21  ",
+                ];
+                each(facets, |facets| {
                     issuer.agent_user().claim("xms_sub_fct", *facets)
                 })
             })],
@@ -109,7 +119,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 admitted_as(is_no_agent_user, |issuer| {
                     each(
                         [
-                            "113", "131", "3 1 3", "1 3", "130", "14", "12", "-13", "3 -13",
+                            "113", "131", "113 131", "3 1 3", "1 3", "1 2 3 4", "130", "14", "12",
+                            "-13", "3 -13",
                         ],
                         |facets| issuer.agent_user().claim("xms_sub_fct", *facets),
                     )
@@ -188,25 +199,30 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "I08",
             "no facets at all: nothing is attested, and the caller is no agent",
-            [admitted_as(
-                |caller| {
-                    assert_eq!(caller.agent_status(), AgentStatus::Unattested);
-                    assert!(!caller.is_agent());
-                },
-                |issuer| {
-                    these([
-                        ("agent", issuer.autonomous_agent().without_facets()),
-                        (
-                            "agent for a user",
-                            issuer.agent_on_behalf_of("alice").without_facets(),
-                        ),
-                        ("agent's user", issuer.agent_user().without_facets()),
-                        ("user", issuer.user().without_facets()),
-                        ("app", issuer.application().without_facets()),
-                        ("of v1", issuer.autonomous_agent().v1().without_facets()),
-                    ])
-                },
-            )],
+            [
+                admitted_as(
+                    |caller| is_unattested(caller, PrincipalKind::Application),
+                    |issuer| {
+                        these([
+                            ("agent", issuer.autonomous_agent().without_facets()),
+                            ("of v1", issuer.autonomous_agent().v1().without_facets()),
+                            // Its subject is its object.
+                            ("app", issuer.application().without_facets()),
+                        ])
+                    },
+                ),
+                admitted_as(
+                    |caller| is_unattested(caller, PrincipalKind::User),
+                    |issuer| {
+                        let agent_for_alice = issuer.agent_on_behalf_of("alice");
+                        these([
+                            ("agent for a user", agent_for_alice.without_facets()),
+                            ("agent's user", issuer.agent_user().without_facets()),
+                            ("user", issuer.user().without_facets()),
+                        ])
+                    },
+                ),
+            ],
         ),
         row(
             "I09",
@@ -304,28 +320,21 @@ pub(crate) fn rows() -> Vec<Row> {
             "a blueprint without facets: shown in the audit log, and the caller is no agent",
             [admitted_as(
                 |caller| {
-                    assert!(caller.parent_agent_blueprint().is_some());
+                    let blueprint = caller.parent_agent_blueprint().unwrap();
+                    assert_eq!(blueprint.as_str(), OTHER_APP);
                     assert!(!caller.is_agent());
                     assert_eq!(caller.agent_status(), AgentStatus::Unattested);
                 },
                 |issuer| {
-                    let blueprint = issuer.blueprint_id();
-                    these([
-                        (
-                            "agent",
-                            issuer
-                                .autonomous_agent()
-                                .without_facets()
-                                .claim("xms_par_app_azp", blueprint),
-                        ),
-                        (
-                            "user",
-                            issuer
-                                .user()
-                                .without_facets()
-                                .claim("xms_par_app_azp", blueprint),
-                        ),
-                    ])
+                    let scenarios = [
+                        ("agent", issuer.autonomous_agent()),
+                        ("user", issuer.user()),
+                        ("app", issuer.application()),
+                    ];
+                    these(scenarios.map(|(name, token)| {
+                        let token = token.without_facets();
+                        (name, token.claim("xms_par_app_azp", OTHER_APP))
+                    }))
                 },
             )],
         ),
@@ -367,12 +376,15 @@ pub(crate) fn rows() -> Vec<Row> {
                 )
                 .with(with_known_agent),
                 admitted_as(
-                    |caller| assert_eq!(caller.agent_status(), AgentStatus::Unattested),
+                    |caller| is_unattested(caller, PrincipalKind::Application),
                     |issuer| {
                         let elsewhere = issuer.autonomous_agent().without_facets();
+                        let other = || issuer.application().without_facets();
+                        let object = issuer.agent_id();
                         these([
                             ("another tenant", elsewhere.tenant(OTHER_TENANT)),
-                            ("another client", issuer.application().without_facets()),
+                            ("another client", other()),
+                            ("as the object", other().claim("oid", object)),
                         ])
                     },
                 )
@@ -388,12 +400,13 @@ pub(crate) fn rows() -> Vec<Row> {
                     |issuer| these([("user", issuer.user()), ("app", issuer.application())]),
                 ),
                 admitted_as(
-                    |caller| assert_eq!(caller.agent_status(), AgentStatus::Unattested),
+                    |caller| is_unattested(caller, PrincipalKind::User),
                     |issuer| {
                         these([
                             ("no actor", issuer.user().without_claim("xms_act_fct")),
                             ("no subject", issuer.user().without_claim("xms_sub_fct")),
-                            ("malformed", issuer.user().claim("xms_sub_fct", "x")),
+                            ("malformed", issuer.user().claim("xms_sub_fct", "3 x")),
+                            ("blank", issuer.user().claim("xms_act_fct", " ")),
                         ])
                     },
                 ),
@@ -542,6 +555,12 @@ fn is_agent_user(caller: &AgentPrincipal) {
     assert_eq!(caller.kind(), PrincipalKind::AgentUser);
     assert!(caller.is_agent_user_identity());
     assert_eq!(caller.agent_status(), AgentStatus::Attested);
+}
+
+fn is_unattested(caller: &AgentPrincipal, kind: PrincipalKind) {
+    assert_eq!(caller.kind(), kind);
+    assert_eq!(caller.agent_status(), AgentStatus::Unattested);
+    assert!(!caller.is_agent() && !caller.is_agent_user_identity());
 }
 
 fn is_no_agent_user(caller: &AgentPrincipal) {

@@ -350,7 +350,10 @@ pub(crate) fn rows() -> Vec<Row> {
                 })
                 .with(|issuer| for_tenants(issuer, Tenants::list([OTHER_TENANT, PERSONAL_TENANT]))),
                 refused_as(UnknownKey, "of the tenant", "tenant", |issuer| {
-                    one(issuer.user().tenant(OTHER_TENANT).header("kid", "unpublished"))
+                    one(issuer
+                        .user()
+                        .tenant(OTHER_TENANT)
+                        .header("kid", "unpublished"))
                 }),
                 refused_as(InvalidSignature, "claims to be for", "altered", |issuer| {
                     one(issuer.user().tenant(OTHER_TENANT).signed_by_stranger())
@@ -571,27 +574,45 @@ pub(crate) fn rows() -> Vec<Row> {
                         these([
                             ("acct", issuer.user().claim("acct", 1)),
                             (
-                                "idp",
-                                issuer.user().without_claim("xms_idrel").claim("idp", home),
+                                "acct before a member's relationship",
+                                related(issuer, "1").claim("acct", 1),
                             ),
+                            ("a guest's relationship", related(issuer, "28 5")),
+                            ("granular delegated admin", related(issuer, "11 2")),
+                            ("a weak multitenant user", related(issuer, "29")),
+                            ("delegated admin", related(issuer, "31")),
+                            ("two relationships", related(issuer, "1 5")),
+                            ("idp", unrelated(issuer).claim("idp", home)),
+                            ("live.com", unrelated(issuer).claim("idp", "live.com")),
                             (
-                                "live.com",
-                                issuer
-                                    .user()
-                                    .without_claim("xms_idrel")
-                                    .claim("idp", "live.com"),
+                                "idp, and a relationship that says nothing",
+                                related(issuer, "15").claim("idp", "live.com"),
                             ),
-                            ("xms_idrel", issuer.user().claim("xms_idrel", "5 8")),
                         ])
                     },
                 ),
                 admitted_as(
                     |caller| assert!(!caller.is_guest()),
                     |issuer| {
+                        let own = |iss: String| unrelated(issuer).claim("idp", iss);
+                        let foreign = |relationships| {
+                            let home = format!("https://sts.windows.net/{OTHER_TENANT}/");
+                            related(issuer, relationships).claim("idp", home)
+                        };
                         these([
                             ("acct", issuer.user().claim("acct", 0)),
-                            ("idp", issuer.user().claim("idp", issuer.v2_issuer())),
-                            ("idp of v1", issuer.user().claim("idp", issuer.v1_issuer())),
+                            (
+                                "acct before a guest's relationship and provider",
+                                foreign("5").claim("acct", 0),
+                            ),
+                            ("a member's relationship", related(issuer, "1 15 25")),
+                            ("a member's relationship before idp", foreign("27 2")),
+                            (
+                                "a synchronized member, by account",
+                                foreign("27 2").claim("acct", 0),
+                            ),
+                            ("idp", own(issuer.v2_issuer())),
+                            ("idp of v1", own(issuer.v1_issuer())),
                             ("nothing", issuer.user().without_facets()),
                         ])
                     },
@@ -646,6 +667,14 @@ fn with_issuers_version(issuer: &Issuer, versions: &[&str]) -> Vec<Input> {
         let iss = issuer.v2_issuer().replace("/v2.0", version);
         issuer.user().claim("iss", iss)
     })
+}
+
+fn related(issuer: &Issuer, relationships: &str) -> TokenBuilder {
+    issuer.user().claim("xms_idrel", relationships)
+}
+
+fn unrelated(issuer: &Issuer) -> TokenBuilder {
+    issuer.user().without_claim("xms_idrel")
 }
 
 fn two_tenants(issuer: &Issuer) -> ValidatorBuilder {

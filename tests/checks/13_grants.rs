@@ -59,16 +59,31 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         row(
             "H03",
-            "scopes with more white space between them than one space: no empty scope",
-            admitted_as(
-                |caller| assert!(caller.scopes().eq(["a", "b"]), "{caller:?}"),
-                |issuer| {
-                    each(
-                        ["a b", "a  b", " a b ", "a\tb", "a\nb", "\ta \t b"],
-                        |scp| issuer.user().scope(scp),
-                    )
-                },
-            ),
+            "white space between scopes: of ASCII it parts them, beyond it is a part of one",
+            [
+                admitted_as(
+                    |caller| assert!(caller.scopes().eq(["a", "b"]), "{caller:?}"),
+                    |issuer| {
+                        each(
+                            ["a b", "a  b", " a b ", "a\tb", "a\r\nb", "\ta \t b"],
+                            |scp| issuer.user().scope(scp),
+                        )
+                    },
+                ),
+                admitted_as(
+                    |caller| {
+                        let scopes: Vec<_> = caller.scopes().collect();
+                        assert!(scopes[0].starts_with('a') && scopes[0].ends_with('b'));
+                        assert_eq!(scopes[1..], ["c"]);
+                    },
+                    |issuer| {
+                        each(
+                            ["\u{a0}", "\u{85}", "\u{2028}", "\u{3000}", "\u{b}"],
+                            |space| issuer.user().scope(&format!("a{space}b c")),
+                        )
+                    },
+                ),
+            ],
         ),
         row(
             "H05",
