@@ -8,7 +8,7 @@ use tower_entra::{
 use crate::support::{OTHER_APP, OTHER_TENANT, caller_of, issuer, refusal};
 
 #[track_caller]
-fn refused(requirement: Result<Requirement, ConfigError>) -> String {
+pub(super) fn refused(requirement: Result<Requirement, ConfigError>) -> String {
     requirement.expect_err("a bad requirement").to_string()
 }
 
@@ -21,7 +21,7 @@ fn kinds(kinds: &[PrincipalKind]) -> Requirement {
 }
 
 #[track_caller]
-fn denial(requirement: &Requirement, token: TokenBuilder) -> Denial {
+pub(super) fn denial(requirement: &Requirement, token: TokenBuilder) -> Denial {
     let denial = requirement.check(&caller_of(token));
     denial.expect_err("a denial")
 }

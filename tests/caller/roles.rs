@@ -6,22 +6,11 @@ use std::convert::Infallible;
 use http::{Request, Response, header::WWW_AUTHENTICATE};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_entra::{
-    ConfigError, Denial, DenialReason, EntraAuthLayer, ProblemJson, RequireLayer, Requirement,
-    testing::TokenBuilder,
+    DenialReason, EntraAuthLayer, ProblemJson, RequireLayer, Requirement, testing::TokenBuilder,
 };
 
+use super::requirement::{denial, refused};
 use crate::support::{block_on, caller_of, issuer, with_line};
-
-#[track_caller]
-fn refused(requirement: Result<Requirement, ConfigError>) -> String {
-    requirement.expect_err("a bad requirement").to_string()
-}
-
-#[track_caller]
-fn denial(requirement: &Requirement, token: TokenBuilder) -> Denial {
-    let denial = requirement.check(&caller_of(token));
-    denial.expect_err("a denial")
-}
 
 #[test]
 fn a_role_that_is_blank_or_has_a_control_character_is_refused() {

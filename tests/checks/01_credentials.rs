@@ -55,13 +55,13 @@ pub(crate) fn rows() -> Vec<Row> {
                 refused_as(
                     MalformedAuthorization,
                     "not begin with",
-                    "Bearer",
+                    "one token",
                     no_schemes,
                 ),
                 refused_as(
                     MalformedAuthorization,
                     "not begin with",
-                    "Bearer",
+                    "one token",
                     no_schemes,
                 )
                 .through(EntraAuthLayer::optional),
@@ -116,7 +116,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 )
                 .through(EntraAuthLayer::optional),
                 // One character more, and it is a malformed header.
-                refused_as(MalformedAuthorization, "", "Bearer", |_| {
+                refused_as(MalformedAuthorization, "", "one token", |_| {
                     worded_lines(&[
                         ("a tab", "Bearer\t"),
                         ("a tab", "Bearer \t"),
@@ -144,7 +144,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "A06",
             "a tab before, within or after the token",
-            refused_as(MalformedAuthorization, "", "Bearer", |issuer| {
+            refused_as(MalformedAuthorization, "", "one token", |issuer| {
                 let token = issuer.user().mint();
                 worded_lines(&[
                     ("a tab", &format!("Bearer\t{token}")),
@@ -162,7 +162,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "A07",
             "more than one token, or something beside it",
-            refused_as(MalformedAuthorization, "", "Bearer", |issuer| {
+            refused_as(MalformedAuthorization, "", "one token", |issuer| {
                 let token = issuer.user().mint();
                 worded_lines(&[
                     ("more than one token", &format!("Bearer {token} x")),
@@ -215,22 +215,27 @@ pub(crate) fn rows() -> Vec<Row> {
         row(
             "A10",
             "characters that a token does not have",
-            refused_as(MalformedAuthorization, "a character", "Bearer", |issuer| {
-                let token = issuer.user().mint();
-                let odd = b"\"',;:!#$%&()*<>?@[]\\^`{|}\xa0\xc3\xff\x80";
-                each(odd, |byte| {
-                    let mut line = format!("Bearer {token}").into_bytes();
-                    line.insert(40, **byte);
-                    with_line(line)
-                })
-            }),
+            refused_as(
+                MalformedAuthorization,
+                "a character",
+                "one token",
+                |issuer| {
+                    let token = issuer.user().mint();
+                    let odd = b"\"',;:!#$%&()*<>?@[]\\^`{|}\xa0\xc3\xff\x80";
+                    each(odd, |byte| {
+                        let mut line = format!("Bearer {token}").into_bytes();
+                        line.insert(40, **byte);
+                        with_line(line)
+                    })
+                },
+            ),
         ),
         row(
             "A11",
             "an empty header",
             [
                 refused_as(MissingToken, "is empty", "Bearer", |_| lines(&[""])),
-                refused_as(MalformedAuthorization, "white space", "Bearer", |_| {
+                refused_as(MalformedAuthorization, "white space", "one token", |_| {
                     lines(&[" ", "\t", "   "])
                 }),
             ],
@@ -311,7 +316,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 refused_as(MalformedToken, "dots in it: 0", "endpoint", |_| {
                     each(["true", "NaN", "0", "-", "="], |text| *text)
                 }),
-                refused_as(MalformedAuthorization, "", "Bearer", |_| {
+                refused_as(MalformedAuthorization, "", "one token", |_| {
                     worded_lines(&[
                         ("a character", "Bearer {}"),
                         ("a character", "Bearer []"),
@@ -327,14 +332,14 @@ pub(crate) fn rows() -> Vec<Row> {
             [
                 refused_as(
                     MissingToken,
-                    "the scheme",
-                    "DPoP or PoP",
+                    "header is",
+                    "plain bearer token",
                     proofs_of_possession,
                 ),
                 refused_as(
                     MissingToken,
-                    "the scheme",
-                    "DPoP or PoP",
+                    "header is",
+                    "plain bearer token",
                     proofs_of_possession,
                 )
                 .through(EntraAuthLayer::optional),
@@ -377,9 +382,12 @@ pub(crate) fn rows() -> Vec<Row> {
                     requests
                 })
                 .through(EntraAuthLayer::optional),
-                refused_as(MalformedAuthorization, "the word Bearer", "Bearer", |_| {
-                    lines(&["Bearer a b", "Bearer Bearer a", "Bearer, a"])
-                })
+                refused_as(
+                    MalformedAuthorization,
+                    "the word Bearer",
+                    "one token",
+                    |_| lines(&["Bearer a b", "Bearer Bearer a", "Bearer, a"]),
+                )
                 .through(EntraAuthLayer::optional),
             ],
         ),
@@ -470,9 +478,14 @@ fn lines(lines: &[&str]) -> Vec<Input> {
 
 fn proofs_of_possession(issuer: &Issuer) -> Vec<Input> {
     let token = issuer.user().mint();
-    each(["DPoP", "dpop", "PoP", "POP"], |scheme| {
-        with_line(format!("{scheme} {token}"))
-    })
+    let schemes = [
+        ("DPoP", "DPoP"),
+        ("DPoP", "dpop"),
+        ("PoP", "PoP"),
+        ("PoP", "pop"),
+        ("PoP", "POP"),
+    ];
+    worded(schemes.map(|(name, scheme)| (name, with_line(format!("{scheme} {token}")))))
 }
 
 fn joined_credentials(issuer: &Issuer) -> Vec<Input> {
