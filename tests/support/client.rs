@@ -85,17 +85,13 @@ impl Client {
         self.0.starts.lock().unwrap().clone()
     }
 
-    fn discovery(&self) -> Response<Vec<u8>> {
+    fn discovery(&self) -> Vec<u8> {
         let (url, tenant) = (self.0.issuer.url(), self.0.issuer.tenant_id());
         let document = json!({
             "issuer": format!("{url}/{tenant}/v2.0"),
             "jwks_uri": format!("{url}/{tenant}/discovery/v2.0/keys"),
         });
-        Response::new(document.to_string().into_bytes())
-    }
-
-    fn keys(&self) -> Response<Vec<u8>> {
-        Response::new(self.0.issuer.keys_document())
+        document.to_string().into_bytes()
     }
 }
 
@@ -115,10 +111,9 @@ impl HttpClient for Client {
         counter.fetch_add(1, Ordering::SeqCst);
         let reply = self.0.reply.lock().unwrap().clone();
         assert!(!matches!(reply, Reply::Panics), "injected");
-        let right = if is_discovery {
-            self.discovery()
-        } else {
-            self.keys()
+        let right = match is_discovery {
+            true => self.discovery(),
+            false => self.0.issuer.keys_document(),
         };
         let under_way = UnderWay::new(&self.0);
         Box::pin(async move {
@@ -132,7 +127,7 @@ impl HttpClient for Client {
                 Reply::Discovery(answer) if is_discovery => return Ok(answer),
                 _ => {}
             }
-            Ok(right)
+            Ok(Response::new(right))
         })
     }
 }

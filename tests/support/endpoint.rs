@@ -14,6 +14,7 @@ use tower_entra::{
 };
 
 /// An authority on loopback that answers for its keys with any bytes at all, head and body.
+#[derive(Clone)]
 pub(crate) struct Endpoint {
     url: String,
     issuer: Issuer,
@@ -29,13 +30,12 @@ impl Endpoint {
             issuer: issuer.clone(),
             answer: Arc::default(),
         };
-        let (issuer, url) = (issuer.clone(), endpoint.url.clone());
-        let answer = Arc::clone(&endpoint.answer);
+        let server = endpoint.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 // The client may be gone already.
-                let _ = Self::serve(&stream, &issuer, &url, &answer);
+                let _ = server.serve(&stream);
             }
         });
         endpoint
@@ -63,12 +63,7 @@ impl Endpoint {
         self.issuer.user().claim("iss", iss)
     }
 
-    fn serve(
-        mut stream: &TcpStream,
-        issuer: &Issuer,
-        url: &str,
-        answer: &Mutex<Option<Vec<u8>>>,
-    ) -> io::Result<()> {
+    fn serve(&self, mut stream: &TcpStream) -> io::Result<()> {
         let mut head = String::new();
         let mut reader = BufReader::new(stream);
         while !head.ends_with("\r\n\r\n") {
@@ -76,16 +71,14 @@ impl Endpoint {
                 return Ok(());
             }
         }
-        let base = format!("{url}/{}", issuer.tenant_id());
         let answer = if head.contains("openid-configuration") {
+            let base = format!("{}/{}", self.url, self.issuer.tenant_id());
             let keys = format!("{base}/discovery/v2.0/keys");
             let document = json!({"issuer": format!("{base}/v2.0"), "jwks_uri": keys});
             http_answer("200 OK", &[], document.to_string().as_bytes())
         } else {
-            answer.lock().unwrap().clone().unwrap_or_else(|| {
-                let keys = String::from_utf8(issuer.keys_document()).unwrap();
-                http_answer("200 OK", &[], keys.replace(&issuer.url(), url).as_bytes())
-            })
+            let answer = self.answer.lock().unwrap().clone();
+            answer.unwrap_or_else(|| http_answer("200 OK", &[], &self.keys()))
         };
         stream.write_all(&answer)
     }

@@ -8,7 +8,7 @@ use http::{
 };
 use tower_entra::testing::TokenBuilder;
 
-/// Something that comes with a request.
+/// What is sent: a token, or a request that is made by hand.
 pub(crate) struct Input {
     pub(super) name: String,
     request: Option<Request<String>>,
@@ -20,23 +20,9 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    fn new(name: String, sent: Sent) -> Self {
-        match sent {
-            Sent::Token(token) => Self {
-                name,
-                request: with_lines(&[format!("Bearer {token}")]),
-                secrets: vec![token.clone()],
-                token: Some(token),
-                words: None,
-            },
-            Sent::Request(request) => Self {
-                name,
-                secrets: secrets_of(&request),
-                request: Some(*request),
-                token: None,
-                words: None,
-            },
-        }
+    fn named(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self { name, ..self }
     }
 
     pub(super) fn request(&self) -> Option<Request<String>> {
@@ -44,33 +30,39 @@ impl Input {
     }
 }
 
-/// What is sent: a token, or a request that is made by hand.
-pub(crate) enum Sent {
-    Token(String),
-    Request(Box<Request<String>>),
-}
-
-impl From<TokenBuilder> for Sent {
-    fn from(token: TokenBuilder) -> Self {
-        Self::Token(token.mint())
-    }
-}
-
-impl From<String> for Sent {
+impl From<String> for Input {
     fn from(token: String) -> Self {
-        Self::Token(token)
+        Self {
+            name: String::new(),
+            request: with_lines(&[format!("Bearer {token}")]),
+            secrets: vec![token.clone()],
+            token: Some(token),
+            words: None,
+        }
     }
 }
 
-impl From<&str> for Sent {
+impl From<&str> for Input {
     fn from(token: &str) -> Self {
-        Self::Token(token.to_owned())
+        token.to_owned().into()
     }
 }
 
-impl From<Request<String>> for Sent {
+impl From<TokenBuilder> for Input {
+    fn from(token: TokenBuilder) -> Self {
+        token.mint().into()
+    }
+}
+
+impl From<Request<String>> for Input {
     fn from(request: Request<String>) -> Self {
-        Self::Request(Box::new(request))
+        Self {
+            name: String::new(),
+            secrets: secrets_of(&request),
+            request: Some(request),
+            token: None,
+            words: None,
+        }
     }
 }
 
@@ -94,46 +86,39 @@ fn secrets_of(request: &Request<String>) -> Vec<String> {
 pub(crate) fn each<I, S>(items: impl IntoIterator<Item = I>, send: impl Fn(&I) -> S) -> Vec<Input>
 where
     I: std::fmt::Debug,
-    S: Into<Sent>,
+    S: Into<Input>,
 {
-    items
-        .into_iter()
-        .map(|item| Input::new(shortened(&format!("{item:?}")), send(&item).into()))
-        .collect()
+    let inputs = items.into_iter().map(|item| {
+        let name: String = format!("{item:?}").chars().take(100).collect();
+        send(&item).into().named(name)
+    });
+    inputs.collect()
 }
 
 /// These inputs with names of their own.
-pub(crate) fn these<S: Into<Sent>>(
+pub(crate) fn these<S: Into<Input>>(
     inputs: impl IntoIterator<Item = (&'static str, S)>,
 ) -> Vec<Input> {
-    inputs
-        .into_iter()
-        .map(|(name, sent)| Input::new(name.to_owned(), sent.into()))
-        .collect()
+    let inputs = inputs.into_iter();
+    inputs.map(|(name, sent)| sent.into().named(name)).collect()
 }
 
 /// These inputs, each named after words that its error holds.
-pub(crate) fn worded<W: Into<String>, S: Into<Sent>>(
+pub(crate) fn worded<W: Into<String>, S: Into<Input>>(
     inputs: impl IntoIterator<Item = (W, S)>,
 ) -> Vec<Input> {
-    inputs
-        .into_iter()
-        .map(|(words, sent)| {
-            let words = words.into();
-            Input {
-                words: Some(words.clone()),
-                ..Input::new(words, sent.into())
-            }
-        })
-        .collect()
+    let inputs = inputs.into_iter().map(|(words, sent)| {
+        let words = words.into();
+        Input {
+            words: Some(words.clone()),
+            ..sent.into().named(words)
+        }
+    });
+    inputs.collect()
 }
 
-pub(crate) fn one(sent: impl Into<Sent>) -> Vec<Input> {
+pub(crate) fn one(sent: impl Into<Input>) -> Vec<Input> {
     these([("the only one", sent)])
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(100).collect()
 }
 
 /// A request with these `Authorization` lines. None if HTTP has no such lines.

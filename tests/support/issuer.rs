@@ -119,10 +119,7 @@ impl Forger {
     }
 
     pub(crate) fn token_of(&self, kid: &str) -> String {
-        self.token_with_header(&format!(r#"{{"typ":"JWT","alg":"RS256","kid":"{kid}"}}"#))
-    }
-
-    pub(crate) fn token_with_header(&self, header: &str) -> String {
+        let header = format!(r#"{{"typ":"JWT","alg":"RS256","kid":"{kid}"}}"#);
         let header = URL_SAFE_NO_PAD.encode(header);
         format!("{header}.{}", self.payload_and_signature)
     }

@@ -12,13 +12,31 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, U
 
 /// Series are named as in `name{label=value,…}`, labels in their order.
 #[derive(Clone, Default)]
-pub(crate) struct Recorder(Arc<Series>);
+pub(crate) struct Recorder(Arc<State>);
 
 #[derive(Default)]
-struct Series {
-    counters: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
-    gauges: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
+struct State {
+    counters: Series,
+    gauges: Series,
     described: Mutex<BTreeMap<String, Option<Unit>>>,
+}
+
+#[derive(Default)]
+struct Series(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+impl Series {
+    fn register(&self, key: &Key) -> Arc<AtomicU64> {
+        let mut series = self.0.lock().unwrap();
+        Arc::clone(series.entry(name(key)).or_default())
+    }
+
+    fn values(&self) -> BTreeMap<String, u64> {
+        let series = self.0.lock().unwrap();
+        let values = series.iter();
+        values
+            .map(|(name, value)| (name.clone(), value.load(Ordering::SeqCst)))
+            .collect()
+    }
 }
 
 impl Recorder {
@@ -28,26 +46,23 @@ impl Recorder {
         metrics::with_local_recorder(&recorder, || test(&recorder))
     }
 
-    /// Every counter and what it has come to.
+    /// Every counter and its value.
     pub(crate) fn counters(&self) -> BTreeMap<String, u64> {
-        let counters = self.0.counters.lock().unwrap();
-        let values = counters.iter();
-        values
-            .map(|(series, value)| (series.clone(), value.load(Ordering::SeqCst)))
-            .collect()
+        self.0.counters.values()
     }
 
     pub(crate) fn gauge(&self, series: &str) -> Option<f64> {
-        let gauges = self.0.gauges.lock().unwrap();
-        let value = gauges.get(series)?;
-        Some(f64::from_bits(value.load(Ordering::SeqCst)))
+        let bits = self.0.gauges.values().remove(series)?;
+        Some(f64::from_bits(bits))
     }
 
     /// The names of all series, counters and gauges alike.
     pub(crate) fn series(&self) -> Vec<String> {
-        let mut series: Vec<_> = self.0.counters.lock().unwrap().keys().cloned().collect();
-        series.extend(self.0.gauges.lock().unwrap().keys().cloned());
+        let series = [&self.0.counters, &self.0.gauges];
         series
+            .into_iter()
+            .flat_map(|series| series.values().into_keys())
+            .collect()
     }
 
     /// What was described, with its unit.
@@ -76,13 +91,11 @@ impl metrics::Recorder for Recorder {
     }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let mut counters = self.0.counters.lock().unwrap();
-        Counter::from_arc(Arc::clone(counters.entry(name(key)).or_default()))
+        Counter::from_arc(self.0.counters.register(key))
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let mut gauges = self.0.gauges.lock().unwrap();
-        Gauge::from_arc(Arc::clone(gauges.entry(name(key)).or_default()))
+        Gauge::from_arc(self.0.gauges.register(key))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
