@@ -269,7 +269,7 @@ fn enter_laborious_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<
             .mint()
     };
     // Each lies halfway between two doubles, but for its last digits.
-    let long_numbers = |count| format!("[{}0]", "17976931348623158079e289,".repeat(count));
+    let long_numbers = |count| format!("[{}0]", "17000000000000002382e289,".repeat(count));
     let tokens = [
         ".".repeat(16_000),
         members(1_000, &|number| format!("{number:04}")),

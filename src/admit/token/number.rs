@@ -12,7 +12,8 @@ pub(crate) enum Number {
 }
 
 impl Number {
-    /// Reads a number that keeps to the grammar of JSON. None if it is out of the range of an `f64`.
+    /// Reads a number that keeps to the grammar of JSON. None if it is out of the range of an `f64`, or
+    /// if `serde_json` says so, with which a handler reads the claims again.
     pub(super) fn parse(text: &str) -> Option<Self> {
         match text.parse() {
             Ok(0) if text == "-0" => {}
@@ -20,7 +21,8 @@ impl Number {
             Err(_) => {}
         }
         let fraction: f64 = cut_off(text).parse().ok()?;
-        fraction.is_finite().then_some(Self::Fraction(fraction))
+        let is_in_range = fraction.abs() <= UNDISPUTED || serde_json::from_str::<f64>(text).is_ok();
+        is_in_range.then_some(Self::Fraction(fraction))
     }
 }
 
@@ -56,6 +58,11 @@ fn cut_off(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{sign}{value}e{exponent}"))
 }
 
+/// `f64::MAX` is 1.79769313486231570…e308. `serde_json` refuses 1.797693134862315807e308, which rounds to
+/// it: it multiplies rounded factors, and errs by less than two units in the last place. This is four
+/// below.
+const UNDISPUTED: f64 = 1.797_693_134_862_315e308;
+
 /// The most decimal digits that a `u64` holds.
 const DIGITS: usize = 19;
 
@@ -82,7 +89,7 @@ mod tests {
             ("123.4567890123456789012345E+7", "123.4567890123456789E7"),
             ("-0.00000000000000000000000", "-0.0"),
             ("1000000000000000000000.000", "1e21"),
-            ("17976931348623158079e289", "1.797693134862315807e308"),
+            ("17000000000000002382e289", "1.700000000000000238e308"),
         ] {
             assert_eq!(
                 fraction(long).to_bits(),
@@ -95,6 +102,27 @@ mod tests {
             fraction("9007199254740993.0000001"),
             9_007_199_254_740_992.0
         );
+    }
+
+    /// A token whose claims could not be read again would fail in the handler.
+    #[test]
+    fn no_number_is_read_that_serde_json_finds_out_of_range() {
+        let mut read = 0;
+        for last in (0..100_000).step_by(11) {
+            for text in [
+                format!("1.79769313486231{last:05}e308"),
+                format!("-179769313486231{last:05}e289"),
+                format!("0.000179769313486231{last:05}E+312"),
+                format!("179769313486231{last:05}{}", "0".repeat(289)),
+            ] {
+                if Number::parse(&text).is_some() {
+                    read += 1;
+                    assert!(serde_json::from_str::<f64>(&text).is_ok(), "{text}");
+                }
+            }
+        }
+        assert!((1..36_000).contains(&read), "{read}");
+        assert_eq!(Number::parse("1.797693134862315807e308"), None);
     }
 
     #[test]
