@@ -1,8 +1,8 @@
 //! A cloud of Entra: its address and its issuers, as they are configured.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::FromStr};
 
-use crate::{config_error::ConfigError, ids::TenantId, origin::Origin};
+use crate::{config_error::ConfigError, ids::TenantId, origin::Origin, shown::Shown};
 
 /// The Entra cloud, or the look-alike of one, whose tokens are accepted.
 ///
@@ -11,6 +11,27 @@ use crate::{config_error::ConfigError, ids::TenantId, origin::Origin};
 /// aliases of the host included.
 ///
 /// The default is [`Authority::public`].
+///
+/// # From text
+///
+/// An authority parses from its `https` URL, as configurations have it: the URL of one of the three
+/// clouds is that cloud, with the issuer of its version 1.0 tokens, and any other URL is
+/// [`custom`](Self::custom). One slash at the end and the letter case of the host make no difference.
+///
+/// ```
+/// use tower_entra::Authority;
+///
+/// # fn main() -> Result<(), tower_entra::ConfigError> {
+/// let authority: Authority = "https://login.microsoftonline.us/".parse()?;
+/// assert_eq!(authority, Authority::us_government());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What cannot work is refused at once: what is no `https` origin, an alias such as
+/// `https://login.windows.net`, whose name is in no issuer, Azure AD B2C, and the host of an External
+/// ID tenant that is named otherwise than by `{tid}` or its GUID. So is plain `http`, for which only
+/// [`insecure_loopback`](Self::insecure_loopback) is there.
 ///
 /// See [National clouds](https://learn.microsoft.com/en-us/entra/identity-platform/authentication-national-cloud).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +146,43 @@ impl Authority {
         }
     }
 
+    /// Reads the URL of a configuration, or says what is wrong with it.
+    pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
+        if url.contains('@') {
+            return Err(HAS_A_USER);
+        }
+        // A host with any tenant's GUID has the form of one with `{tid}`.
+        let origin = Origin::parse(&url.replace(PLACEHOLDER, ANY_TENANT))?;
+        if !origin.is_https() {
+            return Err(if origin.is_loopback_address() {
+                "must be https; for tests on this machine, set Authority::insecure_loopback in code"
+            } else {
+                "must be https"
+            });
+        }
+        let host = origin.host();
+        if let Some((_, problem)) = ALIASES.iter().find(|(alias, _)| *alias == host) {
+            return Err(problem);
+        }
+        if host.ends_with(".b2clogin.com") {
+            return Err("is of Azure AD B2C, whose tokens name no tenant");
+        }
+        if host
+            .strip_suffix(".ciamlogin.com")
+            .is_some_and(|tenant| tenant.parse::<TenantId>().is_err())
+        {
+            return Err(
+                "must be https://{tid}.ciamlogin.com, as it is or with the tenant's GUID, which is \
+                 the host of the issuer",
+            );
+        }
+        let clouds = [Self::public(), Self::us_government(), Self::china()];
+        let cloud = clouds
+            .into_iter()
+            .find(|cloud| cloud.url == origin.as_str());
+        Ok(cloud.unwrap_or_else(|| Self::custom(url)))
+    }
+
     /// The issuer of version 1.0 tokens, with `{tid}` in place of the tenant's GUID.
     pub(crate) fn v1_issuer(&self) -> Option<&str> {
         self.v1_issuer.as_deref()
@@ -141,8 +199,51 @@ impl Default for Authority {
     }
 }
 
+impl FromStr for Authority {
+    type Err = ConfigError;
+
+    fn from_str(url: &str) -> Result<Self, ConfigError> {
+        Self::parse(url).map_err(|problem| {
+            let shown = shown_url(url);
+            ConfigError::new("authority", format!("{shown} {problem}"))
+        })
+    }
+}
+
+/// A URL of a configuration, for an error. One with a user may have a password.
+pub(crate) fn shown_url(url: &str) -> String {
+    if url.contains('@') {
+        "the URL".to_owned()
+    } else {
+        Shown::of(url).to_string()
+    }
+}
+
 /// Takes the place of the tenant's GUID, in an authority's host and in an issuer.
 pub(crate) const PLACEHOLDER: &str = "{tid}";
+
+const ANY_TENANT: &str = "00000000-0000-0000-0000-000000000000";
+
+const HAS_A_USER: &str = "must not have a user or a password";
+
+/// Other names of the clouds' hosts, which serve the same documents but are in no issuer of version 2.0
+/// tokens.
+const ALIASES: [(&str, &str); 5] = [
+    ("login.windows.net", PUBLIC_ALIAS),
+    ("login.microsoft.com", PUBLIC_ALIAS),
+    ("sts.windows.net", PUBLIC_ALIAS),
+    (
+        "login.usgovcloudapi.net",
+        "is another name of https://login.microsoftonline.us, which is the one in issuers",
+    ),
+    (
+        "login.chinacloudapi.cn",
+        "is another name of https://login.partner.microsoftonline.cn, which is the one in issuers",
+    ),
+];
+
+const PUBLIC_ALIAS: &str =
+    "is another name of https://login.microsoftonline.com, which is the one in issuers";
 
 #[cfg(test)]
 mod tests {
@@ -169,6 +270,98 @@ mod tests {
             let error = error.expect_err(url);
             assert_eq!(error.setting(), "authority");
             assert!(error.problem().starts_with(&format!("{url:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_cannot_work_does_not_parse() {
+        const NO_ORIGIN: &str = "must be scheme and host only, without a path";
+        const EXTERNAL_ID: &str = "must be https://{tid}.ciamlogin.com, as it is";
+
+        for (url, problem) in [
+            ("", "is not a URL"),
+            (" https://login.microsoftonline.com", "is not a URL"),
+            ("login.microsoftonline.com", "is not an http or https URL"),
+            ("http://login.microsoftonline.com", "must be https"),
+            (
+                "http://127.0.0.1:4000",
+                "must be https; for tests on this machine, set Authority::insecure_loopback",
+            ),
+            ("https://login.microsoftonline.com//", NO_ORIGIN),
+            ("https://login.microsoftonline.com/common", NO_ORIGIN),
+            ("https://login.microsoftonline.com/{tid}", NO_ORIGIN),
+            (
+                "https://login.windows.net",
+                "https://login.microsoftonline.com",
+            ),
+            (
+                "https://login.microsoft.com",
+                "https://login.microsoftonline.com",
+            ),
+            (
+                "https://sts.windows.net/",
+                "https://login.microsoftonline.com",
+            ),
+            (
+                "https://LOGIN.usgovcloudapi.net",
+                "https://login.microsoftonline.us",
+            ),
+            (
+                "https://login.chinacloudapi.cn",
+                "https://login.partner.microsoftonline.cn",
+            ),
+            ("https://contoso.ciamlogin.com", EXTERNAL_ID),
+            ("https://{tenantid}.ciamlogin.com", "is not a URL"),
+            ("https://contoso.b2clogin.com", "is of Azure AD B2C"),
+        ] {
+            let error = url.parse::<Authority>().expect_err(url);
+            assert_eq!(error.setting(), "authority");
+            let shown = format!("{url:?} ");
+            assert!(error.problem().starts_with(&shown), "{error}");
+            assert!(error.problem().contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_refused_and_not_shown() {
+        let error = "https://user:password@login.example".parse::<Authority>();
+        assert_eq!(
+            error.expect_err("a password").to_string(),
+            "authority: the URL must not have a user or a password"
+        );
+    }
+
+    #[test]
+    fn the_url_of_a_cloud_is_that_cloud_and_any_other_is_custom() {
+        const GUID: &str = "https://7090e106-1ad3-4313-9b7a-75cc3e576d40.ciamlogin.com";
+
+        for (url, expected) in [
+            ("https://login.microsoftonline.com", Authority::public()),
+            ("https://login.microsoftonline.com/", Authority::public()),
+            ("https://Login.MicrosoftOnline.com:443", Authority::public()),
+            (
+                "https://login.microsoftonline.us",
+                Authority::us_government(),
+            ),
+            (
+                "https://login.partner.microsoftonline.cn",
+                Authority::china(),
+            ),
+            (
+                "https://login.microsoftonline.com:444",
+                Authority::custom("https://login.microsoftonline.com:444"),
+            ),
+            (
+                "https://login.contoso.com",
+                Authority::custom("https://login.contoso.com"),
+            ),
+            (
+                "https://{tid}.ciamlogin.com",
+                Authority::custom("https://{tid}.ciamlogin.com"),
+            ),
+            (GUID, Authority::custom(GUID)),
+        ] {
+            assert_eq!(url.parse(), Ok(expected), "{url}");
         }
     }
 

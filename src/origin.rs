@@ -46,6 +46,16 @@ impl Origin {
         &self.0
     }
 
+    /// The host, in lower case, without a port.
+    pub(crate) fn host(&self) -> &str {
+        let (_, authority) = self.0.split_once("://").unwrap_or_default();
+        // The colons of an IPv6 address are inside brackets.
+        match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => host,
+            _ => authority,
+        }
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.0.starts_with("https://")
     }
