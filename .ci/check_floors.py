@@ -38,6 +38,7 @@ FLOORS = {
     "src/admit/issuers.rs": 2,
     "src/admit/findings.rs": 2,
     "src/admit/tenants.rs": 1,
+    "src/admit/audiences.rs": 1,
     "src/admit/facets.rs": 1,
     "src/admit/values.rs": 1,
     "src/admit/algorithm.rs": 1,
@@ -755,7 +756,7 @@ def made_up():
         """,
         "src/admit/mod.rs": """
             #[macro_use] mod values;
-            mod algorithm; mod builder; mod cache; mod checks; mod error; mod facets; mod findings; mod gate;
+            mod algorithm; mod audiences; mod builder; mod cache; mod checks; mod error; mod facets; mod findings; mod gate;
             mod issuers; mod keys; mod middleware; mod principal; mod requirement; mod tenants; mod token; mod token_header; mod validator;
             pub use self::{error::Error, validator::Validator};
             #[cfg(test)] #[path = "some_tests.rs"] mod tests;

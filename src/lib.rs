@@ -4,7 +4,7 @@
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
-//! use tower_entra::{AgentPrincipal, EntraAuthLayer, Tenants, Validator};
+//! use tower_entra::{AgentPrincipal, Audiences, EntraAuthLayer, Tenants, Validator};
 //!
 //! async fn hello(caller: AgentPrincipal) -> String {
 //!     format!("{:?} of tenant {}", caller.kind(), caller.tenant_id())
@@ -14,7 +14,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let validator = Validator::builder(
 //!     Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40"),
-//!     ["3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a", "api://3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"],
+//!     Audiences::client_id("3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"),
 //! )
 //! .build()?;
 //!
@@ -29,7 +29,7 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | say whose tokens are accepted, and for which API | [`Validator::builder`], [`Tenants`], [`Authority`] |
+//! | say whose tokens are accepted, and for which API | [`Validator::builder`], [`Tenants`], [`Audiences`], [`Authority`] |
 //! | put that in front of a service | [`EntraAuthLayer`] |
 //! | end streams when their token expires | [`EntraAuthLayer::ends_streams_at_expiry`] |
 //! | trust several authorities | [`EntraAuthLayer::or`] |
@@ -167,13 +167,13 @@ pub mod fuzzing;
 pub use self::admit::{MissingPrincipal, Problem};
 pub use self::{
     admit::{
-        AgentPrincipal, AgentStatus, AuditRecord, ClaimsError, ClientAuthentication, Denial,
-        DenialReason, EmptyBody, EntraAuth, EntraAuthLayer, Error, ErrorKind, ExpiringBody,
+        AgentPrincipal, AgentStatus, Audiences, AuditRecord, ClaimsError, ClientAuthentication,
+        Denial, DenialReason, EmptyBody, EntraAuth, EntraAuthLayer, Error, ErrorKind, ExpiringBody,
         ExpiringStreams, ExpiringStreamsFuture, ExpiringStreamsLayer, Facet, Facets, Groups,
-        IdentityRelationship, IdentityRelationships, IdentityType, KeySettings, KeyStatus,
-        PrincipalKind, ProblemJson, ProtectedResourceMetadata, RefusalBody, Require, RequireFuture,
-        RequireLayer, Requirement, ResourceMetadataService, ResponseFuture, SignatureAlgorithm,
-        StreamExpired, Tenants, TokenVersion, Validator, ValidatorBuilder,
+        IdentityRelationship, IdentityRelationships, IdentityType, IntoAudiences, KeySettings,
+        KeyStatus, PrincipalKind, ProblemJson, ProtectedResourceMetadata, RefusalBody, Require,
+        RequireFuture, RequireLayer, Requirement, ResourceMetadataService, ResponseFuture,
+        SignatureAlgorithm, StreamExpired, Tenants, TokenVersion, Validator, ValidatorBuilder,
     },
     authority::Authority,
     config_error::ConfigError,

@@ -1,9 +1,10 @@
 //! What can cross threads, and what can be cloned.
 
 use tower_entra::{
-    AgentPrincipal, Authority, ConfigError, Denial, DenialReason, EntraAuth, EntraAuthLayer, Error,
-    ErrorKind, ExpiringBody, ExpiringStreams, ExpiringStreamsLayer, Facets, KeySettings, KeyStatus,
-    Require, RequireLayer, Requirement, TenantId, Tenants, Validator, ValidatorBuilder,
+    AgentPrincipal, Audiences, Authority, ConfigError, Denial, DenialReason, EntraAuth,
+    EntraAuthLayer, Error, ErrorKind, ExpiringBody, ExpiringStreams, ExpiringStreamsLayer, Facets,
+    KeySettings, KeyStatus, Require, RequireLayer, Requirement, TenantId, Tenants, Validator,
+    ValidatorBuilder,
 };
 
 const fn shared<T: Send + Sync + 'static>() {}
@@ -12,6 +13,7 @@ const fn copied<T: Copy>() {}
 
 const _: () = {
     shared::<AgentPrincipal>();
+    shared::<Audiences>();
     shared::<Authority>();
     shared::<ConfigError>();
     shared::<Denial>();

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     admit::{
         algorithm::SignatureAlgorithm,
+        audiences::{Audiences, IntoAudiences},
         cache::TokenCache,
         checks::{Grant, Policy},
         gate::Gate,
@@ -19,7 +20,6 @@ use crate::{
         validator::Validator,
     },
     authority::Authority,
-    characters::is_nqchar,
     config_error::ConfigError,
     http_client::HttpClient,
     ids::{AppId, TenantId},
@@ -31,7 +31,7 @@ use crate::{
 #[must_use = "nothing happens before `build`"]
 pub struct ValidatorBuilder {
     tenants: Tenants,
-    audiences: Vec<String>,
+    audiences: Audiences,
     authority: Authority,
     app_id: Option<AppId>,
     known_agents: Vec<(String, String)>,
@@ -49,32 +49,32 @@ impl Validator {
     /// Begins the configuration of a validator: whose tokens are accepted, and for which
     /// audiences. Both have to be said; there is no default for either.
     ///
-    /// An audience is a value of `aud`: the API's client id in version 2.0 tokens, in version
-    /// 1.0 usually its App ID URI (`api://…`). It is compared exactly.
+    /// An audience is a value of `aud`, compared exactly: the API's client id in version 2.0 tokens, in
+    /// version 1.0 usually its App ID URI (`api://…`). [`Audiences::client_id`] accepts both. One text
+    /// or a list of them is taken too.
     ///
     /// ```
-    /// use tower_entra::{Tenants, Validator};
+    /// use tower_entra::{Audiences, Tenants, Validator};
     ///
     /// # fn main() -> Result<(), tower_entra::ConfigError> {
     /// let validator = Validator::builder(
     ///     Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40"),
-    ///     ["3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"],
+    ///     Audiences::client_id("3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"),
     /// )
     /// .build()?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn builder<I>(tenants: Tenants, audiences: I) -> ValidatorBuilder
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        ValidatorBuilder::new(tenants, audiences.into_iter().map(Into::into).collect())
+    pub fn builder<Form>(
+        tenants: Tenants,
+        audiences: impl IntoAudiences<Form>,
+    ) -> ValidatorBuilder {
+        ValidatorBuilder::new(tenants, audiences.into_audiences())
     }
 }
 
 impl ValidatorBuilder {
-    fn new(tenants: Tenants, audiences: Vec<String>) -> Self {
+    fn new(tenants: Tenants, audiences: Audiences) -> Self {
         Self {
             tenants,
             audiences,
@@ -223,7 +223,7 @@ impl ValidatorBuilder {
     pub fn build(self) -> Result<Validator, ConfigError> {
         self.check_numbers()?;
         let tenants = self.tenants.resolve()?;
-        let audiences = self.checked_audiences()?;
+        let audiences = self.audiences.resolve()?;
         let known_agents = self.checked_agents()?;
         let issuers = Issuers::of(&self.authority, &tenants)?;
         let keys = self.keys(&issuers)?;
@@ -281,25 +281,6 @@ impl ValidatorBuilder {
             return Err(ConfigError::new("algorithms", "the list is empty"));
         }
         self.key_settings.check_ranges()
-    }
-
-    /// An audience is a GUID or a URI, and both are visible ASCII without quotes. Any other text would
-    /// match no token, and would not fit into a challenge.
-    fn checked_audiences(&self) -> Result<Vec<String>, ConfigError> {
-        if self.audiences.is_empty() {
-            return Err(ConfigError::new("audiences", "the list is empty"));
-        }
-        let mut audiences: Vec<String> = Vec::with_capacity(self.audiences.len());
-        for audience in &self.audiences {
-            if audience.is_empty() || !audience.bytes().all(is_nqchar) {
-                let problem = format!("{audience:?} is not a client id or an App ID URI");
-                return Err(ConfigError::new("audiences", problem));
-            }
-            if !audiences.contains(audience) {
-                audiences.push(audience.clone());
-            }
-        }
-        Ok(audiences)
     }
 
     fn checked_agents(&self) -> Result<Vec<(TenantId, AppId)>, ConfigError> {

@@ -7,6 +7,8 @@
 
 mod algorithm;
 
+mod audiences;
+
 mod builder;
 
 mod cache;
@@ -45,6 +47,7 @@ mod values;
 pub use self::middleware::{MissingPrincipal, Problem};
 pub use self::{
     algorithm::SignatureAlgorithm,
+    audiences::{Audiences, IntoAudiences},
     builder::ValidatorBuilder,
     error::{Error, ErrorKind},
     facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
