@@ -26,6 +26,7 @@ FLOORS = {
     "src/admit/mod.rs": 10,
     "src/admit/middleware/": 9,
     "src/admit/builder.rs": 9,
+    "src/admit/config/": 9,
     "src/admit/validator.rs": 8,
     "src/admit/gate.rs": 7,
     "src/admit/checks/": 6,
@@ -756,7 +757,7 @@ def made_up():
         """,
         "src/admit/mod.rs": """
             #[macro_use] mod values;
-            mod algorithm; mod audiences; mod builder; mod cache; mod checks; mod error; mod facets; mod findings; mod gate;
+            mod algorithm; mod audiences; mod builder; mod cache; mod checks; mod config; mod error; mod facets; mod findings; mod gate;
             mod issuers; mod keys; mod middleware; mod principal; mod requirement; mod tenants; mod token; mod token_header; mod validator;
             pub use self::{error::Error, validator::Validator};
             #[cfg(test)] #[path = "some_tests.rs"] mod tests;

@@ -19,7 +19,9 @@ ALLOWED_CRATES = {"std", "core", "alloc", "http", "http_body", "tower_layer", "t
 ALLOWED_ITEMS = {
     # In the bounds of a hidden `Unpin`, where nobody can name it.
     "pin_project_lite::__private::PinnedFieldsOf",
+    "serde_core::de::Deserialize",
     "serde_core::de::DeserializeOwned",
+    "serde_core::de::Deserializer",
     "serde_core::ser::Serialize",
     "serde_core::ser::Serializer",
 }

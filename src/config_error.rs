@@ -1,27 +1,30 @@
 //! Why a configuration cannot be used.
 
+use std::{borrow::Cow, error::Error as StdError, fmt};
+
 /// What is wrong with a configuration, found when it is built.
 ///
 /// The text names the setting and the value. Values are the operator's own, never a caller's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {problem}")]
 pub struct ConfigError {
-    setting: &'static str,
+    setting: Cow<'static, str>,
     problem: String,
 }
 
 impl ConfigError {
-    pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(setting: impl Into<Cow<'static, str>>, problem: impl Into<String>) -> Self {
         Self {
-            setting,
+            setting: setting.into(),
             problem: problem.into(),
         }
     }
 
-    /// The setting that is wrong, such as `tenants` or `audiences`.
+    /// The setting that is wrong, such as `tenants` or `audiences`. In a configuration it is the name as
+    /// its user wrote it, such as `AZURE_TENANT_ID`.
     #[must_use]
     pub fn setting(&self) -> &str {
-        self.setting
+        &self.setting
     }
 
     /// What is wrong with it, with the value: `"contoso" is not a tenant GUID`.
@@ -30,6 +33,40 @@ impl ConfigError {
         &self.problem
     }
 }
+
+/// All that is wrong with a configuration: one line for each problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    pub(crate) fn new(problems: Vec<ConfigError>) -> Self {
+        Self(problems)
+    }
+
+    /// The problems, of which there is at least one.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(problem: ConfigError) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.0.iter().enumerate() {
+            let end_of_line = if at == 0 { "" } else { "\n" };
+            write!(f, "{end_of_line}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for ConfigErrors {}
 
 #[cfg(test)]
 mod tests {
@@ -42,5 +79,16 @@ mod tests {
             error.to_string(),
             "tenants: \"contoso\" is not a tenant GUID"
         );
+    }
+
+    #[test]
+    fn several_config_errors_are_one_line_each() {
+        let one = ConfigError::new("tenants", "the list is empty");
+        let two = ConfigError::new("audiences".to_owned(), "the list is empty");
+        assert_eq!(
+            ConfigErrors::new(vec![one.clone(), two]).to_string(),
+            "tenants: the list is empty\naudiences: the list is empty"
+        );
+        assert_eq!(ConfigErrors::from(one).iter().len(), 1);
     }
 }

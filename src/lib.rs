@@ -30,6 +30,7 @@
 //! | to | use |
 //! |---|---|
 //! | say whose tokens are accepted, and for which API | [`Validator::builder`], [`Tenants`], [`Audiences`], [`Authority`] |
+//! | read both from a document or the environment | [`EntraConfig`] |
 //! | put that in front of a service | [`EntraAuthLayer`] |
 //! | end streams when their token expires | [`EntraAuthLayer::ends_streams_at_expiry`] |
 //! | trust several authorities | [`EntraAuthLayer::or`] |
@@ -168,15 +169,15 @@ pub use self::admit::{MissingPrincipal, Problem};
 pub use self::{
     admit::{
         AgentPrincipal, AgentStatus, Audiences, AuditRecord, ClaimsError, ClientAuthentication,
-        Denial, DenialReason, EmptyBody, EntraAuth, EntraAuthLayer, Error, ErrorKind, ExpiringBody,
-        ExpiringStreams, ExpiringStreamsFuture, ExpiringStreamsLayer, Facet, Facets, Groups,
-        IdentityRelationship, IdentityRelationships, IdentityType, IntoAudiences, KeySettings,
-        KeyStatus, PrincipalKind, ProblemJson, ProtectedResourceMetadata, RefusalBody, Require,
-        RequireFuture, RequireLayer, Requirement, ResourceMetadataService, ResponseFuture,
+        Denial, DenialReason, EmptyBody, EntraAuth, EntraAuthLayer, EntraConfig, Error, ErrorKind,
+        ExpiringBody, ExpiringStreams, ExpiringStreamsFuture, ExpiringStreamsLayer, Facet, Facets,
+        Groups, IdentityRelationship, IdentityRelationships, IdentityType, IntoAudiences,
+        KeySettings, KeyStatus, PrincipalKind, ProblemJson, ProtectedResourceMetadata, RefusalBody,
+        Require, RequireFuture, RequireLayer, Requirement, ResourceMetadataService, ResponseFuture,
         SignatureAlgorithm, StreamExpired, Tenants, TokenVersion, Validator, ValidatorBuilder,
     },
     authority::Authority,
-    config_error::ConfigError,
+    config_error::{ConfigError, ConfigErrors},
     http_client::HttpClient,
     ids::{AppId, InvalidGuid, ObjectId, TenantId},
 };

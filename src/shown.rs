@@ -104,11 +104,17 @@ fn is_plain(character: char) -> bool {
 }
 
 /// Every JSON object in base64url begins with `eyJ`; signatures, keys and secrets are long runs of
-/// its letters. The longest name that Entra gives to anything has 43 of them in a row.
+/// its letters. The longest name that Entra gives to anything has 43 of them in a row. A client secret of
+/// Entra is shorter, but has a digit before `Q~`.
 fn looks_like_a_credential(text: &str) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_+".contains(byte);
+    let has_digit_before = |at: usize| {
+        let before = text.as_bytes().get(..at).and_then(<[u8]>::last);
+        before.is_some_and(u8::is_ascii_digit)
+    };
     text.contains("eyJ")
         || text.contains("-----BEGIN")
+        || text.match_indices("Q~").any(|(at, _)| has_digit_before(at))
         || text
             .as_bytes()
             .split(|byte| !is_letter(byte))
@@ -171,6 +177,7 @@ mod tests {
             "k".repeat(65),
             format!("api://{}", "a-B_9".repeat(14)),
             "-----BEGIN PRIVATE KEY-----".to_owned(),
+            "aB08Q~0123456789012345678901234567890123".to_owned(),
         ] {
             let shown = Shown::of(&text);
             let characters = text.len();

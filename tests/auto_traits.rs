@@ -1,10 +1,10 @@
 //! What can cross threads, and what can be cloned.
 
 use tower_entra::{
-    AgentPrincipal, Audiences, Authority, ConfigError, Denial, DenialReason, EntraAuth,
-    EntraAuthLayer, Error, ErrorKind, ExpiringBody, ExpiringStreams, ExpiringStreamsLayer, Facets,
-    KeySettings, KeyStatus, Require, RequireLayer, Requirement, TenantId, Tenants, Validator,
-    ValidatorBuilder,
+    AgentPrincipal, Audiences, Authority, ConfigError, ConfigErrors, Denial, DenialReason,
+    EntraAuth, EntraAuthLayer, EntraConfig, Error, ErrorKind, ExpiringBody, ExpiringStreams,
+    ExpiringStreamsLayer, Facets, KeySettings, KeyStatus, Require, RequireLayer, Requirement,
+    TenantId, Tenants, Validator, ValidatorBuilder,
 };
 
 const fn shared<T: Send + Sync + 'static>() {}
@@ -16,9 +16,11 @@ const _: () = {
     shared::<Audiences>();
     shared::<Authority>();
     shared::<ConfigError>();
+    shared::<ConfigErrors>();
     shared::<Denial>();
     shared::<EntraAuth<()>>();
     shared::<EntraAuthLayer>();
+    shared::<EntraConfig>();
     shared::<Error>();
     shared::<ExpiringBody<()>>();
     shared::<ExpiringStreams<()>>();

@@ -14,6 +14,7 @@ mod cache;
 mod caller;
 mod checks;
 mod configuration;
+mod entra_config;
 mod keys;
 mod properties;
 mod recipes;

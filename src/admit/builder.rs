@@ -53,6 +53,10 @@ impl Validator {
     /// version 1.0 usually its App ID URI (`api://…`). [`Audiences::client_id`] accepts both. One text
     /// or a list of them is taken too.
     ///
+    /// [`EntraConfig`](crate::EntraConfig) reads both from a document or the environment.
+    ///
+    /// [`EntraConfig`](crate::EntraConfig) reads both from a document or the environment.
+    ///
     /// ```
     /// use tower_entra::{Audiences, Tenants, Validator};
     ///

@@ -15,6 +15,8 @@ mod cache;
 
 mod checks;
 
+mod config;
+
 mod error;
 
 mod facets;
@@ -49,6 +51,7 @@ pub use self::{
     algorithm::SignatureAlgorithm,
     audiences::{Audiences, IntoAudiences},
     builder::ValidatorBuilder,
+    config::EntraConfig,
     error::{Error, ErrorKind},
     facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
     keys::{KeySettings, KeyStatus},

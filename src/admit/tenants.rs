@@ -53,6 +53,12 @@ impl Tenants {
         Self(Choice::Any)
     }
 
+    /// Whether it is one tenant, by however many names.
+    pub(crate) fn is_one(&self) -> bool {
+        self.resolve()
+            .is_ok_and(|tenants| tenants.one_tenant().is_some())
+    }
+
     pub(crate) fn resolve(&self) -> Result<TenantPolicy, ConfigError> {
         let listed = match &self.0 {
             Choice::AnyOrganization => return Ok(TenantPolicy::AnyOrganization),

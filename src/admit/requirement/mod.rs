@@ -403,25 +403,26 @@ impl fmt::Debug for Requirement {
     }
 }
 
-/// Entra's tokens name scopes without `://`, but clients ask for them by their App ID URI.
 fn checked_scope(scope: String) -> Result<String, ConfigError> {
-    if !is_scope_token(&scope) {
-        let problem = format!("{scope:?} is not one scope");
-        return Err(ConfigError::new("scope", problem));
+    match scope_problem(&scope) {
+        None => Ok(scope),
+        Some(problem) => Err(ConfigError::new("scope", format!("{scope:?} {problem}"))),
     }
-    if scope.contains("://") {
-        let problem =
-            format!("{scope:?} is what a client asks for; tokens have only the last part");
-        return Err(ConfigError::new("scope", problem));
+}
+
+/// Why a text is no scope of a token. Entra's tokens name scopes without `://`, but clients ask for them
+/// by their App ID URI.
+pub(crate) fn scope_problem(scope: &str) -> Option<&'static str> {
+    if !is_scope_token(scope) {
+        Some("is not one scope")
+    } else if scope.contains("://") {
+        Some(ASKED_FOR)
+    } else if ["/", ".default"].contains(&scope) {
+        // In a token `/` is no scope, and `.default` appears only in a request for one.
+        Some("is in no token")
+    } else {
+        None
     }
-    // In a token `/` is no scope, and `.default` appears only in a request for one.
-    if ["/", ".default"].contains(&scope.as_str()) {
-        return Err(ConfigError::new(
-            "scope",
-            format!("{scope:?} is in no token"),
-        ));
-    }
-    Ok(scope)
 }
 
 fn checked_role(role: String) -> Result<String, ConfigError> {
@@ -448,3 +449,6 @@ fn tenant_id(setting: &'static str, text: &str) -> Result<TenantId, ConfigError>
 fn not_a_guid(setting: &'static str, text: &str, what: &str) -> ConfigError {
     ConfigError::new(setting, format!("{text:?} is not a {what} GUID"))
 }
+
+/// The problem of a scope in the form in which clients ask for it.
+pub(crate) const ASKED_FOR: &str = "is what a client asks for; tokens have only the last part";
