@@ -41,6 +41,7 @@ pub struct ValidatorBuilder {
     accepts_keys_of_other_clouds: bool,
     key_settings: KeySettings,
     http_client: Option<Arc<dyn HttpClient>>,
+    root_certificates: Option<Vec<u8>>,
     shared_keys: Option<Arc<KeySource>>,
     token_cache: Option<usize>,
 }
@@ -91,6 +92,7 @@ impl ValidatorBuilder {
             accepts_keys_of_other_clouds: false,
             key_settings: KeySettings::default(),
             http_client: None,
+            root_certificates: None,
             shared_keys: None,
             token_cache: None,
         }
@@ -188,6 +190,32 @@ impl ValidatorBuilder {
         }
     }
 
+    /// Trusts the certificates of this PEM, as of a private CA or of a proxy that inspects TLS, besides
+    /// those of the system. For the default HTTP client only. Default: those of the system.
+    ///
+    /// It has at least one certificate and at most 1 MiB, and is read again only by a new validator.
+    /// The holder of such a CA's key can serve signing keys of its own, and so have any token admitted.
+    ///
+    /// `build` refuses a PEM without a certificate, with one that cannot be a root, or with a private key,
+    /// and one beside [`http_client`](Self::http_client) or [`share_keys_with`](Self::share_keys_with).
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let validator = tower_entra::EntraConfig::from_env()?
+    ///     .builder()
+    ///     .root_certificates_pem(std::fs::read("/etc/ssl/private-ca.pem")?)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "http-client")]
+    pub fn root_certificates_pem(self, pem: impl Into<Vec<u8>>) -> Self {
+        Self {
+            root_certificates: Some(pem.into()),
+            ..self
+        }
+    }
+
     /// Uses the keys of another validator of the same authority, and its task and cool-down with
     /// them, instead of fetching the same keys twice. Key settings and HTTP client are then the
     /// other's. Default: keys of its own.
@@ -230,6 +258,7 @@ impl ValidatorBuilder {
         let audiences = self.audiences.resolve()?;
         let known_agents = self.checked_agents()?;
         let issuers = Issuers::of(&self.authority, &tenants)?;
+        self.check_certificates()?;
         let keys = self.keys(&issuers)?;
         let skew = self.clock_skew.as_secs();
         let policy = Policy {
@@ -303,6 +332,20 @@ impl ValidatorBuilder {
         Ok(agents)
     }
 
+    /// Settings of a fetch that another client or another validator makes.
+    fn check_certificates(&self) -> Result<(), ConfigError> {
+        let problem = match (
+            &self.root_certificates,
+            &self.shared_keys,
+            &self.http_client,
+        ) {
+            (None, _, _) | (Some(_), None, None) => return Ok(()),
+            (Some(_), Some(_), _) => "is for a client of its own, and share_keys_with has none",
+            (Some(_), None, Some(_)) => "is for the default client, and http_client sets another",
+        };
+        Err(ConfigError::new("root_certificates_pem", problem))
+    }
+
     fn keys(&self, issuers: &Issuers) -> Result<Arc<KeySource>, ConfigError> {
         let rules = self.fetch_rules(issuers);
         match &self.shared_keys {
@@ -341,30 +384,28 @@ impl ValidatorBuilder {
     fn client(&self, issuers: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {
         match &self.http_client {
             Some(client) => Ok(Arc::clone(client)),
-            None => default_client(&self.key_settings, issuers),
+            None => self.default_client(issuers),
         }
     }
-}
 
-#[cfg(feature = "http-client")]
-fn default_client(
-    settings: &KeySettings,
-    issuers: &Issuers,
-) -> Result<Arc<dyn HttpClient>, ConfigError> {
-    let client = crate::http_client::ReqwestClient::new(
-        settings.connect_timeout,
-        settings.total_timeout,
-        issuers.origin(),
-    )?;
-    Ok(Arc::new(client))
-}
+    #[cfg(feature = "http-client")]
+    fn default_client(&self, issuers: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {
+        let client = crate::http_client::ReqwestClient::new(
+            self.key_settings.connect_timeout,
+            self.key_settings.total_timeout,
+            issuers.origin(),
+            self.root_certificates.as_deref(),
+        )?;
+        Ok(Arc::new(client))
+    }
 
-#[cfg(not(feature = "http-client"))]
-fn default_client(_: &KeySettings, _: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {
-    Err(ConfigError::new(
-        "http_client",
-        "must be given, because the feature `http-client` is off",
-    ))
+    #[cfg(not(feature = "http-client"))]
+    fn default_client(&self, _: &Issuers) -> Result<Arc<dyn HttpClient>, ConfigError> {
+        Err(ConfigError::new(
+            "http_client",
+            "must be given, because the feature `http-client` is off",
+        ))
+    }
 }
 
 impl fmt::Debug for ValidatorBuilder {

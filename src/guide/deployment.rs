@@ -34,7 +34,9 @@
 //! ```
 //!
 //! Behind a proxy that inspects TLS, add its CA to a copy of the system's file, and name that in
-//! `SSL_CERT_FILE`. With only the CA in it, the API trusts nothing else.
+//! `SSL_CERT_FILE`. With only the CA in it, the API trusts nothing else. In code,
+//! [`root_certificates_pem`](crate::ValidatorBuilder::root_certificates_pem) adds the CA to what the system
+//! trusts, on macOS and Windows too.
 //!
 //! Everything else shows at run time. The validator is built, requests are answered with 503, and the log
 //! has one `WARN` of the target `tower_entra::keys` for each cause, with what to change as `hint`. Its

@@ -3,6 +3,7 @@
 use std::{error::Error as StdError, pin::Pin, time::Duration};
 
 use http::{Request, Response, StatusCode};
+use reqwest::Certificate;
 use tokio::time::{self, Instant};
 
 use super::{HttpClient, with_causes};
@@ -18,11 +19,17 @@ pub(crate) struct ReqwestClient {
 }
 
 impl ReqwestClient {
+    /// `roots_pem` are certificates that are trusted besides those of the system.
     pub(crate) fn new(
         connect_timeout: Duration,
         total_timeout: Duration,
         origin: &Origin,
+        roots_pem: Option<&[u8]>,
     ) -> Result<Self, ConfigError> {
+        let roots = match roots_pem {
+            Some(pem) => certificates(pem).map_err(|problem| ConfigError::new(ROOTS, problem))?,
+            None => Vec::new(),
+        };
         let builder = reqwest::Client::builder()
             .user_agent(concat!("tower-entra/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(connect_timeout)
@@ -47,7 +54,7 @@ impl ReqwestClient {
         };
         // Plain http needs no certificate store, which not every machine has.
         let builder = if origin.is_https() {
-            builder.https_only(true)
+            builder.https_only(true).tls_certs_merge(roots)
         } else {
             builder.tls_certs_only([])
         };
@@ -64,6 +71,37 @@ impl ReqwestClient {
         })
     }
 }
+
+/// The certificates of a PEM, each of which can be a root.
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    if pem.len() > MAX_PEM {
+        return Err(format!("has {} bytes, more than {MAX_PEM}", pem.len()));
+    }
+    if pem
+        .windows(PRIVATE_KEY.len())
+        .any(|text| text == PRIVATE_KEY)
+    {
+        return Err("has a private key, which nothing here needs".to_owned());
+    }
+    let is_unreadable = |error| format!("cannot be read: {}", with_causes(&error));
+    let certificates = Certificate::from_pem_bundle(pem).map_err(is_unreadable)?;
+    if certificates.is_empty() {
+        return Err("has no certificate in PEM".to_owned());
+    }
+    // Building the client that is used can fail for other reasons, and then names no certificate.
+    reqwest::Client::builder()
+        .tls_backend_rustls()
+        .tls_certs_only(certificates.clone())
+        .no_proxy()
+        .build()
+        .map_err(is_unreadable)?;
+    Ok(certificates)
+}
+
+const ROOTS: &str = "root_certificates_pem";
+/// The system's own certificates are a fifth of this.
+const MAX_PEM: usize = 1024 * 1024;
+const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
 
 impl HttpClient for ReqwestClient {
     fn send(
@@ -187,7 +225,7 @@ mod tests {
 
     fn client(url: &str) -> ReqwestClient {
         let origin = Origin::parse(url).expect("an origin");
-        ReqwestClient::new(SECOND, 4 * SECOND, &origin).expect("a client")
+        ReqwestClient::new(SECOND, 4 * SECOND, &origin, None).expect("a client")
     }
 
     fn get(url: &str) -> Request<Vec<u8>> {

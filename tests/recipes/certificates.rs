@@ -1,26 +1,26 @@
-//! Containers: which certificates the default HTTP client trusts. Each program has an environment of its
-//! own, so it is this binary once more.
+//! Containers: which certificates the default HTTP client trusts. A program with an environment of its own
+//! is this binary once more.
 
-use std::{env, fs, process::Command};
+use std::{env, error::Error, fs, pin::Pin, process::Command};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use tower_entra::{Authority, Tenants, Validator};
+use http::{Request, Response};
+use tower_entra::{Authority, HttpClient, Tenants, Validator, ValidatorBuilder};
 
 use crate::{
     keys::unreachable::{listen, present_a_certificate},
-    support::{Log, block_on, eventually, stranger},
+    support::{Log, block_on, eventually, issuer, stranger},
 };
 
 const CHILD: &str = "TOWER_ENTRA_CHILD";
+const TENANT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
 
 #[test]
 #[ignore = "the tests of certificates start it, each with its own environment"]
 fn a_program_in_a_container() {
     let Ok(url) = env::var(CHILD) else { return };
     let log = Log::of_this_thread();
-    let tenants = Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40");
-    let builder = Validator::builder(tenants, ["api"]).authority(Authority::custom(url));
-    let text = match builder.build() {
+    let text = match builder(Authority::custom(url)).build() {
         Ok(validator) => block_on(async {
             let has_failed = || log.count("keys cannot be fetched") > 0;
             tokio::select! {
@@ -50,15 +50,127 @@ fn log_of(trusted: &str) -> String {
     output
 }
 
-#[test]
-fn a_certificate_in_ssl_cert_file_is_trusted() {
-    let file = env::temp_dir().join(format!("tower-entra-{}.pem", std::process::id()));
-    let base64 = STANDARD.encode(stranger().own_certificate());
+fn pem(certificate: &[u8]) -> String {
+    let base64 = STANDARD.encode(certificate);
     let lines: Vec<_> = base64.as_bytes().chunks(64).map(str::from_utf8).collect();
     let lines = lines.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
     let text = lines.join("\n");
-    let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
-    fs::write(&file, pem).unwrap();
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+fn builder(authority: Authority) -> ValidatorBuilder {
+    Validator::builder(Tenants::single(TENANT), "api").authority(authority)
+}
+
+#[test]
+fn a_pem_that_cannot_be_trusted_is_refused() {
+    let good = pem(&stranger().own_certificate());
+    let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    for (pem, problem) in [
+        (String::new(), "has no certificate in PEM"),
+        ("certificate".to_owned(), "has no certificate in PEM"),
+        (
+            good.replace("CERTIFICATE", "PUBLIC KEY"),
+            "has no certificate in PEM",
+        ),
+        (good.replace("-----END", "-----"), "cannot be read: "),
+        (good.replacen("MII", "M!I", 1), "cannot be read: "),
+        (pem(b"certificate"), "cannot be read: "),
+        (format!("{good}{}", pem(b"certificate")), "cannot be read: "),
+        (
+            format!("{good}{key}"),
+            "has a private key, which nothing here needs",
+        ),
+        (
+            format!("{good}{}", "\n".repeat(1024 * 1024 + 1 - good.len())),
+            "has 1048577 bytes, more than 1048576",
+        ),
+    ] {
+        for authority in [Authority::public(), issuer().authority()] {
+            let error = builder(authority)
+                .root_certificates_pem(pem.clone())
+                .build();
+            let error = error.expect_err(problem).to_string();
+            let words = format!("root_certificates_pem: {problem}");
+            assert!(error.starts_with(&words), "{problem}: {error}");
+        }
+    }
+    let full = format!("{good}{}", "\n".repeat(1024 * 1024 - good.len()));
+    for pem in [good.repeat(2), full] {
+        let validator = builder(Authority::public())
+            .root_certificates_pem(pem)
+            .build();
+        assert!(validator.is_ok(), "{validator:?}");
+    }
+}
+
+#[test]
+fn a_pem_without_a_client_that_would_use_it_is_refused() {
+    struct Client;
+
+    impl HttpClient for Client {
+        fn send(
+            &self,
+            _: Request<Vec<u8>>,
+            _: usize,
+        ) -> Pin<
+            Box<
+                dyn Future<Output = Result<Response<Vec<u8>>, Box<dyn Error + Send + Sync>>> + Send,
+            >,
+        > {
+            Box::pin(async { Err("no answer".into()) })
+        }
+    }
+
+    let first = builder(Authority::public()).build().unwrap();
+    let builder = || {
+        let pem = pem(&stranger().own_certificate());
+        builder(Authority::public()).root_certificates_pem(pem)
+    };
+    assert!(builder().build().is_ok());
+    for (builder, problem) in [
+        (
+            builder().http_client(Client),
+            "is for the default client, and http_client sets another",
+        ),
+        (
+            builder().share_keys_with(&first),
+            "is for a client of its own, and share_keys_with has none",
+        ),
+    ] {
+        let error = builder.build().expect_err(problem).to_string();
+        assert_eq!(error, format!("root_certificates_pem: {problem}"));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_pem_is_trusted() {
+    let address = listen(|stream| present_a_certificate(&stream));
+    let authority = Authority::custom(format!("https://{address}"));
+    for is_trusted in [false, true] {
+        let log = Log::of_this_thread();
+        let builder = builder(authority.clone());
+        let builder = match is_trusted {
+            true => builder.root_certificates_pem(pem(&stranger().own_certificate())),
+            false => builder,
+        };
+        let validator = builder.build().unwrap();
+        let has_failed = || log.count("keys cannot be fetched") > 0;
+        tokio::select! {
+            () = eventually("a fetch fails", has_failed) => {}
+            () = validator.ready() => panic!("the keys are there"),
+        }
+        // The issuer is known then, and the certificate is for no address.
+        let text = log.text();
+        assert!(text.contains("invalid peer certificate: "), "{text}");
+        assert_eq!(!text.contains("UnknownIssuer"), is_trusted, "{text}");
+    }
+}
+
+#[test]
+fn a_certificate_in_ssl_cert_file_is_trusted() {
+    let file = env::temp_dir().join(format!("tower-entra-{}.pem", std::process::id()));
+    fs::write(&file, pem(&stranger().own_certificate())).unwrap();
     let log = log_of(file.to_str().unwrap());
     fs::remove_file(&file).unwrap();
     // The issuer is known now, and the certificate is for no address.
