@@ -42,8 +42,15 @@ pub struct ValidatorBuilder {
     key_settings: KeySettings,
     http_client: Option<Arc<dyn HttpClient>>,
     root_certificates: Option<Vec<u8>>,
+    initial_keys: Option<InitialKeys>,
     shared_keys: Option<Arc<KeySource>>,
     token_cache: Option<usize>,
+}
+
+/// The two documents of an earlier fetch.
+struct InitialKeys {
+    discovery: Vec<u8>,
+    keys: Vec<u8>,
 }
 
 impl Validator {
@@ -93,6 +100,7 @@ impl ValidatorBuilder {
             key_settings: KeySettings::default(),
             http_client: None,
             root_certificates: None,
+            initial_keys: None,
             shared_keys: None,
             token_cache: None,
         }
@@ -212,6 +220,46 @@ impl ValidatorBuilder {
     pub fn root_certificates_pem(self, pem: impl Into<Vec<u8>>) -> Self {
         Self {
             root_certificates: Some(pem.into()),
+            ..self
+        }
+    }
+
+    /// Begins with the keys of an earlier fetch, so that an API that starts while the authority is out of
+    /// reach serves at once. Default: none, and requests get 503 until keys have been fetched.
+    ///
+    /// The two documents are the authority's own, as it served them: the discovery document, and the key
+    /// set at its `jwks_uri`. Both are checked as in a fetch, the issuer and the cloud of each key
+    /// included.
+    ///
+    /// Keys are fetched as ever, and the first good fetch replaces these. Until then
+    /// [`ready`](Validator::ready) does not wait, and [`status`](Validator::status) is
+    /// [`Stale`](crate::KeyStatus::Stale). They count as fetched when the validator is built, so they are
+    /// in use for the [stale limit](KeySettings::with_stale_limit), 24 h by default, and in each process
+    /// anew. A token of a key that is not among them waits for the fetch, or gets 503.
+    ///
+    /// This does not protect from a key that the authority has withdrawn since the documents were saved:
+    /// until the first good fetch its tokens are admitted. The writer of the file can have any token
+    /// admitted, so keep it where only the deployment writes, and save it anew more often than Entra
+    /// changes keys, which it may do at any time.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // curl -o discovery.json "https://login.microsoftonline.com/$TENANT/v2.0/.well-known/openid-configuration"
+    /// // curl -o keys.json "https://login.microsoftonline.com/$TENANT/discovery/v2.0/keys"
+    /// let (discovery, keys) = (std::fs::read("discovery.json")?, std::fs::read("keys.json")?);
+    /// let validator = tower_entra::EntraConfig::from_env()?
+    ///     .builder()
+    ///     .initial_keys(discovery, keys)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn initial_keys(self, discovery: impl Into<Vec<u8>>, keys: impl Into<Vec<u8>>) -> Self {
+        Self {
+            initial_keys: Some(InitialKeys {
+                discovery: discovery.into(),
+                keys: keys.into(),
+            }),
             ..self
         }
     }
@@ -349,6 +397,10 @@ impl ValidatorBuilder {
     fn keys(&self, issuers: &Issuers) -> Result<Arc<KeySource>, ConfigError> {
         let rules = self.fetch_rules(issuers);
         match &self.shared_keys {
+            Some(_) if self.initial_keys.is_some() => {
+                let problem = "is for keys of its own, and share_keys_with has none";
+                Err(ConfigError::new("initial_keys", problem))
+            }
             Some(keys) if keys.satisfies(&rules) => Ok(Arc::clone(keys)),
             Some(_) => Err(ConfigError::new(
                 "share_keys_with",
@@ -363,7 +415,15 @@ impl ValidatorBuilder {
                     issuers: Arc::new(issuers.clone()),
                     rules: Arc::new(rules),
                 };
-                Ok(Arc::new(KeySource::new(fetcher, self.key_settings.clone())))
+                let initial = match &self.initial_keys {
+                    None => None,
+                    Some(InitialKeys { discovery, keys }) => {
+                        let keys = fetcher.read(discovery, keys);
+                        Some(keys.map_err(|problem| ConfigError::new("initial_keys", problem))?)
+                    }
+                };
+                let settings = self.key_settings.clone();
+                Ok(Arc::new(KeySource::new(fetcher, settings, initial)))
             }
         }
     }

@@ -126,6 +126,9 @@
 //! # }
 //! ```
 //!
+//! An API that has to serve even if it starts during such an outage begins with the keys of an earlier
+//! fetch: [`initial_keys`](crate::ValidatorBuilder::initial_keys).
+//!
 //! A platform that freezes the process as soon as it has answered leaves no time for a refresh behind a
 //! request: that is then made while the next one is served. With a stale limit near the refresh interval
 //! each request after a long sleep waits for a fetch instead.

@@ -14,6 +14,7 @@ mod cool_down;
 mod faults;
 mod flood;
 mod gone_away;
+mod initial;
 mod injected;
 mod journal;
 mod life;

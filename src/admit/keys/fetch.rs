@@ -36,8 +36,29 @@ impl Fetcher {
         let document = self.get(&self.rules.discovery_url).await?;
         let discovery = Discovery::parse(&document, &self.issuers)?;
         let keys = self.get(&discovery.jwks_uri).await?;
+        self.key_set(discovery, &keys)
+    }
+
+    /// Reads the two documents of an earlier fetch by the rules of a new one.
+    pub(crate) fn read(&self, discovery: &[u8], keys: &[u8]) -> Result<KeySet, String> {
+        let max = self.rules.max_body;
+        if discovery.len().max(keys.len()) > max {
+            return Err(format!("a document has more than {max} bytes"));
+        }
+        let discovery = Discovery::parse(discovery, &self.issuers);
+        let key_set = discovery.and_then(|discovery| self.key_set(discovery, keys));
+        key_set.map_err(|error| match error {
+            FetchError::NotADiscoveryDocument => {
+                "the first document is not a discovery document".to_owned()
+            }
+            FetchError::NotAKeySet => "the second document is not a key set".to_owned(),
+            error => error.to_string(),
+        })
+    }
+
+    fn key_set(&self, discovery: Discovery, keys: &[u8]) -> Result<KeySet, FetchError> {
         KeySet::parse(
-            &keys,
+            keys,
             &self.rules.algorithms,
             self.rules.max_keys,
             discovery.cloud_instance_name,

@@ -74,12 +74,12 @@ impl Journal {
     }
 
     /// Names a fetch that begins now.
-    pub(super) fn refresh(&self, cause: Cause, has_keys: bool) -> Refresh {
+    pub(super) fn refresh(&self, cause: Cause, has_fetched: bool) -> Refresh {
         match cause {
             Cause::UnknownKey => Refresh::UnknownKey,
             Cause::BadSignature => Refresh::BadSignature,
             Cause::Scheduled if self.outage.is_some() => Refresh::Retry,
-            Cause::Scheduled if has_keys => Refresh::Scheduled,
+            Cause::Scheduled if has_fetched => Refresh::Scheduled,
             Cause::Scheduled => Refresh::Start,
         }
     }

@@ -202,6 +202,11 @@ impl Schedule {
         self.started
     }
 
+    /// Whether there has been a good fetch.
+    pub(super) fn has_succeeded(&self) -> bool {
+        self.good.is_some()
+    }
+
     /// Whether the last fetch failed, or the next one should have ended by now: then the driver no
     /// longer runs.
     pub(super) fn is_failing(&self, now: Moment) -> bool {

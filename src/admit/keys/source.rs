@@ -10,6 +10,7 @@ use super::{
     fetch::{FetchRules, Fetcher},
     journal::Refresh,
     moment::Moment,
+    set::KeySet,
     settings::KeySettings,
     state::{KeyStatus, Snapshot, SourceState, lock},
     task::Start,
@@ -23,9 +24,10 @@ pub(crate) struct KeySource {
 }
 
 impl KeySource {
-    pub(crate) fn new(fetcher: Fetcher, settings: KeySettings) -> Self {
+    /// The initial keys are in use until the first good fetch.
+    pub(crate) fn new(fetcher: Fetcher, settings: KeySettings, initial: Option<KeySet>) -> Self {
         Self {
-            state: Arc::new(SourceState::new(fetcher, settings)),
+            state: Arc::new(SourceState::new(fetcher, settings, initial)),
         }
     }
 

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::metrics;
 
-/// The key set of the last good fetch. Immutable: a request loads one snapshot and keeps to it.
+/// The key set of the last good fetch, or before any the initial one. Immutable: a request loads one snapshot and keeps to it.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) keys: Arc<KeySet>,
@@ -66,7 +66,8 @@ pub enum KeyStatus {
     /// The last fetch was good, and the next one is not overdue by either clock.
     Fresh,
     /// Fetches fail, or the task no longer runs: see [`Validator`](crate::Validator). The last good
-    /// key set remains in use for this time.
+    /// key set remains in use for this time. So do
+    /// [initial keys](crate::ValidatorBuilder::initial_keys) until the first good fetch.
     Stale {
         /// The time left.
         remaining: Duration,
@@ -100,9 +101,16 @@ pub(super) struct SourceState {
 }
 
 impl SourceState {
-    pub(super) fn new(fetcher: Fetcher, settings: KeySettings) -> Self {
+    /// The age of the initial keys counts from now.
+    pub(super) fn new(fetcher: Fetcher, settings: KeySettings, initial: Option<KeySet>) -> Self {
+        let initial = initial.map(|keys| Snapshot {
+            keys: Arc::new(keys),
+            generation: 1,
+            fetched: Moment::now(),
+            withdrawn: Vec::new(),
+        });
         Self {
-            snapshot: ArcSwapOption::empty(),
+            snapshot: ArcSwapOption::from_pointee(initial),
             schedule: Mutex::new(Schedule::new(settings.clone(), Moment::now())),
             due: AtomicU64::new(u64::MAX),
             wake: Notify::new(),
@@ -164,11 +172,13 @@ impl SourceState {
         let snapshot = self.snapshot.load_full();
         let remaining = snapshot.map_or(Duration::ZERO, |snapshot| self.remaining(&snapshot, now));
         if remaining.is_zero() {
-            KeyStatus::Unavailable
-        } else if self.schedule().is_failing(now) {
-            KeyStatus::Stale { remaining }
-        } else {
+            return KeyStatus::Unavailable;
+        }
+        let schedule = self.schedule();
+        if schedule.has_succeeded() && !schedule.is_failing(now) {
             KeyStatus::Fresh
+        } else {
+            KeyStatus::Stale { remaining }
         }
     }
 

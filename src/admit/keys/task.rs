@@ -79,8 +79,8 @@ impl SourceState {
                     let _ = time::timeout_at(until.into(), self.wake.notified()).await;
                 }
                 Action::Fetch(cause) => {
-                    let has_keys = self.snapshot.load().is_some();
-                    let refresh = self.journal().refresh(cause, has_keys);
+                    let has_fetched = self.schedule().has_succeeded();
+                    let refresh = self.journal().refresh(cause, has_fetched);
                     self.log(|journal| journal.fetching(refresh));
                     let result = self.fetch().await;
                     self.end_fetch(refresh, result);
