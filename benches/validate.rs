@@ -247,12 +247,14 @@ fn enter_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<'_>, agent
     }
 }
 
-const LABORIOUS: [&str; 5] = [
+const LABORIOUS: [&str; 7] = [
     "16,000 dots",
     "a header of 1,000 members",
     "a header of 600 escaped names",
     "a header of 440 long numbers",
     "claims of 420 long numbers, unknown kid",
+    "claims of 1,200 names in capitals, unknown kid",
+    "claims of 2,200 groups with escapes, unknown kid",
 ];
 
 /// A good token of nearly 16 KiB.
@@ -270,6 +272,17 @@ fn enter_laborious_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<
     };
     // Each lies halfway between two doubles, but for its last digits.
     let long_numbers = |count| format!("[{}0]", "17000000000000002382e289,".repeat(count));
+    let members_of = |count: usize, member: &dyn Fn(usize) -> String| {
+        let members: Vec<_> = (0..count).map(member).collect();
+        members.join(",")
+    };
+    // Claims that are worth a fetch, but for one: those of a good token, and these.
+    let with_claims = |more: &str| {
+        let claims = claims_of(&tokens::agent(setting.issuer).mint());
+        let claims = format!("{},{more}}}", &claims[..claims.len() - 1]);
+        let token = tokens::agent(setting.issuer).header("kid", "never-seen");
+        token.payload(claims).mint()
+    };
     let tokens = [
         ".".repeat(16_000),
         members(1_000, &|number| format!("{number:04}")),
@@ -281,13 +294,14 @@ fn enter_laborious_refusals<'f>(contest: &mut Contest<'f>, setting: &'f Setting<
                 long_numbers(440)
             ))
             .mint(),
-        {
-            let claims = claims_of(&tokens::agent(setting.issuer).mint());
-            let last = claims.len() - 1;
-            let claims = format!(r#"{},"x":{}}}"#, &claims[..last], long_numbers(420));
-            let token = tokens::agent(setting.issuer).header("kid", "never-seen");
-            token.payload(claims).mint()
-        },
+        with_claims(&format!(r#""x":{}"#, long_numbers(420))),
+        with_claims(&members_of(1_200, &|number| {
+            format!(r#""A{:02}":0"#, number % 100)
+        })),
+        with_claims(&format!(
+            r#""groups":[{}]"#,
+            members_of(2_200, &|_| r#""\n""#.to_owned())
+        )),
     ];
     let longest = tokens::agent_with(setting.issuer, 280).mint();
     assert!((15_000..=16 * 1_024).contains(&longest.len()));

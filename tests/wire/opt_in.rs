@@ -188,6 +188,12 @@ fn claims_are_handed_on_only_to_a_client_that_can_answer_them() {
             let caller = validator.validate(&token.clone().mint()).await.unwrap();
             let denial = Denial::for_claims(&caller, claims);
             assert_eq!(denial.reason(), DenialReason::ClaimsChallenge);
+            // Policies of another API.
+            let shown = format!("{denial:?}");
+            assert!(
+                !shown.contains("polids") && !shown.contains("eyJh"),
+                "{shown}"
+            );
             let inner = move || {
                 let mut response = ok();
                 response.extensions_mut().insert(denial.clone());

@@ -102,7 +102,7 @@ where
             }
             // Without a timer the body would have no end, so it ends now.
             if let Some(timer) = this.timer
-                && timer.as_mut().poll(cx).is_pending()
+                && is_pending(timer, cx)
             {
                 return Poll::Pending;
             }
@@ -117,6 +117,12 @@ where
 /// `None` outside of a runtime with a timer, where tokio panics.
 fn timer(deadline: Instant) -> Option<Pin<Box<Sleep>>> {
     catch_unwind(AssertUnwindSafe(|| Box::pin(sleep_until(deadline)))).ok()
+}
+
+/// False too once the timer's runtime has ended, where tokio panics.
+fn is_pending(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>) -> bool {
+    let polled = catch_unwind(AssertUnwindSafe(|| timer.as_mut().poll(cx)));
+    polled.is_ok_and(|polled| polled.is_pending())
 }
 
 impl<B> Body for ExpiringBody<B>
@@ -349,6 +355,14 @@ mod tests {
         waits();
         let runtime = Builder::new_current_thread().build();
         runtime.expect("a runtime").block_on(async { waits() });
+    }
+
+    #[test]
+    fn a_body_whose_runtime_has_ended_ends() {
+        let script = Script::default();
+        let mut body = pin!(ExpiringBody::new(script, Some(End::at(NOW + 10, NOW))));
+        with_paused_clock(async || assert_eq!(poll(&mut body, NOW), "pending"));
+        with_paused_clock(async || assert_eq!(poll(&mut body, NOW), "expired"));
     }
 
     #[test]

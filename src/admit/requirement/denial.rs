@@ -55,7 +55,7 @@ pub struct Denial {
 }
 
 /// What would change the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Demand {
     /// More permissions: 403. The scopes, if scopes are missing.
     Permission { scopes: Vec<String> },
@@ -67,6 +67,29 @@ pub(crate) enum Demand {
     Token,
     /// A layer around this one, which is missing: 500.
     Layer,
+}
+
+/// Without the claims of a challenge, which may be another API's: it stays in the response's extensions,
+/// which a log may show.
+impl fmt::Debug for Demand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Permission { scopes } => {
+                let mut shown = f.debug_struct("Permission");
+                shown.field("scopes", scopes).finish()
+            }
+            Self::ClaimsChallenge { tenant, claims: _ } => {
+                let mut shown = f.debug_struct("ClaimsChallenge");
+                shown.field("tenant", tenant).finish_non_exhaustive()
+            }
+            Self::Authentication { acr_values } => {
+                let mut shown = f.debug_struct("Authentication");
+                shown.field("acr_values", acr_values).finish()
+            }
+            Self::Token => f.write_str("Token"),
+            Self::Layer => f.write_str("Layer"),
+        }
+    }
 }
 
 impl Denial {

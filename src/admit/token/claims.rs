@@ -8,8 +8,8 @@ use std::{borrow::Cow, fmt, ops::Deref, str::FromStr};
 use super::{
     UnverifiedToken, VerifiedToken,
     compact::decoded_payload,
-    json::{Item, Value, read_object},
-    members::Members,
+    json::{Item, Value, first_string, read_object},
+    members::{Deciding, Members},
     number::Number,
 };
 use crate::{
@@ -40,27 +40,29 @@ impl VerifiedToken {
 }
 
 impl UnverifiedToken<'_> {
-    /// The claims as the sender wrote them: good for deciding whether a fetch is worth it, and for
-    /// nothing else.
+    /// The claims as the sender wrote them, without those that only inform: good for deciding whether a
+    /// fetch is worth it, and for nothing else.
     pub(crate) fn unverified_claims(&self) -> Option<Claims<'_>> {
-        read_claims(self.segments.payload()).ok()
+        let text = std::str::from_utf8(self.segments.payload()).ok()?;
+        let mut members = Deciding::default();
+        read_object(text, &mut members).ok()?;
+        Claims::of(text, members.0).ok()
     }
 }
 
 /// Lets `read` see the `iss` that a text of at most this length claims. No key vouches for it: good for
 /// deciding which validator checks the token, and for nothing else.
 ///
-/// `None` if the text is no token, if its claims are no JSON that check 6 reads, or if `iss` is no string.
-/// Other claims may be of the wrong type: check 6 of the right validator then says so.
+/// `None` if the text is no token, or if the first `iss` of its claims is no string or has no JSON before
+/// it. What is behind is not read: the validator of that issuer makes all checks.
 pub(crate) fn read_unverified_issuer<T>(
     token: &str,
     max_len: usize,
     read: impl FnOnce(&str) -> T,
 ) -> Option<T> {
     let payload = decoded_payload(token, max_len)?;
-    let mut members = Members::default();
-    read_object(std::str::from_utf8(&payload).ok()?, &mut members).ok()?;
-    string("iss", members.iss).ok()?.as_deref().map(read)
+    let issuer = first_string(std::str::from_utf8(&payload).ok()?, "iss")?;
+    Some(read(&issuer))
 }
 
 /// Reads a claim set as check 6 demands it.

@@ -59,14 +59,27 @@ pub(crate) trait Slots<'j> {
 
 /// Reads a text that is one object into `slots`, which are empty before and of no use after an error.
 pub(crate) fn read_object<'j, S: Slots<'j>>(text: &'j str, slots: &mut S) -> Result<(), Flaw> {
-    let mut reader = Reader {
-        scanner: Scanner::new(text),
-        names: Vec::new(),
-        flaw: None,
-    };
+    let mut reader = Reader::new(text, true);
     reader
         .only_object(slots)
         .map_err(|MalformedJson| reader.flaw.take().unwrap_or(Flaw::NotJson))
+}
+
+/// The first member of this name of the object that `text` begins with, if it is a string. Nothing behind
+/// it is read, and no name is compared with another: good for deciding who reads the whole, and for
+/// nothing else.
+pub(crate) fn first_string<'j>(text: &'j str, wanted: &str) -> Option<Cow<'j, str>> {
+    let mut reader = Reader::new(text, false);
+    let mut found = None;
+    // An error ends the reading, whether of a malformed text or behind the member.
+    let _ = reader.object(|reader, name| {
+        if name != wanted {
+            return reader.skip(1);
+        }
+        found = reader.scanner.string().ok();
+        Err(MalformedJson)
+    });
+    found
 }
 
 /// Whether `text` is one object as [`read_object`] would read it.
@@ -90,11 +103,22 @@ struct Reader<'j> {
     scanner: Scanner<'j>,
     /// The member names of the objects that are being read, innermost last.
     names: Vec<Cow<'j, str>>,
+    /// Whether one name twice is looked for.
+    keeps_names: bool,
     /// What was refused that JSON itself allows.
     flaw: Option<Flaw>,
 }
 
 impl<'j> Reader<'j> {
+    fn new(text: &'j str, keeps_names: bool) -> Self {
+        Self {
+            scanner: Scanner::new(text),
+            names: Vec::new(),
+            keeps_names,
+            flaw: None,
+        }
+    }
+
     /// The one object that the text must be.
     fn only_object<S: Slots<'j>>(&mut self, slots: &mut S) -> Result<(), MalformedJson> {
         self.object(|reader, name| {
@@ -197,10 +221,12 @@ impl<'j> Reader<'j> {
 
     /// The value of a member of which only the name is kept, to be compared with the others.
     fn skip_member(&mut self, name: Cow<'j, str>, depth: usize) -> Result<(), MalformedJson> {
-        if self.names.capacity() == 0 {
-            self.names.reserve(TYPICAL_MEMBERS);
+        if self.keeps_names {
+            if self.names.capacity() == 0 {
+                self.names.reserve(TYPICAL_MEMBERS);
+            }
+            self.names.push(name);
         }
-        self.names.push(name);
         self.skip(depth)
     }
 

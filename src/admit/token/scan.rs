@@ -71,7 +71,9 @@ impl<'j> Scanner<'j> {
     /// Goes on with a string from its first escape.
     #[cold]
     fn string_with_escapes(&mut self, plain: &str) -> Result<String, MalformedJson> {
-        let mut text = plain.to_owned();
+        // One allocation for nearly every string that has an escape.
+        let mut text = String::with_capacity(plain.len() + 16);
+        text.push_str(plain);
         loop {
             text.push(self.escape()?);
             text.push_str(self.plain()?);
