@@ -42,7 +42,7 @@
 //! | refuse a caller that was admitted | [`Denial`] |
 //! | show clients where to get a token | [`ProtectedResourceMetadata`] |
 //! | check a token without HTTP | [`Validator::validate`] |
-//! | know whether keys are loaded | [`Validator::ready`], [`Validator::status`] |
+//! | know whether keys are loaded, and why not | [`Validator::ready_within`], [`Validator::status`], [`Validator::last_key_error`] |
 //! | test your own API | `testing::Issuer` (feature `testing`) |
 //!
 //! # What is checked
@@ -171,10 +171,11 @@ pub use self::{
         AgentPrincipal, AgentStatus, Audiences, AuditRecord, ClaimsError, ClientAuthentication,
         Denial, DenialReason, EmptyBody, EntraAuth, EntraAuthLayer, EntraConfig, Error, ErrorKind,
         ExpiringBody, ExpiringStreams, ExpiringStreamsFuture, ExpiringStreamsLayer, Facet, Facets,
-        Groups, IdentityRelationship, IdentityRelationships, IdentityType, IntoAudiences,
-        KeySettings, KeyStatus, PrincipalKind, ProblemJson, ProtectedResourceMetadata, RefusalBody,
-        Require, RequireFuture, RequireLayer, Requirement, ResourceMetadataService, ResponseFuture,
-        SignatureAlgorithm, StreamExpired, Tenants, TokenVersion, Validator, ValidatorBuilder,
+        Groups, IdentityRelationship, IdentityRelationships, IdentityType, IntoAudiences, KeyError,
+        KeySettings, KeyStatus, NotReady, PrincipalKind, ProblemJson, ProtectedResourceMetadata,
+        RefusalBody, Require, RequireFuture, RequireLayer, Requirement, ResourceMetadataService,
+        ResponseFuture, SignatureAlgorithm, StreamExpired, Tenants, TokenVersion, Validator,
+        ValidatorBuilder,
     },
     authority::Authority,
     config_error::{ConfigError, ConfigErrors},

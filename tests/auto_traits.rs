@@ -3,8 +3,8 @@
 use tower_entra::{
     AgentPrincipal, Audiences, Authority, ConfigError, ConfigErrors, Denial, DenialReason,
     EntraAuth, EntraAuthLayer, EntraConfig, Error, ErrorKind, ExpiringBody, ExpiringStreams,
-    ExpiringStreamsLayer, Facets, KeySettings, KeyStatus, Require, RequireLayer, Requirement,
-    TenantId, Tenants, Validator, ValidatorBuilder,
+    ExpiringStreamsLayer, Facets, KeyError, KeySettings, KeyStatus, NotReady, Require,
+    RequireLayer, Requirement, TenantId, Tenants, Validator, ValidatorBuilder,
 };
 
 const fn shared<T: Send + Sync + 'static>() {}
@@ -26,7 +26,9 @@ const _: () = {
     shared::<ExpiringStreams<()>>();
     shared::<ExpiringStreamsLayer>();
     shared::<Facets>();
+    shared::<KeyError>();
     shared::<KeySettings>();
+    shared::<NotReady>();
     shared::<Require<()>>();
     shared::<RequireLayer>();
     shared::<Requirement>();
@@ -39,6 +41,8 @@ const _: () = {
     cloned::<RequireLayer>();
     cloned::<Requirement>();
     cloned::<Error>();
+    cloned::<KeyError>();
+    cloned::<NotReady>();
     cloned::<Validator>();
     copied::<DenialReason>();
     copied::<ErrorKind>();

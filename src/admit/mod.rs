@@ -54,7 +54,7 @@ pub use self::{
     config::EntraConfig,
     error::{Error, ErrorKind},
     facets::{Facet, Facets, IdentityRelationship, IdentityRelationships},
-    keys::{KeySettings, KeyStatus},
+    keys::{KeyError, KeySettings, KeyStatus, NotReady},
     middleware::{
         EmptyBody, EntraAuth, EntraAuthLayer, ExpiringBody, ExpiringStreams, ExpiringStreamsFuture,
         ExpiringStreamsLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody, Require,

@@ -1,12 +1,12 @@
 //! The public handle: validates tokens, and knows whether there are keys.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::admit::{
     checks::Grant,
     error::{Error, Refusal},
     gate::{Decision, Gate, Waiting},
-    keys::{KeySource, KeyStatus},
+    keys::{KeyError, KeySource, KeyStatus, NotReady},
     principal::AgentPrincipal,
 };
 
@@ -17,8 +17,8 @@ use crate::admit::{
 ///
 /// # The runtime
 ///
-/// The task starts with the first [`ready`](Self::ready), [`validate`](Self::validate) or request
-/// through a layer, on the [tokio](https://docs.rs/tokio) runtime of that call, and ends with the last
+/// The task starts with the first [`ready`](Self::ready), [`status`](Self::status),
+/// [`validate`](Self::validate) or request through a layer, on the [tokio](https://docs.rs/tokio) runtime of that call, and ends with the last
 /// clone. If its runtime ends earlier, the next call starts it again. A runtime that is kept but no
 /// longer driven stops the fetching, so make the first call on the application's own runtime.
 ///
@@ -91,21 +91,53 @@ impl Validator {
         }
     }
 
-    /// Waits until there is a usable key set, without a limit. Wrap it in a timeout to fail fast at
-    /// start-up.
+    /// Waits until there is a usable key set, without a limit. At start-up use
+    /// [`ready_within`](Self::ready_within), which says why there is none.
     ///
     /// Must be called within a tokio runtime. Without one nothing fetches, and this never ends.
     pub async fn ready(&self) {
         self.gate.keys.ready().await;
     }
 
+    /// Waits until there is a usable key set, for at most `limit`.
+    ///
+    /// An API that ends itself because of an outage of Entra cannot recover with it. Log the error and
+    /// serve: requests are answered with 503 until there are keys, and the task goes on fetching.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_entra::Validator;
+    /// # async fn start(validator: Validator) {
+    /// if let Err(error) = validator.ready_within(Duration::from_secs(5)).await {
+    ///     let hint = error.last_error().map(|error| error.hint());
+    ///     tracing::warn!(hint, "{error}");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no usable key set after `limit`, with the error of the last fetch, or at once
+    /// if there is none and no tokio runtime with a timer is current.
+    pub async fn ready_within(&self, limit: Duration) -> Result<(), NotReady> {
+        self.gate.keys.ready_within(limit).await
+    }
+
     /// What is known about the keys: fresh, stale with the time left, or none.
     ///
-    /// Starts nothing, but has a running task refresh keys that are overdue by the wall clock. Where requests come only after a readiness probe on this status, call
-    /// [`ready`](Self::ready) at start-up: otherwise nothing fetches, and the probe never succeeds.
+    /// Never waits. Starts the task if a tokio runtime with a timer is current, so that a readiness
+    /// probe on this status succeeds although no request comes before it does. Has a running task
+    /// refresh keys that are overdue by the wall clock.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
+        self.ensure_running();
         self.gate.keys.status()
+    }
+
+    /// Why the last fetch of keys failed. `None` if it was good, or if no fetch has ended yet.
+    #[must_use]
+    pub fn last_key_error(&self) -> Option<KeyError> {
+        self.gate.keys.last_error()
     }
 
     pub(crate) fn ensure_running(&self) {

@@ -57,6 +57,50 @@
 //! The password of the proxy is in the environment, where all code of the process can read it. The
 //! holder of a trusted CA's key can serve keys of its own, and so have any token admitted.
 //!
+//! # Probes
+//!
+//! Kubernetes sends no request to a pod whose readiness probe fails, so the probe itself has to get the
+//! keys fetched. [`Validator::status`] does: it starts the task that fetches them, and never waits.
+//!
+//! ```
+//! use axum::{Router, extract::State, routing::get};
+//! use http::StatusCode;
+//! use tower_entra::{EntraAuthLayer, KeyStatus, Validator};
+//!
+//! async fn readyz(State(validator): State<Validator>) -> (StatusCode, String) {
+//!     match validator.status() {
+//!         KeyStatus::Unavailable => {
+//!             let code = validator.last_key_error().map_or("starting", |error| error.as_str());
+//!             (StatusCode::SERVICE_UNAVAILABLE, code.to_owned())
+//!         }
+//!         _ => (StatusCode::OK, "ready".to_owned()),
+//!     }
+//! }
+//!
+//! fn app(validator: Validator) -> Router {
+//!     Router::new()
+//!         .route("/orders", get(|| async { "orders" }))
+//!         .route_layer(EntraAuthLayer::new(validator.clone()))
+//!         .route("/healthz", get(|| async { "alive" }))
+//!         .route("/readyz", get(readyz).with_state(validator))
+//! }
+//! # let tenant = tower_entra::Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40");
+//! # app(Validator::builder(tenant, ["api"]).build().unwrap());
+//! ```
+//!
+//! | probe | asks for | because |
+//! |---|---|---|
+//! | liveness | nothing of the validator | a restart cures no outage of Entra, and loses the keys that still serve |
+//! | readiness | any status but [`Unavailable`](crate::KeyStatus::Unavailable) | without keys every request is answered with 503 |
+//! | startup | the same as readiness | the first fetch takes as long as Entra and the network take: about 0.3 s, at most 5 s |
+//!
+//! Stale keys are ready: they serve for up to 24 h, and the log and the
+//! metrics warn meanwhile. If the authority is down when all pods of a deployment
+//! start, none gets ready before it is back; after an outage longer than the stale limit a fetch is tried
+//! at least once a minute, so that recovery is at most a minute late. The code in the body is one of a
+//! closed list. The words of [`last_key_error`](Validator::last_key_error) name hosts, and belong in the
+//! log.
+//!
 //! # A platform that takes `Authorization` for itself
 //!
 //! Azure Static Web Apps puts a token of its own into `Authorization` before the API gets the request.
@@ -118,9 +162,8 @@
 //!     // if it was fetched no longer ago than this.
 //!     .key_settings(KeySettings::default().with_stale_limit(4 * hour))
 //!     .build()?;
-//! let limit = Duration::from_secs(5);
-//! if tokio::time::timeout(limit, validator.ready()).await.is_err() {
-//!     tracing::warn!("no keys yet: requests are answered with 503 until there are some");
+//! if let Err(error) = validator.ready_within(Duration::from_secs(5)).await {
+//!     tracing::warn!("requests are answered with 503 until there are keys: {error}");
 //! }
 //! # Ok(())
 //! # }

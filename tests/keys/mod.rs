@@ -22,6 +22,7 @@ mod life;
 mod metrics;
 mod outage;
 mod panicking;
+mod probes;
 mod races;
 mod reasons;
 pub(crate) mod refresh;

@@ -1,6 +1,6 @@
 //! Why a fetch failed.
 
-use std::{error::Error as StdError, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
@@ -127,6 +127,93 @@ impl FetchError {
         }
     }
 }
+
+/// Why the last fetch of keys failed: [`Validator::last_key_error`](crate::Validator::last_key_error).
+///
+/// [`Display`](fmt::Display) is for the operator's log. It names hosts and what the authority answered,
+/// escaped and cut, so it is not for clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyError {
+    code: &'static str,
+    text: Arc<str>,
+    hint: &'static str,
+}
+
+impl KeyError {
+    /// The stable code of the reason, such as `unreachable`: that of `error.type` in the
+    /// [metrics](crate::guide). It changes only with a major version.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        self.code
+    }
+
+    /// What to change: one sentence of a closed list.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        self.hint
+    }
+
+    /// The words of [`Display`](fmt::Display), for a request that lacks a key.
+    pub(super) fn text(&self) -> Arc<str> {
+        Arc::clone(&self.text)
+    }
+}
+
+impl From<&FetchError> for KeyError {
+    fn from(error: &FetchError) -> Self {
+        Self {
+            code: error.as_str(),
+            text: error.to_string().into(),
+            hint: error.hint(),
+        }
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl StdError for KeyError {}
+
+/// There were no usable keys in time: [`Validator::ready_within`](crate::Validator::ready_within).
+///
+/// [`Display`](fmt::Display) is for the operator's log, with the error of the last fetch in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotReady {
+    pub(super) url: Arc<str>,
+    /// `None` without a runtime: then there was no wait.
+    pub(super) waited: Option<Duration>,
+    pub(super) last_error: Option<KeyError>,
+}
+
+impl NotReady {
+    /// Why the last fetch failed. `None` if no fetch has ended.
+    #[must_use]
+    pub fn last_error(&self) -> Option<&KeyError> {
+        self.last_error.as_ref()
+    }
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = &self.url;
+        match self.waited {
+            Some(waited) => write!(f, "no usable keys from {url} within {waited:?}: ")?,
+            None => write!(
+                f,
+                "no usable keys from {url}, and no tokio runtime with a timer to fetch them on: "
+            )?,
+        }
+        match &self.last_error {
+            Some(error) => error.fmt(f),
+            None => f.write_str("no fetch has ended yet"),
+        }
+    }
+}
+
+impl StdError for NotReady {}
 
 /// The target of what is logged about keys.
 pub(super) const TARGET: &str = "tower_entra::keys";

@@ -44,4 +44,8 @@ pub(crate) use self::{
     state::Snapshot,
     ticket::Ticket,
 };
-pub use self::{settings::KeySettings, state::KeyStatus};
+pub use self::{
+    error::{KeyError, NotReady},
+    settings::KeySettings,
+    state::KeyStatus,
+};

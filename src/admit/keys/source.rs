@@ -3,18 +3,20 @@
 use std::{
     fmt,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use super::{
     chores::Chore,
+    error::{KeyError, NotReady},
     fetch::{FetchRules, Fetcher},
     journal::Refresh,
-    moment::Moment,
+    moment::{Moment, now},
     set::KeySet,
     settings::KeySettings,
     state::{KeyStatus, Snapshot, SourceState, lock},
-    task::Start,
-    ticket::{Ticket, missing},
+    task::{Start, runtime_with_a_timer},
+    ticket::{Ticket, completes_before, missing},
 };
 use crate::admit::error::{KeyReport, MissingKey};
 
@@ -76,8 +78,13 @@ impl KeySource {
             is_usable: snapshot
                 .as_ref()
                 .is_some_and(|snapshot| state.is_usable(snapshot, now)),
-            problem: lock(&state.problem).clone(),
+            problem: lock(&state.problem).as_ref().map(KeyError::text),
         }
+    }
+
+    /// The error of the last fetch, if it failed.
+    pub(crate) fn last_error(&self) -> Option<KeyError> {
+        lock(&self.state.problem).clone()
     }
 
     /// Takes a place among the requests that wait for this `kid`, unless the answer is already
@@ -123,6 +130,30 @@ impl KeySource {
         if self.state.schedule().want_replacement(Moment::now()) {
             self.state.wake.notify_one();
         }
+    }
+
+    /// Waits for a usable key set, for at most this long.
+    pub(crate) async fn ready_within(&self, limit: Duration) -> Result<(), NotReady> {
+        self.ensure_running();
+        let waited = if self.state.snapshot().is_some() {
+            return Ok(());
+        } else if runtime_with_a_timer().is_none() {
+            // Without a timer the wait would not end.
+            None
+        } else if let Some(deadline) = now().checked_add(limit) {
+            if completes_before(self.ready(), deadline.into()).await {
+                return Ok(());
+            }
+            Some(limit)
+        } else {
+            self.ready().await;
+            return Ok(());
+        };
+        Err(NotReady {
+            url: Arc::clone(&self.state.fetcher.rules().discovery_url),
+            waited,
+            last_error: self.last_error(),
+        })
     }
 
     /// Waits for a usable key set, however long that takes.

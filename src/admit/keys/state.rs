@@ -25,6 +25,7 @@ use tokio::{
 
 use super::{
     chores::Chores,
+    error::KeyError,
     fetch::Fetcher,
     journal::{Journal, Refresh},
     moment::Moment,
@@ -59,7 +60,8 @@ impl Snapshot {
     }
 }
 
-/// The state of the keys of a [`Validator`](crate::Validator).
+/// The state of the keys of a [`Validator`](crate::Validator). Why the last fetch failed, if it did, is
+/// in [`Validator::last_key_error`](crate::Validator::last_key_error).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyStatus {
@@ -89,9 +91,9 @@ pub(super) struct SourceState {
     /// Notifies waiting requests that a fetch, or the task, has ended.
     pub(super) progress: watch::Sender<()>,
     pub(super) waiters: Arc<Semaphore>,
-    /// The error of the last fetch, if it failed, in words. Made once for each fetch, because every
-    /// request that lacks a key repeats them.
-    pub(super) problem: Mutex<Option<Arc<str>>>,
+    /// The error of the last fetch, if it failed. Its words are made once for each fetch, because
+    /// every request that lacks a key repeats them.
+    pub(super) problem: Mutex<Option<KeyError>>,
     pub(super) is_running: AtomicBool,
     journal: Mutex<Journal>,
     pub(super) task: Mutex<Option<AbortHandle>>,

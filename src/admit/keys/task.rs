@@ -16,7 +16,7 @@ use shuttle::sync::atomic::{AtomicBool, Ordering};
 use tokio::{runtime::Handle, task::JoinSet, time};
 
 use super::{
-    error::FetchError,
+    error::{FetchError, KeyError},
     journal::{Journal, Refresh},
     moment::{Moment, now},
     schedule::Action,
@@ -147,7 +147,7 @@ impl SourceState {
 
     fn end_fetch(&self, refresh: Refresh, result: Result<KeySet, FetchError>) {
         // Before `progress` is signalled: a request that wakes reports this error.
-        *lock(&self.problem) = result.as_ref().err().map(|error| error.to_string().into());
+        *lock(&self.problem) = result.as_ref().err().map(KeyError::from);
         match result {
             Ok(keys) => {
                 let keys = Arc::new(keys);

@@ -125,7 +125,7 @@ pub(super) fn missing(lookup: Lookup) -> Option<MissingKey> {
 ///
 /// A timer belongs to the runtime in which it was made and panics once that has shut down, even if
 /// it is awaited on another runtime. Treated as a timeout.
-async fn completes_before(future: impl Future, deadline: time::Instant) -> bool {
+pub(super) async fn completes_before(future: impl Future, deadline: time::Instant) -> bool {
     let mut future = pin!(future);
     let mut timer = pin!(time::timeout_at(deadline, pending::<()>()));
     poll_fn(|cx| {
