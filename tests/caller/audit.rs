@@ -1,10 +1,15 @@
 //! The audit log of requests.
 
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
 use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_entra::{
-    AgentPrincipal, Denial, EntraAuthLayer, Error,
+    AgentPrincipal, Denial, EntraAuthLayer, Error, RequireLayer, Requirement,
     testing::{Issuer, TokenBuilder},
 };
 
@@ -32,7 +37,11 @@ fn event(layer: &EntraAuthLayer, request: Request<String>) -> Value {
     let mut event = event.clone();
     let members = event.as_object_mut().unwrap();
     members.remove("timestamp").unwrap();
-    assert_eq!(members.remove("target").unwrap(), "tower_entra::audit");
+    let target = match members["message"].as_str().unwrap() {
+        "request admitted" => "tower_entra::audit::admitted",
+        _ => "tower_entra::audit::refused",
+    };
+    assert_eq!(members.remove("target").unwrap(), target);
     assert_eq!(members.remove("level").unwrap(), "INFO");
     event
 }
@@ -307,8 +316,12 @@ fn a_denial_of_a_handler_names_the_caller_and_the_scopes_that_lack() {
         panic!("{events:?}")
     };
     assert_eq!(admitted["message"], "request admitted");
+    assert_eq!(admitted["target"], "tower_entra::audit::admitted");
+    assert_eq!(admitted.get("denial"), None);
     assert_eq!(refused["message"], "request refused");
+    assert_eq!(refused["target"], "tower_entra::audit::refused");
     assert_eq!(refused["code"], "denied");
+    assert_eq!(refused["denial"], "missing_scope");
     let reason = refused["reason"].as_str().unwrap();
     assert!(
         reason.ends_with(": a scope is missing: Orders.Write"),
@@ -348,9 +361,89 @@ fn an_anonymous_request_makes_no_event_at_the_level_info() {
     assert_eq!(events, Vec::<Value>::new());
     let (_, log) = logged(|| send(&optional, request_for("/")));
     assert!(
-        log.contains("DEBUG tower_entra::audit: request let through without a token"),
+        log.contains("DEBUG tower_entra::audit::admitted: request let through without a token"),
         "{log}"
     );
+}
+
+/// The messages that pass this filter, of a refused request, an admitted one and a denied one.
+fn passing(filter: &str) -> Vec<String> {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .json()
+        .flatten_event(true)
+        .with_writer(move || writer.clone())
+        .finish();
+    let people = RequireLayer::new(Requirement::people());
+    let inner = |_: Request<String>| async { Ok::<_, Error>(Response::new(String::new())) };
+    tracing::subscriber::with_default(subscriber, || {
+        send(&layer(), request_for("/"));
+        let service = layer().layer(people.layer(service_fn(inner)));
+        for caller in [issuer().user(), issuer().application()] {
+            block_on(service.clone().oneshot(bearer(caller))).unwrap();
+        }
+    });
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["target"] != "tower_entra::keys")
+        .map(|event| {
+            let texts = ["message", "code", "denial", "kind"].map(|name| event[name].as_str());
+            texts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn filters_tell_refused_requests_from_admitted_ones() {
+    let refused = "request refused missing_token";
+    let denied = "request refused denied wrong_kind application";
+    let [user, application] =
+        ["user", "application"].map(|kind| format!("request admitted {kind}"));
+    let all = [refused, &user, &application, denied];
+    for filter in ["tower_entra::audit=info", "tower_entra=info", "info"] {
+        assert_eq!(passing(filter), all, "{filter}");
+    }
+    // The caller is named although its admission is not logged.
+    let filter = "off,tower_entra::audit::refused=info";
+    assert_eq!(passing(filter), [refused, denied]);
+    let filter = "tower_entra::audit=info,tower_entra::audit::admitted=warn";
+    assert_eq!(passing(filter), [refused, denied]);
+    let filter = "off,tower_entra::audit::admitted=info";
+    assert_eq!(passing(filter), [user, application]);
+    assert_eq!(passing("warn"), [""; 0]);
+}
+
+#[test]
+fn a_denial_without_a_token_is_logged_with_its_reason() {
+    let inner = |_: Request<String>| async { Ok::<_, Error>(Response::new(String::new())) };
+    let people = RequireLayer::new(Requirement::people());
+    let service = layer().optional().layer(people.layer(service_fn(inner)));
+    let (_, events) = audited(|| block_on(service.oneshot(request_for("/"))));
+    let [event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(event["target"], "tower_entra::audit::refused");
+    assert_eq!(event["code"], "missing_token");
+    assert_eq!(event["denial"], "anonymous");
+    assert_eq!(event.get("kind"), None);
 }
 
 #[test]

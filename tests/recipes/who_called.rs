@@ -87,7 +87,8 @@ fn the_access_log_names_who_called_and_no_person() {
     assert!(!admitted.contains("code="), "{admitted}");
     assert!(!refused.contains("kind="), "{refused}");
     // The audit log is in the same span.
-    let audited = "http{method=GET route=\"/orders/{id}\"}: tower_entra::audit: request admitted";
+    let audited =
+        "http{method=GET route=\"/orders/{id}\"}: tower_entra::audit::admitted: request admitted";
     assert!(log.contains(audited), "{log}");
     let alice = issuer().object_id_of("alice");
     for line in lines {

@@ -143,7 +143,7 @@ fn subscribe() {
             .with_writer(|| Text)
             .with_filter(dynamic_filter_fn(|metadata, _| {
                 FORM.get() == Form::Audit
-                    && metadata.target() == "tower_entra::audit"
+                    && metadata.target().starts_with("tower_entra::audit::")
                     && *metadata.level() <= Level::INFO
             }));
         let events = Listener.with_filter(dynamic_filter_fn(|metadata, _| {

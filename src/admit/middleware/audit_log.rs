@@ -14,11 +14,12 @@ use crate::admit::{
     error::ASK_FOR_FACETS,
     error::Error,
     principal::{AgentPrincipal, AgentStatus, AuditFields, Plain},
+    requirement::DenialReason,
 };
 
-/// An event about a known caller: the fields `before`, those of an audit record, and those `after`.
+/// An event of this target about a known caller: the fields `before`, those of an audit record, and those `after`.
 macro_rules! caller_event {
-    ($caller:ident, { $($before:tt)* }, { $($after:tt)* }, $message:literal) => {{
+    ($target:ident, $caller:ident, { $($before:tt)* }, { $($after:tt)* }, $message:literal) => {{
         // No `..`: a field that is new in the record does not compile until it is here too.
         let AuditFields {
             tid,
@@ -34,7 +35,7 @@ macro_rules! caller_event {
             token_version,
         } = AuditFields::of($caller);
         tracing::info!(
-            target: TARGET,
+            target: $target,
             $($before)*
             %tid,
             oid = oid.map(field::display),
@@ -75,30 +76,45 @@ impl Audit {
         let Self::On(has_hinted) = self else {
             return None;
         };
-        if !tracing::enabled!(target: TARGET, Level::INFO) {
-            return None;
-        }
         let Some(caller) = caller else {
             // Requests without a token belong in the access log.
-            tracing::debug!(target: TARGET, "request let through without a token");
+            tracing::debug!(target: ADMITTED, "request let through without a token");
             return None;
         };
-        caller_event!(
-            caller,
-            {},
-            { hint = hint_about(caller, has_hinted), },
-            "request admitted"
-        );
-        Some(caller.clone())
+        if tracing::enabled!(target: ADMITTED, Level::INFO) {
+            caller_event!(
+                ADMITTED,
+                caller,
+                {},
+                { hint = hint_about(caller, has_hinted), },
+                "request admitted"
+            );
+        }
+        tracing::enabled!(target: REFUSED, Level::INFO).then(|| caller.clone())
     }
 
-    /// Logs a refusal: by the layer, or, if there is a caller, by a handler.
-    pub(super) fn refused(&self, error: &Error, caller: Option<&AgentPrincipal>) {
+    /// Logs a refusal by the layer.
+    pub(super) fn refused(&self, error: &Error) {
+        self.write(error, None, None);
+    }
+
+    /// Logs a denial by a handler or a layer inside. There is no caller if there was no token.
+    pub(super) fn denied(
+        &self,
+        error: &Error,
+        reason: DenialReason,
+        caller: Option<&AgentPrincipal>,
+    ) {
+        self.write(error, Some(reason.as_str()), caller);
+    }
+
+    fn write(&self, error: &Error, denial: Option<&str>, caller: Option<&AgentPrincipal>) {
         let code = error.kind().as_str();
         if matches!(self, Self::Off) {
             tracing::debug!(
                 target: "tower_entra",
                 code,
+                denial,
                 reason = error.to_string(),
                 hint = error.hint(),
                 "request refused",
@@ -107,8 +123,9 @@ impl Audit {
         }
         let Some(caller) = caller else {
             tracing::info!(
-                target: TARGET,
+                target: REFUSED,
                 code,
+                denial,
                 reason = error.to_string(),
                 hint = error.hint(),
                 "request refused",
@@ -116,8 +133,9 @@ impl Audit {
             return;
         };
         caller_event!(
+            REFUSED,
             caller,
-            { code, reason = error.to_string(), hint = error.hint(), },
+            { code, denial, reason = error.to_string(), hint = error.hint(), },
             {},
             "request refused"
         );
@@ -143,4 +161,6 @@ fn malformed_claims(caller: &AgentPrincipal) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-const TARGET: &str = "tower_entra::audit";
+/// A filter on `tower_entra::audit` is one on both targets.
+const ADMITTED: &str = "tower_entra::audit::admitted";
+const REFUSED: &str = "tower_entra::audit::refused";

@@ -35,16 +35,20 @@ use crate::{
 ///
 /// # The audit log
 ///
-/// Each request makes one [`tracing`](https://docs.rs/tracing) event of the target `tower_entra::audit`
-/// at the level `info`, unless [`without_audit_log`](Self::without_audit_log) says otherwise. One that
-/// was admitted and then refused by a [`Denial`](crate::Denial) makes two, in the order of the table. One
-/// that is admitted after a wait for a key makes its event when the service inside is ready for it, and
-/// none if it goes away until then.
+/// Each request makes one [`tracing`](https://docs.rs/tracing) event at the level `info`, unless
+/// [`without_audit_log`](Self::without_audit_log) says otherwise. One that was admitted and then refused
+/// by a [`Denial`](crate::Denial) makes two, in the order of the table. One that is admitted after a wait
+/// for a key makes its event when the service inside is ready for it, and none if it goes away until
+/// then.
 ///
-/// | message | fields |
-/// |---|---|
-/// | `request admitted` | those of [`AuditRecord`](crate::AuditRecord); those of the next table that apply; `hint`, for the first caller of the layer and its clones that is [`Unattested`](crate::AgentStatus::Unattested) |
-/// | `request refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); those of `AuditRecord` and of the next table too, if a handler refused by a [`Denial`](crate::Denial) |
+/// | message | target | fields |
+/// |---|---|---|
+/// | `request admitted` | `tower_entra::audit::admitted` | those of [`AuditRecord`](crate::AuditRecord); those of the next table that apply; `hint`, for the first caller of the layer and its clones that is [`Unattested`](crate::AgentStatus::Unattested) |
+/// | `request refused` | `tower_entra::audit::refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); if a handler refused by a [`Denial`](crate::Denial), `denial`, the code of its [`reason`](crate::Denial::reason), and those of `AuditRecord` and of the next table too |
+///
+/// A filter on `tower_entra::audit` is one on both targets; `tower_entra::audit::refused=info` leaves out
+/// the events of requests that are served. The guide observability has a
+/// span that adds method, path and request id.
 ///
 /// These fields are present only if they apply:
 ///
@@ -56,7 +60,7 @@ use crate::{
 ///
 /// It holds no names, no addresses and no token. Values of a token that is not verified appear only in
 /// `reason`, escaped, short, and in one line, which a plain format puts in quotes. A request that [`optional`](Self::optional) lets through
-/// without a token makes an event at the level `debug`.
+/// without a token makes an event of the first target at the level `debug`.
 ///
 /// Put tracing layers outside of this one. The header is marked as sensitive only further inside: one
 /// that shows headers of requests shows the token, unless tower-http's
@@ -298,8 +302,9 @@ impl<B> EntraAuthLayer<B> {
 
     /// Keeps no audit log. Refusals are then logged at the level `debug`, with the target `tower_entra`.
     ///
-    /// By default each request that is decided makes an event of the target `tower_entra::audit`, at
+    /// By default each request that is decided makes an event below the target `tower_entra::audit`, at
     /// the level `info`, and a second one if it is denied after that: see the [type](Self#the-audit-log).
+    /// To log only refusals, filter by their target instead.
     #[must_use]
     pub fn without_audit_log(mut self) -> Self {
         self.responder.audit = Audit::Off;

@@ -56,7 +56,7 @@ impl<B> Responder<B> {
     where
         B: RefusalBody<ResBody>,
     {
-        self.audit.refused(&error, None);
+        self.audit.refused(&error);
         let (status, challenge) = self.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
         let body = self.body.refusal_body(&error, &mut headers);
@@ -115,7 +115,8 @@ impl<B> Responder<B> {
             return;
         };
         let error = error_of(denial, self.challenge.token_header());
-        self.audit.refused(&error, admitted.audited.as_ref());
+        let (reason, caller) = (denial.reason(), admitted.audited.as_ref());
+        self.audit.denied(&error, reason, caller);
         // A request without a token is already counted as anonymous.
         if error.kind() == ErrorKind::Denied {
             metrics::denied();

@@ -193,7 +193,7 @@ impl Drop for Unaudited {
         };
         // The subscriber belongs to the program: a panic here may come in the midst of another.
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            audit.refused(&self.validator.gone_away(&self.kid), None);
+            audit.refused(&self.validator.gone_away(&self.kid));
         }));
     }
 }
