@@ -3,24 +3,27 @@
 //!
 //! | name | type | unit | labels |
 //! |---|---|---|---|
-//! | [`tower_entra.verdicts`](VERDICTS) | counter | tokens, and requests without one | `outcome`, `error.type` |
+//! | [`tower_entra.verdicts`](VERDICTS) | counter | tokens, and requests without one | `outcome`, `error.type`, `kind`, `agent_status`, `denial` |
 //! | [`tower_entra.token_cache.lookups`](TOKEN_CACHE_LOOKUPS) | counter | look-ups | `result` |
 //! | [`tower_entra.keys.refreshes`](KEY_REFRESHES) | counter | refreshes | `cause`, `outcome`, `error.type`, `key_source` |
 //! | [`tower_entra.keys.suppressed_refreshes`](KEY_REFRESHES_SUPPRESSED) | counter | refreshes | `cause`, `key_source` |
+//! | [`tower_entra.keys.refresh.duration`](KEY_REFRESH_DURATION) | histogram | seconds | `outcome`, `key_source` |
+//! | [`tower_entra.keys.wait.duration`](KEY_WAIT_DURATION) | histogram | seconds | `outcome`, `key_source` |
 //! | [`tower_entra.keys.age`](KEY_SET_AGE) | gauge | seconds | `key_source` |
 //! | [`tower_entra.keys.time_left`](KEY_SET_TIME_LEFT) | gauge | seconds | `key_source` |
 //!
-//! Names and the label `error.type`, which is absent where there was no error, follow the
-//! [conventions of OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/general/naming/). A
-//! Prometheus exporter writes underscores for the dots.
+//! The guide observability has the alert rules and panels for them, their
+//! names in Prometheus, and the promise that they stay as they are.
 //!
-//! Every value of a label is a constant of this crate, but for `key_source`: that is the constant
+//! Every value of a label is a constant of this crate, except that of `key_source`: that is the constant
 //! given to [`KeySettings::with_name`](crate::KeySettings::with_name), and absent without one.
-//! Nothing that came with a request or from an authority becomes a label.
+//! Nothing that came with a request or from an authority becomes a label. A label is absent where it
+//! does not apply.
 //!
-//! What to watch: [`KEY_SET_TIME_LEFT`] says how long an outage of the authority may still last.
-//! Verdicts under `error.type` `keys_unavailable` are 503s of the API's own. Rising suppressed refreshes
-//! mean that a client invents key ids, or that the authority rotates faster than it says.
+//! Every counter has all its series, with 0, from [`build`](crate::ValidatorBuilder::build) on, if the
+//! recorder is installed by then, and otherwise when the key task starts: about 310, and 73 more for each
+//! further `key_source`. So do the histograms, without a sample, and
+//! [`tower_entra.keys.time_left`](KEY_SET_TIME_LEFT).
 
 use std::time::Duration;
 #[cfg(feature = "metrics")]
@@ -43,12 +46,17 @@ macro_rules! names {
 names! {
     /// Counts each token once, and each request that a layer decided without one.
     ///
-    /// | `outcome` | meaning | `error.type` |
-    /// |---|---|---|
-    /// | `admitted` | the token passed every check | |
-    /// | `anonymous` | a layer in optional mode let a request without a token through, whatever the application then answered | |
-    /// | `refused` | a check failed | the check: [`ErrorKind::as_str`](crate::ErrorKind::as_str) |
-    /// | `denied` | the application refused by a [`Denial`](crate::Denial); the token was admitted, and counted as that, before | `denied` |
+    /// | `outcome` | meaning | `error.type` | other labels |
+    /// |---|---|---|---|
+    /// | `admitted` | the token passed every check | | `kind`, `agent_status` |
+    /// | `anonymous` | a layer in optional mode let a request without a token through, whatever the application then answered | | |
+    /// | `refused` | a check failed | the check: [`ErrorKind::as_str`](crate::ErrorKind::as_str) | |
+    /// | `denied` | the application refused by a [`Denial`](crate::Denial); the token was admitted, and counted as that, before | `denied` | `denial`; `kind` and `agent_status`, unless there was no token |
+    ///
+    /// `kind` is [`PrincipalKind::as_str`](crate::PrincipalKind::as_str), `agent_status`
+    /// [`AgentStatus::as_str`](crate::AgentStatus::as_str), and `denial`
+    /// [`DenialReason::as_str`](crate::DenialReason::as_str). Requests that the application has served are
+    /// `admitted` minus `denied`.
     ///
     /// A request that goes away while it waits for a key counts as refused, with
     /// `keys_unavailable`. A token that was admitted after such a wait, and then expired before the
@@ -80,11 +88,24 @@ names! {
     /// while none may cause a fetch. `cause` is `unknown_key` or `bad_signature`.
     KEY_REFRESHES_SUPPRESSED = "tower_entra.keys.suppressed_refreshes";
 
+    /// How long a fetch of the key set took, discovery document included. `outcome` is `success` or
+    /// `failure`.
+    KEY_REFRESH_DURATION = "tower_entra.keys.refresh.duration";
+
+    /// How long a token waited for its key. Most tokens do not wait and are not in here.
+    ///
+    /// | `outcome` | meaning |
+    /// |---|---|
+    /// | `success` | the key came |
+    /// | `failure` | it did not: 401 if it was looked up, and otherwise 503 |
+    /// | `abandoned` | the request went away |
+    KEY_WAIT_DURATION = "tower_entra.keys.wait.duration";
+
     /// How long ago the key set in force was fetched. Absent until there is one. Renewed every 15 s.
     KEY_SET_AGE = "tower_entra.keys.age";
 
     /// How long the key set in force would still serve if no fetch were good any more; 0 without
-    /// one. Renewed every 15 s, and without one with each fetch.
+    /// one, and before the task has started. Renewed every 15 s, and without one with each fetch.
     KEY_SET_TIME_LEFT = "tower_entra.keys.time_left";
 }
 
@@ -114,33 +135,46 @@ macro_rules! recorded {
 }
 
 recorded! {
-    /// Describes the metrics to the recorder. Idempotent.
-    fn describe() {
-        use metrics::{Unit, describe_counter, describe_gauge};
-
-        describe_counter!(VERDICTS, Unit::Count, "Tokens judged, and requests without one.");
-        describe_counter!(
-            TOKEN_CACHE_LOOKUPS,
-            Unit::Count,
-            "Look-ups in the cache of verified tokens."
-        );
-        describe_counter!(KEY_REFRESHES, Unit::Count, "Fetches of the key set.");
-        describe_counter!(
-            KEY_REFRESHES_SUPPRESSED,
-            Unit::Count,
-            "Fetches of the key set that a limit has kept back."
-        );
-        describe_gauge!(KEY_SET_AGE, Unit::Seconds, "Time since the key set was fetched.");
-        describe_gauge!(
-            KEY_SET_TIME_LEFT,
-            Unit::Seconds,
-            "Time that the key set would still serve without another good fetch."
-        );
+    /// Registers every series, counters with 0, and describes the metrics. Idempotent. `causes` are
+    /// those of refreshes, `suppressible` those of them that can be suppressed, and `codes` those of
+    /// refreshes that fail.
+    fn start(
+        source: Option<&'static str>,
+        causes: &[&'static str],
+        suppressible: &[&'static str],
+        codes: &[&'static str]
+    ) {
+        describe();
+        for key in VERDICT_SERIES.get().into_iter().flatten() {
+            add(key, 0);
+        }
+        for result in ["hit", "miss"] {
+            metrics::counter!(TOKEN_CACHE_LOOKUPS, "result" => result).increment(0);
+        }
+        for cause in causes.iter().copied() {
+            let success = labels_of(source, &[("cause", cause), ("outcome", "success")]);
+            metrics::counter!(KEY_REFRESHES, success).increment(0);
+            for code in codes.iter().copied() {
+                metrics::counter!(KEY_REFRESHES, failure_labels(source, cause, code)).increment(0);
+            }
+        }
+        for cause in suppressible.iter().copied() {
+            add(&suppressed_key(source, cause), 0);
+        }
+        for outcome in ["success", "failure"] {
+            let _ = metrics::histogram!(KEY_REFRESH_DURATION, labels_of(source, &[("outcome", outcome)]));
+        }
+        for outcome in ["success", "failure", "abandoned"] {
+            let _ = metrics::histogram!(KEY_WAIT_DURATION, labels_of(source, &[("outcome", outcome)]));
+        }
+        // Not set: another source without a name may have keys.
+        metrics::gauge!(KEY_SET_TIME_LEFT, labels_of(source, &[])).increment(0.0);
     }
 
     /// A token has passed every check.
-    fn admitted() {
-        metrics::counter!(VERDICTS, "outcome" => "admitted").increment(1);
+    fn admitted(caller: Caller) {
+        static KEYS: Keys<Caller> = Keys::new();
+        KEYS.count(caller, || admitted_key(caller));
     }
 
     /// A request without a token was let through.
@@ -151,15 +185,12 @@ recorded! {
     /// A check has failed.
     fn refused(code: &'static str) {
         static KEYS: Keys<&str> = Keys::new();
-        KEYS.count(code, || {
-            let labels = [("outcome", "refused"), ("error.type", code)];
-            Key::from_parts(VERDICTS, labels_of(None, &labels))
-        });
+        KEYS.count(code, || refused_key(code));
     }
 
-    /// The application has refused an admitted caller.
-    fn denied() {
-        metrics::counter!(VERDICTS, "outcome" => "denied", "error.type" => "denied").increment(1);
+    /// The application has refused a caller, or a request without a token, for this reason.
+    fn denied(denial: &'static str, caller: Option<Caller>) {
+        add(&denied_key(denial, caller), 1);
     }
 
     fn cache_hit() {
@@ -170,24 +201,33 @@ recorded! {
         metrics::counter!(TOKEN_CACHE_LOOKUPS, "result" => "miss").increment(1);
     }
 
-    fn refreshed(source: Option<&'static str>, cause: &'static str) {
+    fn refreshed(source: Option<&'static str>, cause: &'static str, took: Duration) {
         let labels = labels_of(source, &[("cause", cause), ("outcome", "success")]);
         metrics::counter!(KEY_REFRESHES, labels).increment(1);
+        let labels = labels_of(source, &[("outcome", "success")]);
+        metrics::histogram!(KEY_REFRESH_DURATION, labels).record(took);
     }
 
-    fn refresh_failed(source: Option<&'static str>, cause: &'static str, reason: &'static str) {
-        let labels = labels_of(
-            source,
-            &[("cause", cause), ("outcome", "failure"), ("error.type", reason)],
-        );
-        metrics::counter!(KEY_REFRESHES, labels).increment(1);
+    fn refresh_failed(
+        source: Option<&'static str>,
+        cause: &'static str,
+        code: &'static str,
+        took: Duration
+    ) {
+        metrics::counter!(KEY_REFRESHES, failure_labels(source, cause, code)).increment(1);
+        let labels = labels_of(source, &[("outcome", "failure")]);
+        metrics::histogram!(KEY_REFRESH_DURATION, labels).record(took);
+    }
+
+    /// A token has waited for its key.
+    fn waited(source: Option<&'static str>, outcome: &'static str, time: Duration) {
+        let labels = labels_of(source, &[("outcome", outcome)]);
+        metrics::histogram!(KEY_WAIT_DURATION, labels).record(time);
     }
 
     fn refresh_suppressed(source: Option<&'static str>, cause: &'static str) {
         static KEYS: Keys<(Option<&str>, &str)> = Keys::new();
-        KEYS.count((source, cause), || {
-            Key::from_parts(KEY_REFRESHES_SUPPRESSED, labels_of(source, &[("cause", cause)]))
-        });
+        KEYS.count((source, cause), || suppressed_key(source, cause));
     }
 
     fn key_set_aged(source: Option<&'static str>, age: Duration, left: Duration) {
@@ -198,6 +238,129 @@ recorded! {
     fn no_key_set(source: Option<&'static str>) {
         metrics::gauge!(KEY_SET_TIME_LEFT, labels_of(source, &[])).set(0.0);
     }
+}
+
+/// The codes of a caller's kind and agent status.
+pub(crate) type Caller = (&'static str, &'static str);
+
+/// Lists the series of verdicts, by codes, callers and reasons of denials, for `start`.
+#[cfg(feature = "metrics")]
+pub(crate) fn list_verdicts(codes: &[&'static str], callers: &[Caller], denials: &[&'static str]) {
+    VERDICT_SERIES.get_or_init(|| {
+        let anonymous = [("outcome", "anonymous")];
+        let anonymous = Key::from_parts(VERDICTS, labels_of(None, &anonymous));
+        let callers = || callers.iter().copied();
+        let some_or_none = || callers().map(Some).chain([None]);
+        let denied = denials
+            .iter()
+            .flat_map(|denial| some_or_none().map(|caller| denied_key(denial, caller)));
+        let refused = codes.iter().map(|code| refused_key(code));
+        let admitted = callers().map(admitted_key);
+        [anonymous]
+            .into_iter()
+            .chain(admitted)
+            .chain(refused)
+            .chain(denied)
+            .collect()
+    });
+}
+
+/// Every series of [`VERDICTS`], once a validator has been built.
+#[cfg(feature = "metrics")]
+static VERDICT_SERIES: OnceLock<Vec<Key>> = OnceLock::new();
+
+/// Describes the metrics to the recorder.
+#[cfg(feature = "metrics")]
+fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+    describe_counter!(
+        VERDICTS,
+        Unit::Count,
+        "Tokens judged, and requests without one."
+    );
+    describe_counter!(
+        TOKEN_CACHE_LOOKUPS,
+        Unit::Count,
+        "Look-ups in the cache of verified tokens."
+    );
+    describe_counter!(KEY_REFRESHES, Unit::Count, "Fetches of the key set.");
+    describe_counter!(
+        KEY_REFRESHES_SUPPRESSED,
+        Unit::Count,
+        "Fetches of the key set that a limit has kept back."
+    );
+    describe_histogram!(
+        KEY_REFRESH_DURATION,
+        Unit::Seconds,
+        "Duration of a fetch of the key set."
+    );
+    describe_histogram!(
+        KEY_WAIT_DURATION,
+        Unit::Seconds,
+        "Time for which a token waited for its key."
+    );
+    describe_gauge!(
+        KEY_SET_AGE,
+        Unit::Seconds,
+        "Time since the key set was fetched."
+    );
+    describe_gauge!(
+        KEY_SET_TIME_LEFT,
+        Unit::Seconds,
+        "Time that the key set would still serve without another good fetch."
+    );
+}
+
+#[cfg(feature = "metrics")]
+fn admitted_key((kind, agent_status): Caller) -> Key {
+    let labels = [
+        ("outcome", "admitted"),
+        ("kind", kind),
+        ("agent_status", agent_status),
+    ];
+    Key::from_parts(VERDICTS, labels_of(None, &labels))
+}
+
+#[cfg(feature = "metrics")]
+fn refused_key(code: &'static str) -> Key {
+    let labels = [("outcome", "refused"), ("error.type", code)];
+    Key::from_parts(VERDICTS, labels_of(None, &labels))
+}
+
+#[cfg(feature = "metrics")]
+fn denied_key(denial: &'static str, caller: Option<Caller>) -> Key {
+    let mut labels = vec![
+        ("outcome", "denied"),
+        ("error.type", "denied"),
+        ("denial", denial),
+    ];
+    if let Some((kind, agent_status)) = caller {
+        labels.extend([("kind", kind), ("agent_status", agent_status)]);
+    }
+    Key::from_parts(VERDICTS, labels_of(None, &labels))
+}
+
+#[cfg(feature = "metrics")]
+fn suppressed_key(source: Option<&'static str>, cause: &'static str) -> Key {
+    Key::from_parts(
+        KEY_REFRESHES_SUPPRESSED,
+        labels_of(source, &[("cause", cause)]),
+    )
+}
+
+#[cfg(feature = "metrics")]
+fn failure_labels(
+    source: Option<&'static str>,
+    cause: &'static str,
+    code: &'static str,
+) -> Vec<metrics::Label> {
+    let labels = [
+        ("cause", cause),
+        ("outcome", "failure"),
+        ("error.type", code),
+    ];
+    labels_of(source, &labels)
 }
 
 /// Only constants, which keeps the number of time series small.
@@ -229,14 +392,14 @@ impl<K: Copy + PartialEq> Keys<K> {
         let places = self.0.iter();
         let mut keys = places.map(|place| place.get_or_init(|| (of, key())));
         match keys.find(|(other, _)| *other == of) {
-            Some((_, key)) => increment(key),
-            None => increment(&key()),
+            Some((_, key)) => add(key, 1),
+            None => add(&key(), 1),
         }
     }
 }
 
 #[cfg(feature = "metrics")]
-fn increment(key: &Key) {
+fn add(key: &Key, count: u64) {
     const METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
-    metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA).increment(1));
+    metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA).increment(count));
 }

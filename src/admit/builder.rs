@@ -307,6 +307,9 @@ impl ValidatorBuilder {
         let known_agents = self.checked_agents()?;
         let issuers = Issuers::of(&self.authority, &tenants)?;
         self.check_certificates()?;
+        // Before the key source, which has them recorded.
+        #[cfg(feature = "metrics")]
+        super::verdict_series::list();
         let keys = self.keys(&issuers)?;
         let skew = self.clock_skew.as_secs();
         let policy = Policy {

@@ -322,7 +322,7 @@ enum NoKey {
 /// Counts the one verdict on a token.
 fn count(verdict: &Result<AgentPrincipal, Error>) {
     match verdict {
-        Ok(_) => metrics::admitted(),
+        Ok(caller) => metrics::admitted(caller.codes()),
         Err(error) => metrics::refused(error.kind().as_str()),
     }
 }

@@ -45,6 +45,9 @@ mod validator;
 
 mod values;
 
+#[cfg(feature = "metrics")]
+mod verdict_series;
+
 #[cfg(feature = "axum")]
 pub use self::middleware::{MissingPrincipal, Problem};
 pub use self::{

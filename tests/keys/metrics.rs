@@ -276,13 +276,198 @@ fn keys_with_names_have_series_of_their_own() {
     });
 }
 
+#[track_caller]
+fn assert_samples(recorder: &Recorder, name: &str, outcome: &str, expected: &[f64]) {
+    let samples = recorder.samples(&format!("{name}{{outcome={outcome}}}"));
+    let samples = samples.expect("there from the start");
+    let is_near = |(sample, expected): (&f64, &f64)| (sample - expected).abs() < 0.01;
+    assert!(
+        samples.len() == expected.len() && samples.iter().zip(expected).all(is_near),
+        "{name} of {outcome}: {samples:?}, not {expected:?}"
+    );
+}
+
+#[test]
+fn a_fetch_is_measured_by_its_outcome() {
+    paused(|recorder| async move {
+        let assert = |outcome, expected: &[f64]| {
+            assert_samples(&recorder, names::KEY_REFRESH_DURATION, outcome, expected);
+        };
+        let (_issuer, client, validator) = scripted(KeySettings::default());
+        assert("failure", &[]);
+        assert("success", &[]);
+        client.reply(Reply::Never);
+        let _ = validator.ready_within(6 * SECOND).await;
+        assert("failure", &[5.0]);
+        client.reply(Reply::Fails);
+        let _ = validator.ready_within(SECOND).await;
+        client.reply(Reply::RightAfter(SECOND));
+        validator.ready().await;
+        // Of both documents.
+        assert("success", &[2.0]);
+        let failures = recorder.counters().values().sum::<u64>() - 1;
+        let samples = format!("{}{{outcome=failure}}", names::KEY_REFRESH_DURATION);
+        let samples = recorder.samples(&samples).unwrap();
+        assert_eq!(samples.len(), usize::try_from(failures).unwrap());
+    });
+}
+
+#[test]
+fn a_wait_for_a_key_is_measured_by_its_outcome() {
+    paused(|recorder| async move {
+        let assert = |outcome, expected: &[f64]| {
+            assert_samples(&recorder, names::KEY_WAIT_DURATION, outcome, expected);
+        };
+        let (issuer, client, validator) = scripted(KeySettings::default());
+        assert("abandoned", &[]);
+        client.reply(Reply::RightAfter(SECOND / 2));
+        let token = issuer.user().mint();
+        let gone = time::timeout(SECOND / 4, validator.validate(&token)).await;
+        assert!(gone.is_err());
+        assert("abandoned", &[0.25]);
+        assert_eq!(outcome(&validator, &token).await, Ok(()));
+        assert("success", &[0.75]);
+        // Most tokens do not wait.
+        for _ in 0..3 {
+            assert_eq!(outcome(&validator, &token).await, Ok(()));
+        }
+        let forger = Forger::new(&token);
+        let refused = outcome(&validator, &forger.token()).await;
+        assert_eq!(refused, Err(ErrorKind::UnknownKey));
+        // It is not looked up, so it does not wait.
+        let refused = outcome(&validator, &forger.token()).await;
+        assert_eq!(refused, Err(ErrorKind::KeysUnavailable));
+        time::sleep(11 * SECOND).await;
+        client.reply(Reply::Never);
+        let refused = outcome(&validator, &forger.token()).await;
+        assert_eq!(refused, Err(ErrorKind::KeysUnavailable));
+        assert("failure", &[1.0, 2.0]);
+        assert("abandoned", &[0.25]);
+        assert("success", &[0.75]);
+    });
+}
+
+/// How many series each metric has.
+fn series_by_name(recorder: &Recorder) -> BTreeMap<String, usize> {
+    let mut names = BTreeMap::new();
+    for series in recorder.series() {
+        let name = series.split('{').next().unwrap();
+        *names.entry(name.to_owned()).or_default() += 1;
+    }
+    names
+}
+
+fn from_the_start() -> BTreeMap<String, usize> {
+    let names = [
+        // 15 callers admitted, 29 kinds of refusal, 12 reasons of denials for these callers and for none.
+        (names::VERDICTS, 15 + 29 + 1 + 12 * 16),
+        (names::TOKEN_CACHE_LOOKUPS, 2),
+        // 5 causes: a success, and 12 failures.
+        (names::KEY_REFRESHES, 5 * 13),
+        (names::KEY_REFRESHES_SUPPRESSED, 2),
+        (names::KEY_REFRESH_DURATION, 2),
+        (names::KEY_WAIT_DURATION, 3),
+        (names::KEY_SET_TIME_LEFT, 1),
+    ];
+    names.map(|(name, series)| (name.to_owned(), series)).into()
+}
+
+#[test]
+fn all_series_are_there_once_a_validator_is_built() {
+    Recorder::during(|recorder| {
+        let (_issuer, _client, validator) = scripted(KeySettings::default());
+        assert_eq!(series_by_name(recorder), from_the_start());
+        assert_eq!(recorder.counters(), BTreeMap::new());
+        assert_eq!(recorder.gauge(names::KEY_SET_TIME_LEFT), Some(0.0));
+        drop(validator);
+    });
+}
+
+#[test]
+fn a_recorder_that_is_installed_later_has_all_series_once_the_task_starts() {
+    let (_issuer, _client, validator) = scripted(KeySettings::default());
+    paused(|recorder| async move {
+        assert!(recorder.series().is_empty());
+        let _ = validator.status();
+        tokio::task::yield_now().await;
+        let mut found = series_by_name(&recorder);
+        found.remove(names::KEY_SET_AGE);
+        assert_eq!(found, from_the_start());
+    });
+}
+
+#[test]
+fn another_validator_takes_no_time_away_from_the_keys_of_the_first() {
+    paused(|recorder| async move {
+        let (issuer, _client, validator) = scripted(KeySettings::default());
+        validator.ready().await;
+        time::sleep(TICK).await;
+        let left = || recorder.gauge(names::KEY_SET_TIME_LEFT);
+        assert!(left() > Some(86_000.0));
+        let other = scripted_for(&issuer, KeySettings::default());
+        assert!(left() > Some(86_000.0));
+        drop(other);
+    });
+}
+
+#[test]
+fn every_failure_of_a_refresh_has_a_series_from_the_start() {
+    paused(|recorder| async move {
+        let (issuer, client, validator) = scripted(KeySettings::default());
+        let start = recorder.series();
+        let encoded = {
+            let mut answer = Response::new(Vec::new());
+            let name = http::header::CONTENT_ENCODING;
+            answer.headers_mut().insert(name, "gzip".parse().unwrap());
+            answer
+        };
+        let document = |issuer: &str, keys: &str| {
+            let document = serde_json::json!({"issuer": issuer, "jwks_uri": keys});
+            Reply::Discovery(Response::new(document.to_string().into_bytes()))
+        };
+        let (url, tenant) = (issuer.url(), issuer.tenant_id());
+        let many = vec![serde_json::json!({}); 101];
+        let many = serde_json::json!({ "keys": many }).to_string();
+        for reply in [
+            Reply::Fails,
+            Reply::Never,
+            of_status(StatusCode::BAD_GATEWAY),
+            Reply::Keys(Response::new(vec![b' '; 300 * 1024])),
+            Reply::Keys(encoded),
+            Reply::Discovery(Response::new(Vec::new())),
+            document("https://other.example", "https://other.example"),
+            document(
+                &format!("{url}/{tenant}/v2.0"),
+                "https://other.example/keys",
+            ),
+            Reply::Keys(Response::new(Vec::new())),
+            Reply::Keys(Response::new(many.into_bytes())),
+            Reply::Keys(Response::new(br#"{"keys":[{}]}"#.to_vec())),
+            Reply::PanicsLater,
+        ] {
+            client.reply(reply);
+            let _ = validator.status();
+            time::sleep(2 * MINUTE).await;
+        }
+        let failures = counts(&recorder, names::KEY_REFRESHES);
+        let mut codes: Vec<_> = failures
+            .keys()
+            .filter_map(|labels| labels.split("error.type=").nth(1))
+            .collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), 12, "{codes:?}");
+        assert_eq!(recorder.series(), start);
+    });
+}
+
 #[test]
 fn every_metric_is_described_by_the_time_it_is_recorded() {
     paused(|recorder| async move {
         let (issuer, _client, validator) = scripted(KeySettings::default());
         assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
         let described = recorder.described();
-        assert_eq!(described.len(), 6);
+        assert_eq!(described.len(), 8);
         for series in recorder.series() {
             let name = series.split('{').next().unwrap();
             assert!(described.contains_key(name), "{name}");

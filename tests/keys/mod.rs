@@ -28,5 +28,6 @@ mod reasons;
 pub(crate) mod refresh;
 mod replacement;
 pub(crate) mod rotation;
+mod spans;
 pub(crate) mod unreachable;
 mod waiting;

@@ -12,8 +12,11 @@ use serde_json::Value;
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
+    span::{Attributes, Id, Record},
 };
-use tracing_subscriber::{Layer, filter::dynamic_filter_fn, layer::Context, prelude::*};
+use tracing_subscriber::{
+    Layer, filter::dynamic_filter_fn, layer::Context, prelude::*, registry::LookupSpan,
+};
 
 /// Everything that was logged meanwhile, at every level, as an operator reads it.
 pub(crate) fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
@@ -34,6 +37,7 @@ pub(crate) struct Log(Arc<Events>);
 #[derive(Default)]
 struct Events {
     lines: Mutex<Vec<Line>>,
+    spans: Mutex<Vec<Spanned>>,
     /// The message at which the subscriber panics.
     fatal: Mutex<Option<&'static str>>,
 }
@@ -54,7 +58,34 @@ impl Line {
     }
 }
 
+/// One span, its fields each on a line of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Spanned {
+    id: Id,
+    pub(crate) name: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) level: Level,
+    /// The name of the span around this one.
+    pub(crate) parent: Option<&'static str>,
+    text: String,
+    pub(crate) is_closed: bool,
+}
+
+impl Spanned {
+    /// A field with a text, without its quotes.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let mut lines = self.text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        Some(value.trim_matches('"'))
+    }
+}
+
 impl Log {
+    /// The spans of this crate's targets, in the order in which they began.
+    pub(crate) fn spans(&self) -> Vec<Spanned> {
+        self.0.spans.lock().unwrap().clone()
+    }
+
     pub(crate) fn of_this_thread() -> Self {
         subscribe();
         let log = Self(Arc::default());
@@ -171,7 +202,38 @@ impl io::Write for Text {
 
 struct Listener;
 
-impl<S: Subscriber> Layer<S> for Listener {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(log) = LOG.with_borrow(Weak::upgrade) else {
+            return;
+        };
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        let metadata = attributes.metadata();
+        let parent = context.span(id).and_then(|span| span.parent());
+        log.spans.lock().unwrap().push(Spanned {
+            id: id.clone(),
+            name: metadata.name(),
+            target: metadata.target(),
+            level: *metadata.level(),
+            parent: parent.map(|parent| parent.name()),
+            text: fields.0,
+            is_closed: false,
+        });
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        change(id, |span| {
+            let mut fields = Fields(std::mem::take(&mut span.text));
+            values.record(&mut fields);
+            span.text = fields.0;
+        });
+    }
+
+    fn on_close(&self, id: Id, _: Context<'_, S>) {
+        change(&id, |span| span.is_closed = true);
+    }
+
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let Some(log) = LOG.with_borrow(Weak::upgrade) else {
             return;
@@ -187,6 +249,17 @@ impl<S: Subscriber> Layer<S> for Listener {
         let fatal = *log.fatal.lock().unwrap();
         if fatal.is_some() && fatal == line.field("message") {
             panic!("what a test asked for");
+        }
+    }
+}
+
+/// Changes a span that is open.
+fn change(id: &Id, change: impl FnOnce(&mut Spanned)) {
+    if let Some(log) = LOG.with_borrow(Weak::upgrade) {
+        let mut spans = log.spans.lock().unwrap();
+        let mut open = spans.iter_mut().filter(|span| !span.is_closed);
+        if let Some(span) = open.find(|span| span.id == *id) {
+            change(span);
         }
     }
 }

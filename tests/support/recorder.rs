@@ -1,14 +1,14 @@
 //! A recorder of metrics that tests can read.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, SharedString, Unit};
 
 /// Series are named as in `name{label=value,…}`, labels in their order.
 #[derive(Clone, Default)]
@@ -18,6 +18,7 @@ pub(crate) struct Recorder(Arc<State>);
 struct State {
     counters: Series,
     gauges: Series,
+    histograms: Mutex<BTreeMap<String, Arc<Samples>>>,
     described: Mutex<BTreeMap<String, Option<Unit>>>,
 }
 
@@ -39,6 +40,16 @@ impl Series {
     }
 }
 
+/// What was recorded, in its order.
+#[derive(Default)]
+struct Samples(Mutex<Vec<f64>>);
+
+impl HistogramFn for Samples {
+    fn record(&self, value: f64) {
+        self.0.lock().unwrap().push(value);
+    }
+}
+
 impl Recorder {
     /// Runs `test` on this thread, whose metrics go here.
     pub(crate) fn during<T>(test: impl FnOnce(&Self) -> T) -> T {
@@ -46,9 +57,17 @@ impl Recorder {
         metrics::with_local_recorder(&recorder, || test(&recorder))
     }
 
-    /// Every counter and its value.
+    /// Every counter that is not 0, and its value.
     pub(crate) fn counters(&self) -> BTreeMap<String, u64> {
-        self.0.counters.values()
+        let mut counters = self.0.counters.values();
+        counters.retain(|_, value| *value > 0);
+        counters
+    }
+
+    /// The samples of a histogram. `None` if there is none.
+    pub(crate) fn samples(&self, series: &str) -> Option<Vec<f64>> {
+        let histograms = self.0.histograms.lock().unwrap();
+        Some(histograms.get(series)?.0.lock().unwrap().clone())
     }
 
     pub(crate) fn gauge(&self, series: &str) -> Option<f64> {
@@ -56,13 +75,12 @@ impl Recorder {
         Some(f64::from_bits(bits))
     }
 
-    /// The names of all series, counters and gauges alike.
-    pub(crate) fn series(&self) -> Vec<String> {
-        let series = [&self.0.counters, &self.0.gauges];
-        series
-            .into_iter()
-            .flat_map(|series| series.values().into_keys())
-            .collect()
+    /// The names of all series, of whatever type.
+    pub(crate) fn series(&self) -> BTreeSet<String> {
+        let series = [&self.0.counters, &self.0.gauges].into_iter();
+        let series = series.flat_map(|series| series.values().into_keys());
+        let histograms = self.0.histograms.lock().unwrap();
+        series.chain(histograms.keys().cloned()).collect()
     }
 
     /// What was described, with its unit.
@@ -99,7 +117,8 @@ impl metrics::Recorder for Recorder {
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        panic!("{key:?} is no metric of this crate")
+        let mut histograms = self.0.histograms.lock().unwrap();
+        Histogram::from_arc(Arc::clone(histograms.entry(name(key)).or_default()))
     }
 }
 

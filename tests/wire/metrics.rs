@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use http::{Request, Response, header::AUTHORIZATION};
+use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_entra::{
-    Denial, EntraAuthLayer, Error, KeySettings, Validator, metrics as names,
-    testing::{Fault, Issuer},
+    Denial, EntraAuthLayer, Error, KeySettings, Requirement, Validator, metrics as names,
+    testing::{Fault, Issuer, TokenBuilder},
 };
 
 use crate::support::{block_on, issuer, recorder::Recorder};
@@ -47,6 +48,9 @@ fn assert_verdicts(recorder: &Recorder, expected: &[(&str, u64)]) {
     assert_eq!(counts(recorder, names::VERDICTS), expected.collect());
 }
 
+/// The shared issuer's person, as admitted.
+const USER: &str = "outcome=admitted,kind=user,agent_status=not_agent";
+
 #[test]
 fn a_layer_counts_each_request_once() {
     Recorder::during(|recorder| {
@@ -78,9 +82,12 @@ fn a_layer_counts_each_request_once() {
         assert_verdicts(
             recorder,
             &[
-                ("outcome=admitted", 4),
+                (USER, 4),
                 ("outcome=anonymous", 3),
-                ("outcome=denied,error.type=denied", 1),
+                (
+                    "outcome=denied,error.type=denied,denial=policy,kind=user,agent_status=not_agent",
+                    1,
+                ),
                 ("outcome=refused,error.type=missing_token", 4),
                 ("outcome=refused,error.type=malformed_authorization", 1),
                 ("outcome=refused,error.type=multiple_credentials", 1),
@@ -88,6 +95,126 @@ fn a_layer_counts_each_request_once() {
                 ("outcome=refused,error.type=nothing_granted", 1),
             ],
         );
+    });
+}
+
+#[test]
+fn a_denial_counts_by_its_reason_and_by_its_caller() {
+    Recorder::during(|recorder| {
+        let layer = EntraAuthLayer::new(issuer().validator());
+        let bearer = |token: TokenBuilder| format!("Bearer {}", token.mint());
+        let agent = bearer(issuer().autonomous_agent());
+        let app = bearer(issuer().application().without_facets());
+        let scope = Denial::new().with_scopes(["Orders.Write"]);
+        let sign_in = Denial::for_acr_values(["c1"]);
+        block_on(async {
+            send(&layer, &[&agent], Some(scope.clone())).await;
+            // With the audit log off, too.
+            let layer = layer.without_audit_log();
+            send(&layer, &[&agent], Some(scope.clone())).await;
+            send(&layer, &[&app], Some(sign_in.clone())).await;
+            // There is no caller to name.
+            send(&layer.optional(), &[], Some(scope)).await;
+        });
+        assert_verdicts(
+            recorder,
+            &[
+                (
+                    "outcome=admitted,kind=autonomous_agent,agent_status=attested",
+                    2,
+                ),
+                (
+                    "outcome=admitted,kind=application,agent_status=unattested",
+                    1,
+                ),
+                ("outcome=anonymous", 1),
+                (
+                    "outcome=denied,error.type=denied,denial=missing_scope,kind=autonomous_agent,\
+                     agent_status=attested",
+                    2,
+                ),
+                (
+                    "outcome=denied,error.type=denied,denial=missing_authentication_context,\
+                     kind=application,agent_status=unattested",
+                    1,
+                ),
+                ("outcome=denied,error.type=denied,denial=missing_scope", 1),
+            ],
+        );
+    });
+}
+
+/// Tokens of every kind and status, and contradictory ones.
+fn callers() -> Vec<String> {
+    let facets = [None, Some("3"), Some("3 11"), Some("3 13"), Some("x")];
+    let mut tokens = Vec::new();
+    for actor in facets {
+        for subject in facets {
+            for idtyp in [None, Some("app"), Some("user"), Some("device")] {
+                for claim in [("scp", json!("x")), ("roles", json!(["x"]))] {
+                    let token = issuer().token().claim("sub", "s");
+                    let token = token.without_claim("scp").claim(claim.0, claim.1);
+                    let optional = [
+                        ("xms_act_fct", actor),
+                        ("xms_sub_fct", subject),
+                        ("idtyp", idtyp),
+                    ];
+                    let optional = optional.into_iter();
+                    let there = optional.filter_map(|(name, value)| Some((name, value?)));
+                    tokens.push(token.claims(there).mint());
+                }
+            }
+        }
+    }
+    tokens
+}
+
+#[test]
+fn every_series_of_verdicts_is_there_from_the_start_with_0() {
+    Recorder::during(|recorder| {
+        let validator = issuer().validator();
+        let known = [(issuer().tenant_id(), issuer().client_id())];
+        let declaring = issuer().validator_builder().known_agents(known);
+        let declaring = declaring.build().unwrap();
+        let start = recorder.series();
+        assert_eq!(recorder.counters(), BTreeMap::new());
+
+        let tokens = callers();
+        let requirements = [
+            Requirement::people(),
+            Requirement::agents(),
+            Requirement::delegated(),
+            Requirement::app_only(),
+            Requirement::scope("y").unwrap(),
+            Requirement::role("y").unwrap(),
+            Requirement::scope_or_role("y", "y").unwrap(),
+        ];
+        block_on(async {
+            for validator in [validator, declaring] {
+                validator.ready().await;
+                let layer = EntraAuthLayer::new(validator.clone());
+                for token in &tokens {
+                    let Ok(caller) = validator.validate(token).await else {
+                        continue;
+                    };
+                    let checked = requirements.iter().map(|rule| rule.check(&caller));
+                    let own = [
+                        Denial::for_claims(&caller, "{}"),
+                        Denial::for_authentication_context(&caller, "c1"),
+                    ];
+                    for denial in checked.filter_map(Result::err).chain(own) {
+                        send(&layer, &[&format!("Bearer {token}")], Some(denial)).await;
+                    }
+                }
+            }
+        });
+        let counts = counts(recorder, names::VERDICTS);
+        let admitted = counts.keys().filter(|labels| labels.contains("=admitted"));
+        assert_eq!(admitted.count(), 15, "{counts:?}");
+        let denied = counts.keys().filter(|labels| labels.contains("=denied"));
+        assert!(denied.count() > 50, "{counts:?}");
+        let new: Vec<_> = recorder.series().difference(&start).cloned().collect();
+        assert_eq!(new, ["tower_entra.keys.age"]);
     });
 }
 
@@ -104,7 +231,7 @@ fn a_verdict_without_a_layer_counts_too() {
         assert_verdicts(
             recorder,
             &[
-                ("outcome=admitted", 1),
+                (USER, 1),
                 ("outcome=refused,error.type=malformed_token", 1),
                 ("outcome=refused,error.type=invalid_signature", 1),
             ],
@@ -125,7 +252,7 @@ fn a_token_that_waited_for_its_key_counts_once() {
             let admitted = validator.validate(&issuer.user().mint()).await;
             assert!(admitted.is_ok());
         });
-        assert_verdicts(recorder, &[("outcome=admitted", 2)]);
+        assert_verdicts(recorder, &[(USER, 2)]);
     });
 }
 
@@ -190,7 +317,8 @@ fn the_cache_counts_what_it_knew_and_what_not() {
         assert_verdicts(
             recorder,
             &[
-                ("outcome=admitted", 4),
+                (USER, 3),
+                ("outcome=admitted,kind=agent_user,agent_status=attested", 1),
                 ("outcome=refused,error.type=malformed_token", 1),
             ],
         );

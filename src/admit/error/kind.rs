@@ -165,6 +165,43 @@ impl ErrorKind {
     }
 }
 
+impl ErrorKind {
+    /// Every kind, in the order of the checks.
+    #[cfg(any(test, feature = "metrics"))]
+    pub(crate) const ALL: [Self; 30] = [
+        Self::MissingToken,
+        Self::MultipleCredentials,
+        Self::MalformedAuthorization,
+        Self::TokenTooLarge,
+        Self::MalformedToken,
+        Self::EncryptedToken,
+        Self::MalformedHeader,
+        Self::AlgorithmNotAllowed,
+        Self::InvalidKeyId,
+        Self::UnsupportedTokenType,
+        Self::UnsupportedHeader,
+        Self::KeysUnavailable,
+        Self::UnknownKey,
+        Self::InvalidSignature,
+        Self::GraphToken,
+        Self::MalformedClaims,
+        Self::UnsupportedVersion,
+        Self::InvalidTenant,
+        Self::IssuerMismatch,
+        Self::TenantNotAllowed,
+        Self::KeyNotForIssuer,
+        Self::AudienceMismatch,
+        Self::InvalidDates,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::IdToken,
+        Self::ContradictoryClaims,
+        Self::SenderConstrained,
+        Self::NothingGranted,
+        Self::Denied,
+    ];
+}
+
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.description())
@@ -177,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_description_has_only_the_characters_a_challenge_may_carry() {
-        for kind in ALL {
+        for kind in ErrorKind::ALL {
             let text = kind.description();
             let fits = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
             assert!(text.bytes().all(fits), "{kind:?}: {text}");
@@ -186,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_code_of_its_own_in_snake_case() {
-        let mut codes: Vec<_> = ALL.iter().map(|kind| kind.as_str()).collect();
+        let mut codes: Vec<_> = ErrorKind::ALL.iter().map(|kind| kind.as_str()).collect();
         assert!(
             codes
                 .iter()
@@ -194,39 +231,6 @@ mod tests {
         );
         codes.sort_unstable();
         codes.dedup();
-        assert_eq!(codes.len(), ALL.len());
+        assert_eq!(codes.len(), ErrorKind::ALL.len());
     }
-
-    const ALL: [ErrorKind; 30] = [
-        ErrorKind::MissingToken,
-        ErrorKind::MultipleCredentials,
-        ErrorKind::MalformedAuthorization,
-        ErrorKind::TokenTooLarge,
-        ErrorKind::MalformedToken,
-        ErrorKind::EncryptedToken,
-        ErrorKind::MalformedHeader,
-        ErrorKind::AlgorithmNotAllowed,
-        ErrorKind::InvalidKeyId,
-        ErrorKind::UnsupportedTokenType,
-        ErrorKind::UnsupportedHeader,
-        ErrorKind::KeysUnavailable,
-        ErrorKind::UnknownKey,
-        ErrorKind::InvalidSignature,
-        ErrorKind::GraphToken,
-        ErrorKind::MalformedClaims,
-        ErrorKind::UnsupportedVersion,
-        ErrorKind::InvalidTenant,
-        ErrorKind::IssuerMismatch,
-        ErrorKind::TenantNotAllowed,
-        ErrorKind::KeyNotForIssuer,
-        ErrorKind::AudienceMismatch,
-        ErrorKind::InvalidDates,
-        ErrorKind::Expired,
-        ErrorKind::NotYetValid,
-        ErrorKind::IdToken,
-        ErrorKind::ContradictoryClaims,
-        ErrorKind::SenderConstrained,
-        ErrorKind::NothingGranted,
-        ErrorKind::Denied,
-    ];
 }

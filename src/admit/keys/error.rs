@@ -71,7 +71,23 @@ pub(crate) struct ForeignIssuer {
 }
 
 impl FetchError {
-    /// The code of this reason, for the log and the metrics. A closed list.
+    /// Every code of a reason.
+    pub(super) const CODES: [&str; 12] = [
+        "unreachable",
+        "timed_out",
+        "bad_status",
+        "too_big",
+        "encoded",
+        "not_a_discovery_document",
+        "foreign_issuer",
+        "foreign_keys_url",
+        "not_a_key_set",
+        "too_many_keys",
+        "no_usable_key",
+        "panicked",
+    ];
+
+    /// The code of this reason, for the log and the metrics: one of [`CODES`](Self::CODES).
     pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "unreachable",

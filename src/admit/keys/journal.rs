@@ -52,6 +52,17 @@ pub(super) enum Refresh {
 }
 
 impl Refresh {
+    const ALL: [Self; 5] = [
+        Self::Start,
+        Self::Scheduled,
+        Self::Retry,
+        Self::UnknownKey,
+        Self::BadSignature,
+    ];
+
+    /// The causes that come with a token. A limit can suppress such a fetch.
+    const BY_A_TOKEN: [Self; 2] = [Self::UnknownKey, Self::BadSignature];
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Start => "start",
@@ -63,6 +74,19 @@ impl Refresh {
     }
 }
 
+/// When a fetch began and ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Time {
+    pub(super) began: Instant,
+    pub(super) ended: Instant,
+}
+
+impl Time {
+    fn took(self) -> Duration {
+        self.ended.saturating_duration_since(self.began)
+    }
+}
+
 impl Journal {
     pub(super) fn new(url: &str, name: Option<&'static str>) -> Self {
         Self {
@@ -71,6 +95,16 @@ impl Journal {
             outage: None,
             skipped: Skipped::default(),
         }
+    }
+
+    /// Has every series of the metrics begin.
+    pub(super) fn start_metrics(&self) {
+        metrics::start(
+            self.name,
+            &Refresh::ALL.map(Refresh::as_str),
+            &Refresh::BY_A_TOKEN.map(Refresh::as_str),
+            &FetchError::CODES,
+        );
     }
 
     /// Names a fetch that begins now.
@@ -93,13 +127,13 @@ impl Journal {
     pub(super) fn fetched(
         &mut self,
         refresh: Refresh,
-        now: Instant,
+        time: Time,
         new: &KeySet,
         old: Option<&KeySet>,
     ) {
         // Update the state before logging: a subscriber may panic.
         let outage = self.outage.take();
-        metrics::refreshed(self.name, refresh.as_str());
+        metrics::refreshed(self.name, refresh.as_str(), time.took());
         let cause = refresh.as_str();
         match old {
             None => tracing::info!(
@@ -127,7 +161,7 @@ impl Journal {
                 cause,
                 url = self.url,
                 failures = outage.failures,
-                seconds = now.saturating_duration_since(outage.began).as_secs(),
+                seconds = time.ended.saturating_duration_since(outage.began).as_secs(),
                 "keys can be fetched again",
             );
         }
@@ -137,13 +171,13 @@ impl Journal {
     pub(super) fn failed(
         &mut self,
         refresh: Refresh,
-        now: Instant,
+        time: Time,
         error: FetchError,
         left: Option<Duration>,
     ) {
-        metrics::refresh_failed(self.name, refresh.as_str(), error.as_str());
+        metrics::refresh_failed(self.name, refresh.as_str(), error.as_str(), time.took());
         let outage = self.outage.get_or_insert_with(|| Outage {
-            began: now,
+            began: time.ended,
             failures: 0,
             last: None,
             reasons: Vec::new(),

@@ -21,6 +21,8 @@ mod moment;
 
 mod schedule;
 
+mod spans;
+
 mod journal;
 
 mod chores;

@@ -28,9 +28,12 @@ pub(crate) struct KeySource {
 impl KeySource {
     /// The initial keys are in use until the first good fetch.
     pub(crate) fn new(fetcher: Fetcher, settings: KeySettings, initial: Option<KeySet>) -> Self {
-        Self {
-            state: Arc::new(SourceState::new(fetcher, settings, initial)),
+        let state = Arc::new(SourceState::new(fetcher, settings, initial));
+        state.log(|journal| journal.start_metrics());
+        if state.snapshot.load().is_some() {
+            state.report_age();
         }
+        Self { state }
     }
 
     /// Whether this source fetches the keys that `rules` describe.

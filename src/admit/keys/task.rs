@@ -17,10 +17,11 @@ use tokio::{runtime::Handle, task::JoinSet, time};
 
 use super::{
     error::{FetchError, KeyError},
-    journal::{Journal, Refresh},
+    journal::{Journal, Refresh, Time},
     moment::{Moment, now},
     schedule::Action,
     set::KeySet,
+    spans::RefreshSpan,
     state::{Snapshot, SourceState, lock},
 };
 use crate::metrics;
@@ -55,7 +56,8 @@ impl SourceState {
 
     /// The one task of a key source.
     async fn run(&self) {
-        metrics::describe();
+        // Once more: the recorder may have been installed after the validator was built.
+        self.log(|journal| journal.start_metrics());
         let mut chores_due = now() + MINUTE;
         loop {
             self.report_age();
@@ -82,15 +84,22 @@ impl SourceState {
                     let has_fetched = self.schedule().has_succeeded();
                     let refresh = self.journal().refresh(cause, has_fetched);
                     self.log(|journal| journal.fetching(refresh));
-                    let result = self.fetch().await;
-                    self.end_fetch(refresh, result);
+                    let span = RefreshSpan::begin(refresh.as_str(), self.settings.name);
+                    let began = now();
+                    let result = self.fetch(&span).await;
+                    let time = Time {
+                        began,
+                        ended: now(),
+                    };
+                    span.end(result.as_ref().err().map(FetchError::as_str));
+                    self.end_fetch(refresh, time, result);
                 }
             }
         }
     }
 
     /// Reports the age of the keys to the metrics.
-    fn report_age(&self) {
+    pub(super) fn report_age(&self) {
         match self.snapshot.load_full() {
             Some(snapshot) => {
                 let now = Moment::now();
@@ -127,13 +136,13 @@ impl SourceState {
 
     /// Fetches within the time limit. A panic counts as a failed fetch, and so does one during which
     /// the machine slept: its keys can be as old as the sleep was long.
-    async fn fetch(&self) -> Result<KeySet, FetchError> {
+    async fn fetch(&self, span: &RefreshSpan) -> Result<KeySet, FetchError> {
         let fetcher = self.fetcher.clone();
         let limit = self.settings.total_timeout;
         let began = Moment::now();
         // A `JoinSet` aborts the fetch when it is dropped, as when the task is aborted.
         let mut fetch = JoinSet::new();
-        fetch.spawn(async move { time::timeout(limit, fetcher.fetch()).await });
+        fetch.spawn(span.around(async move { time::timeout(limit, fetcher.fetch()).await }));
         let ended = fetch.join_next().await;
         if Moment::now().has_slept_since(began, limit) {
             return Err(FetchError::TimedOut);
@@ -145,7 +154,7 @@ impl SourceState {
         }
     }
 
-    fn end_fetch(&self, refresh: Refresh, result: Result<KeySet, FetchError>) {
+    fn end_fetch(&self, refresh: Refresh, time: Time, result: Result<KeySet, FetchError>) {
         // Before `progress` is signalled: a request that wakes reports this error.
         *lock(&self.problem) = result.as_ref().err().map(KeyError::from);
         match result {
@@ -155,14 +164,14 @@ impl SourceState {
                 self.publish(&keys, old.as_deref());
                 self.progress.send_replace(());
                 let old_keys = old.as_ref().map(|old| old.keys.as_ref());
-                self.log(|journal| journal.fetched(refresh, now(), &keys, old_keys));
+                self.log(|journal| journal.fetched(refresh, time, &keys, old_keys));
             }
             Err(error) => {
                 self.schedule()
                     .failed(Moment::now(), error.retry_after(), random_fraction());
                 self.progress.send_replace(());
                 let left = self.left().filter(|left| !left.is_zero());
-                self.log(|journal| journal.failed(refresh, now(), error, left));
+                self.log(|journal| journal.failed(refresh, time, error, left));
             }
         }
     }

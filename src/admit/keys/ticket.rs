@@ -19,10 +19,11 @@ use super::{
     journal::Refresh,
     moment::now,
     schedule::Lookup,
+    spans::Wait,
     state::{Snapshot, SourceState},
     task::{Start, runtime_with_a_timer},
 };
-use crate::admit::error::MissingKey;
+use crate::admit::error::{ErrorKind, MissingKey};
 
 /// A place among the requests that wait for a key. Dropping it frees the place and does not affect
 /// the fetch.
@@ -36,6 +37,8 @@ pub(crate) struct Ticket {
     progress: watch::Receiver<()>,
     /// `None` if the key has arrived meanwhile: such a request does not wait.
     place: Option<OwnedSemaphorePermit>,
+    /// Boxed, because a ticket is returned by value.
+    wait: Box<Wait>,
 }
 
 impl Ticket {
@@ -74,6 +77,7 @@ impl Ticket {
             deadline: deadline.into(),
             progress,
             place,
+            wait: Box::new(Wait::begin(state.settings.name)),
         })
     }
 
@@ -83,6 +87,12 @@ impl Ticket {
 
     /// Waits until a key set has the `kid`, a fetch shows that none has, or the deadline passes.
     pub(crate) async fn key_set(mut self) -> Result<Arc<Snapshot>, MissingKey> {
+        let found = self.wait_for_key_set().await;
+        self.wait.end(found.as_ref().err().map(code));
+        found
+    }
+
+    async fn wait_for_key_set(&mut self) -> Result<Arc<Snapshot>, MissingKey> {
         loop {
             let start = self.state.ensure_running();
             if let Some(snapshot) = self.state.snapshot_with(&self.kid) {
@@ -119,6 +129,17 @@ pub(super) fn missing(lookup: Lookup) -> Option<MissingKey> {
         Lookup::NotLookedUp(retry_after) => Some(MissingKey::NotLookedUp { retry_after }),
         Lookup::Unavailable(retry_after) => Some(MissingKey::Unavailable { retry_after }),
     }
+}
+
+/// The code of the refusal for want of a key.
+fn code(missing: &MissingKey) -> &'static str {
+    let kind = match missing {
+        MissingKey::Unknown => ErrorKind::UnknownKey,
+        MissingKey::NotLookedUp { .. } | MissingKey::Unavailable { .. } | MissingKey::GoneAway => {
+            ErrorKind::KeysUnavailable
+        }
+    };
+    kind.as_str()
 }
 
 /// Whether the future completes before the deadline.

@@ -43,6 +43,8 @@ pub(super) struct Responder<B> {
 pub(super) struct Admitted {
     /// Named in the event of a denial.
     audited: Option<AgentPrincipal>,
+    /// Labels the count of a denial.
+    codes: Option<(&'static str, &'static str)>,
     /// Put into the extensions.
     given: Option<AgentPrincipal>,
     /// Which validator has admitted it.
@@ -82,6 +84,7 @@ impl<B> Responder<B> {
         let ending = caller.filter(|_| self.ends_streams);
         Admitted {
             audited: self.audit.admitted(caller),
+            codes: caller.map(AgentPrincipal::codes),
             given: caller.filter(|_| self.gives_principal).cloned(),
             by,
             end: ending.map(|caller| End::at(validator.end_of(caller), unix_now())),
@@ -119,7 +122,7 @@ impl<B> Responder<B> {
         self.audit.denied(&error, reason, caller);
         // A request without a token is already counted as anonymous.
         if error.kind() == ErrorKind::Denied {
-            metrics::denied();
+            metrics::denied(reason.as_str(), admitted.codes);
         }
         let status = denial.status();
         *response.status_mut() = status;

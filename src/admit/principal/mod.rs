@@ -207,6 +207,11 @@ impl AgentPrincipal {
         self.inner.status
     }
 
+    /// The codes of both, for the metrics.
+    pub(crate) fn codes(&self) -> (&'static str, &'static str) {
+        (self.kind().as_str(), self.agent_status().as_str())
+    }
+
     /// Whether an agent is known to be involved: [`AgentStatus::Attested`] or
     /// [`AgentStatus::Declared`].
     ///

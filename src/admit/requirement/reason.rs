@@ -66,6 +66,25 @@ impl DenialReason {
         }
     }
 
+    /// The reasons for which callers are denied whom a layer has looked at, and requests that it has let
+    /// through without a token. The other two are counted otherwise: [`Anonymous`](Self::Anonymous) as
+    /// anonymous, and [`MissingLayer`](Self::MissingLayer) by no layer.
+    #[cfg(feature = "metrics")]
+    pub(crate) const COUNTED: [Self; 12] = [
+        Self::Policy,
+        Self::MissingScope,
+        Self::NotDelegated,
+        Self::MissingRole,
+        Self::WrongKind,
+        Self::NotAgent,
+        Self::Agent,
+        Self::Unattested,
+        Self::UnlistedClient,
+        Self::UnlistedPrincipal,
+        Self::MissingAuthenticationContext,
+        Self::ClaimsChallenge,
+    ];
+
     pub(super) fn description(self) -> &'static str {
         match self {
             Self::Policy => ErrorKind::Denied.description(),
