@@ -39,6 +39,7 @@
 //! | stand in front of nested routers, a page, uploads; log who called; serve tenants that come and go | the guide [in front of routes](guide::in_front_of_routes) |
 //! | serve event streams, WebSockets and gRPC | the guide [streams and gRPC](guide::streams_and_grpc) |
 //! | run in a container, behind a proxy, on a platform that takes `Authorization`, on a machine that sleeps | the guide [deployment](guide::deployment) |
+//! | give log lines a request id, and have metrics, alerts and panels | the guide [observability](guide::observability) |
 //! | refuse a caller that was admitted | [`Denial`] |
 //! | show clients where to get a token | [`ProtectedResourceMetadata`] |
 //! | check a token without HTTP | [`Validator::validate`] |

@@ -12,7 +12,7 @@
 //! | [`tower_entra.keys.age`](KEY_SET_AGE) | gauge | seconds | `key_source` |
 //! | [`tower_entra.keys.time_left`](KEY_SET_TIME_LEFT) | gauge | seconds | `key_source` |
 //!
-//! The guide observability has the alert rules and panels for them, their
+//! The guide [observability](crate::guide::observability) has the alert rules and panels for them, their
 //! names in Prometheus, and the promise that they stay as they are.
 //!
 //! Every value of a label is a constant of this crate, except that of `key_source`: that is the constant

@@ -95,7 +95,7 @@
 //! | startup | the same as readiness | the first fetch takes as long as Entra and the network take: about 0.3 s, at most 5 s |
 //!
 //! Stale keys are ready: they serve for up to 24 h, and the log and the
-//! metrics warn meanwhile. If the authority is down when all pods of a deployment
+//! [metrics](super::observability) warn meanwhile. If the authority is down when all pods of a deployment
 //! start, none gets ready before it is back; after an outage longer than the stale limit a fetch is tried
 //! at least once a minute, so that recovery is at most a minute late. The code in the body is one of a
 //! closed list. The words of [`last_key_error`](Validator::last_key_error) name hosts, and belong in the

@@ -7,3 +7,5 @@ pub mod in_front_of_routes;
 pub mod streams_and_grpc;
 
 pub mod deployment;
+
+pub mod observability;

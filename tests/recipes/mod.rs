@@ -2,7 +2,10 @@
 
 #[cfg(target_os = "linux")]
 mod certificates;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod nested_routers;
+mod observability;
 mod platform;
 mod services;
 mod streams;

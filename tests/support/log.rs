@@ -67,7 +67,7 @@ pub(crate) struct Spanned {
     pub(crate) level: Level,
     /// The name of the span around this one.
     pub(crate) parent: Option<&'static str>,
-    text: String,
+    pub(crate) text: String,
     pub(crate) is_closed: bool,
 }
 

@@ -157,7 +157,7 @@ pub struct KeyError {
 
 impl KeyError {
     /// The stable code of the reason, such as `unreachable`: that of `error.type` in the
-    /// [metrics](crate::guide). It changes only with a major version.
+    /// [metrics](crate::guide::observability#metrics). It changes only with a major version.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         self.code

@@ -47,7 +47,7 @@ use crate::{
 /// | `request refused` | `tower_entra::audit::refused` | `code`, `reason` and `hint` of the [`Error`](crate::Error); if a handler refused by a [`Denial`](crate::Denial), `denial`, the code of its [`reason`](crate::Denial::reason), and those of `AuditRecord` and of the next table too |
 ///
 /// A filter on `tower_entra::audit` is one on both targets; `tower_entra::audit::refused=info` leaves out
-/// the events of requests that are served. The guide observability has a
+/// the events of requests that are served. The guide [observability](crate::guide::observability) has a
 /// span that adds method, path and request id.
 ///
 /// These fields are present only if they apply:
