@@ -40,10 +40,10 @@
 //!
 //! Everything else shows at run time. The validator is built, requests are answered with 503, and the log
 //! has one `WARN` of the target `tower_entra::keys` for each cause, with what to change as `hint`. Its
-//! `error` begins with `the authority could not be reached: error sending request: client error
+//! `reason` begins with `the authority could not be reached: error sending request: client error
 //! (Connect):` and ends with
 //!
-//! | `error` ends with | cause |
+//! | `reason` ends with | cause |
 //! |---|---|
 //! | `dns error: error resolving DNS: failed to lookup address information: Name or service not known` | no DNS for the authority; after `tunnel error: failed to create underlying connection:` none for the proxy |
 //! | `invalid peer certificate: UnknownIssuer` | a proxy inspects TLS, and its CA is not trusted |

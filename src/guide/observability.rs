@@ -95,15 +95,14 @@
 //! | field | in events of | value |
 //! |---|---|---|
 //! | `code` | `audit::refused` | [`ErrorKind::as_str`](crate::ErrorKind::as_str): a closed list |
+//! | | `keys` | [`KeyError::as_str`](crate::KeyError::as_str): a closed list |
 //! | `denial` | `audit::refused` | [`DenialReason::as_str`](crate::DenialReason::as_str), if the application refused: a closed list |
 //! | `kind`, `agent_status` | `audit` | [`PrincipalKind::as_str`](crate::PrincipalKind::as_str), [`AgentStatus::as_str`](crate::AgentStatus::as_str): closed lists |
 //! | `tid`, `oid`, `client_id`, `actor_facets`, `subject_facets`, `tenant_facets`, `parent_agent_blueprint`, `uti`, `token_version` | `audit` | those of [`AuditRecord`](crate::AuditRecord) |
 //! | `no_client_id`, `groups_overage`, `malformed_claims` | `audit` | what the token lacks: see [`EntraAuthLayer`](EntraAuthLayer#the-audit-log) |
-//! | `reason` | `audit::refused` | words, with values from outside in them |
+//! | `reason` | `audit::refused`, `keys` | words, with values from outside in them |
 //! | `hint` | all | what to change: a closed list |
 //! | `cause` | `keys` | why keys were fetched: that of [`metrics`](#metrics) |
-//! | `reason` | `keys` | why the fetch failed: the `error.type` of [`metrics`](#metrics) |
-//! | `error` | `keys` | words, with values from outside in them |
 //! | `url`, `failures`, `seconds`, `seconds_left`, `kids`, `added`, `gone`, `replaced`, `skipped` | `keys` | of the outage, or of the key set |
 //!
 //! # Spans
@@ -253,11 +252,11 @@
 //! - every code: the values of labels and of the fields that are closed lists
 //!
 //! New metrics, labels, fields, codes and events may come with any version. So write rules that
-//! name what they look for, and aggregate with `sum by`. The words of messages, of `reason`, `error` and
+//! name what they look for, and aggregate with `sum by`. The words of messages, of `reason` and of
 //! `hint` may change at any time: match codes. `debug` events may change at any time, too.
 //!
 //! Where the [conventions of OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/) have a name, it
-//! is theirs: `error.type`, durations in seconds that end with `.duration`, and the fields of the span
+//! is theirs: `error.type` of metrics and spans (`code` in events), durations in seconds that end with `.duration`, and the fields of the span
 //! above. Names of this crate's own begin with `tower_entra.`, and of fields are those of Entra's claims
 //! where there is one.
 

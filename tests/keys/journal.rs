@@ -102,9 +102,9 @@ async fn an_outage_from_the_start_is_logged_once() {
     let line = only(&log, "there are none; requests are answered with 503");
     assert_eq!(line.level, Level::WARN);
     assert_eq!(line.field("cause"), Some(r#""start""#));
-    assert_eq!(line.field("reason"), Some(r#""unreachable""#));
+    assert_eq!(line.field("code"), Some(r#""unreachable""#));
     assert_eq!(
-        line.field("error"),
+        line.field("reason"),
         Some(r#""the authority could not be reached: injected""#)
     );
     assert!(line.field("url").unwrap().contains("/openid-configuration"));
@@ -141,7 +141,7 @@ async fn each_reason_of_an_outage_is_warned_of_once() {
         }
     }
     let lines = log.with("keys cannot be fetched; the last good ones serve on");
-    let reasons: Vec<_> = lines.iter().map(|line| line.field("reason")).collect();
+    let reasons: Vec<_> = lines.iter().map(|line| line.field("code")).collect();
     assert_eq!(
         reasons,
         [
@@ -156,7 +156,7 @@ async fn each_reason_of_an_outage_is_warned_of_once() {
     );
     assert!(lines.iter().all(|line| line.level == Level::WARN));
     assert_eq!(log.of_level(Level::WARN), lines.len());
-    let no_key = lines[3].field("error").unwrap();
+    let no_key = lines[3].field("reason").unwrap();
     assert_eq!(
         no_key,
         r#""the key set had no usable key; left out: 1 malformed, 1 no_key_id""#
@@ -193,7 +193,7 @@ async fn the_end_of_the_last_good_keys_is_logged_once_and_in_time() {
     time::sleep(5 * TICK).await;
     let line = only(&log, "the last good keys are too old");
     assert_eq!(line.level, Level::ERROR);
-    assert_eq!(line.field("reason"), Some(r#""bad_status""#));
+    assert_eq!(line.field("code"), Some(r#""bad_status""#));
     time::sleep(DAY).await;
     assert_eq!(log.of_level(Level::ERROR), 1);
 

@@ -37,13 +37,13 @@ async fn a_document_of_another_issuer_is_shown_with_both_sides_and_what_to_set()
     let [line] = &warnings[..] else {
         panic!("{warnings:?}")
     };
-    assert_eq!(line.field("reason"), Some(r#""foreign_issuer""#));
+    assert_eq!(line.field("code"), Some(r#""foreign_issuer""#));
     let promised = format!("{}/{tenant}/v2.0", issuer.url());
     let error = format!(
         "the discovery document is of another issuer: it names \"{found}\"; the authority promises \
          \"{promised}\""
     );
-    assert_eq!(line.field("error"), Some(format!("{error:?}").as_str()));
+    assert_eq!(line.field("reason"), Some(format!("{error:?}").as_str()));
     let hint = line.field("hint").unwrap();
     assert!(hint.contains("https://{tid}.ciamlogin.com"), "{hint}");
     assert!(!hint.contains("DNS"), "{hint}");

@@ -63,9 +63,9 @@ fn warning(log: &Log) -> (String, String) {
     let [line] = &lines[..] else {
         panic!("{lines:?}")
     };
-    assert_eq!(line.field("reason"), Some(r#""unreachable""#));
+    assert_eq!(line.field("code"), Some(r#""unreachable""#));
     let field = |name| line.field(name).unwrap().to_owned();
-    (field("error"), field("hint"))
+    (field("reason"), field("hint"))
 }
 
 #[tokio::test]
@@ -221,8 +221,8 @@ fn what_a_proxy_does_wrong_is_one_warning_each_without_its_password() {
             panic!("{cause}: {warnings:?}")
         };
         for text in [
-            r#" reason="unreachable""#,
-            r#" error="the authority could not be reached: "#,
+            r#" code="unreachable""#,
+            r#" reason="the authority could not be reached: "#,
             cause,
             r#" hint=""#,
             hint,
@@ -270,7 +270,7 @@ async fn each_cause_of_an_outage_is_warned_of_once() {
     fail(&validator.build().unwrap()).await;
     let mut lines = log.lines();
     lines.retain(|line| line.level == Level::WARN);
-    let errors: Vec<_> = lines.iter().map(|line| line.field("error")).collect();
+    let errors: Vec<_> = lines.iter().map(|line| line.field("reason")).collect();
     assert_eq!(errors.len(), 6, "{errors:?}");
     assert!(errors[5].unwrap().contains("http://proxy:3128 broke"));
     let text = log.text();

@@ -184,22 +184,22 @@ impl Journal {
             is_past_the_limit: false,
         });
         outage.failures = outage.failures.saturating_add(1);
-        let (cause, reason, hint) = (refresh.as_str(), error.as_str(), error.hint());
-        let text = error.to_string();
+        let (cause, code, hint) = (refresh.as_str(), error.as_str(), error.hint());
+        let reason = error.to_string();
         outage.last = Some(error);
         // One warning for each reason: an outage whose reason changes would otherwise hide the new
         // one. Both parts are of closed lists, so their number has a limit.
-        if outage.reasons.contains(&(reason, hint)) {
-            tracing::debug!(target: TARGET, cause, reason, error = text, "keys still cannot be fetched");
+        if outage.reasons.contains(&(code, hint)) {
+            tracing::debug!(target: TARGET, cause, code, reason, "keys still cannot be fetched");
             return;
         }
-        outage.reasons.push((reason, hint));
+        outage.reasons.push((code, hint));
         match left {
             Some(left) => tracing::warn!(
                 target: TARGET,
                 cause,
+                code,
                 reason,
-                error = text,
                 hint,
                 url = self.url,
                 seconds_left = left.as_secs(),
@@ -208,8 +208,8 @@ impl Journal {
             None => tracing::warn!(
                 target: TARGET,
                 cause,
+                code,
                 reason,
-                error = text,
                 hint,
                 url = self.url,
                 "keys cannot be fetched, and there are none; requests are answered with 503",
@@ -233,8 +233,8 @@ impl Journal {
         }
         tracing::error!(
             target: TARGET,
-            reason = outage.last.as_ref().map(FetchError::as_str),
             url = self.url,
+            code = outage.last.as_ref().map(FetchError::as_str),
             "the last good keys are too old; requests are answered with 503",
         );
     }

@@ -34,8 +34,9 @@ macro_rules! caller_event {
             uti,
             token_version,
         } = AuditFields::of($caller);
-        tracing::info!(
+        tracing::event!(
             target: $target,
+            Level::INFO,
             $($before)*
             %tid,
             oid = oid.map(field::display),
@@ -111,8 +112,9 @@ impl Audit {
     fn write(&self, error: &Error, denial: Option<&str>, caller: Option<&AgentPrincipal>) {
         let code = error.kind().as_str();
         if matches!(self, Self::Off) {
-            tracing::debug!(
+            tracing::event!(
                 target: "tower_entra",
+                Level::DEBUG,
                 code,
                 denial,
                 reason = error.to_string(),
@@ -122,8 +124,9 @@ impl Audit {
             return;
         }
         let Some(caller) = caller else {
-            tracing::info!(
+            tracing::event!(
                 target: REFUSED,
+                Level::INFO,
                 code,
                 denial,
                 reason = error.to_string(),
