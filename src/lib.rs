@@ -1,29 +1,102 @@
-//! A [tower](https://docs.rs/tower) [`Layer`](tower::Layer) that admits HTTP requests by their
-//! Microsoft Entra ID access token, and gives handlers the caller: an AI agent acting as
+//! A [tower](https://docs.rs/tower) [`Layer`](tower::Layer) that authenticates HTTP requests with
+//! Microsoft Entra ID access tokens, and gives handlers the caller: an AI agent acting as
 //! itself, an agent acting for a person, an agent's own user account, a person, or an application.
 //!
+//! # Quick start
+//!
+//! ```sh
+//! cargo add tower-entra --path ../tower-entra --features axum   # from a checkout: it is not on crates.io yet
+//! cargo add axum@0.8 tracing-subscriber@0.3
+//! cargo add tokio@1 --features full
+//! ```
+//!
+//! It builds with Rust 1.88 or later and a C compiler.
+//!
 //! ```no_run
+//! use std::time::Duration;
+//!
 //! use axum::{Router, routing::get};
-//! use tower_entra::{AgentPrincipal, Audiences, EntraAuthLayer, Tenants, Validator};
+//! use tower_entra::{AgentPrincipal, EntraAuthLayer, EntraConfig};
 //!
 //! async fn hello(caller: AgentPrincipal) -> String {
-//!     format!("{:?} of tenant {}", caller.kind(), caller.tenant_id())
+//!     format!("hello, {} of tenant {}\n", caller.kind(), caller.tenant_id())
 //! }
 //!
-//! # #[tokio::main]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let validator = Validator::builder(
-//!     Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40"),
-//!     Audiences::client_id("3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a"),
-//! )
-//! .build()?;
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // Without a subscriber no reason for a refusal is shown anywhere.
+//!     tracing_subscriber::fmt().init();
 //!
-//! let app = Router::new().route("/", get(hello)).layer(EntraAuthLayer::new(validator));
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-//! axum::serve(listener, app).await?;
-//! # Ok(())
-//! # }
+//!     // AZURE_TENANT_ID and AZURE_CLIENT_ID, or AzureAd__TenantId and AzureAd__ClientId.
+//!     let validator = EntraConfig::from_env()?.validator()?;
+//!     // Has the keys fetched before the first request. If Entra is out of reach the API starts nevertheless.
+//!     if tokio::time::timeout(Duration::from_secs(5), validator.ready()).await.is_err() {
+//!         eprintln!("no keys yet: requests are answered with 503 until there are some");
+//!     }
+//!
+//!     let app = Router::new()
+//!         .route("/", get(hello))
+//!         .route_layer(EntraAuthLayer::new(validator));
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//!     axum::serve(listener, app).await?;
+//!     Ok(())
+//! }
 //! ```
+//!
+//! In a checkout, `cargo run --example quickstart` shows every kind of request and its answer, without an
+//! account.
+//!
+//! # Axum, hyper, tonic
+//!
+//! - **axum**: the feature `axum` makes [`AgentPrincipal`] an extractor; without it, the compiler says only
+//!   that `Handler` is not implemented. `route_layer` leaves unknown paths at 404, where `layer` answers them
+//!   with 401.
+//! - **hyper**, and every tower service over `http` types: the principal is in the request's extensions,
+//!   `request.extensions().get::<AgentPrincipal>()`. The example `hyper` is a whole server.
+//! - **tonic**: [`guide::streams_and_grpc`] puts the layer around one service and leaves the health service
+//!   open.
+//!
+//! # Configuration
+//!
+//! [`EntraConfig`] reads the settings of Microsoft.Identity.Web from the environment or a document, and
+//! reports all problems at once. In code, [`Validator::builder`] takes [`Tenants`] and [`Audiences`], and
+//! has everything else: [`Authority`], known agents, a cache of verified tokens, [`KeySettings`].
+//!
+//! # Entra set-up
+//!
+//! [`guide::entra_setup`] has the `az` commands from nothing to the first 200. One of them matters to every
+//! API: Entra sends the claims that show agents only to an API whose registration requests them
+//! (`optionalClaims`). Until then [`Requirement::people`] refuses every caller.
+//!
+//! # Testing
+//!
+//! With the feature `testing`, `testing::Issuer` is an Entra look-alike inside a test: every kind of caller
+//! and every fault is one line. [`guide::cookbook`] has
+//! [a test of routes](guide::cookbook#a-test-of-routes).
+//!
+//! # Observability
+//!
+//! The [audit log](EntraAuthLayer#the-audit-log) has one `tracing` event for each verdict, and the target
+//! `tower_entra::keys` the state of the keys. The feature `metrics` counts both. An access log that names the
+//! caller is in [`guide::in_front_of_routes`].
+//!
+//! # Deployment
+//!
+//! [`guide::deployment`] has certificates, proxies, platforms that take `Authorization` and machines that
+//! sleep; [`guide::cookbook`] has [probes](guide::cookbook#probes).
+//!
+//! # Guides
+//!
+//! | | |
+//! |---|---|
+//! | [Entra set-up](guide::entra_setup) | `az` commands from nothing to the first 200 |
+//! | [Cookbook](guide::cookbook) | a recipe for each task, here or in another guide |
+//! | [Who may do what](guide::who_may_do_what) | agents, people, scopes, roles; mistakes |
+//! | [In front of routes](guide::in_front_of_routes) | nested routers, CORS, the access log, tenants that come and go, uploads |
+//! | [Streams and gRPC](guide::streams_and_grpc) | server-sent events, WebSocket, gRPC |
+//! | [Deployment](guide::deployment) | containers, proxies, platforms, machines that sleep |
+//! | [Coming from Microsoft.Identity.Web](guide::from_microsoft_identity_web) | its names, and those of this crate |
+//! | [Beside Microsoft's sidecar](guide::beside_the_sidecar) | who does what when both are there |
 //!
 //! # The parts
 //!

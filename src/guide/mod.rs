@@ -1,5 +1,9 @@
 //! Guides to using the items of this crate together. There is no code here.
 
+pub mod entra_setup;
+
+pub mod cookbook;
+
 pub mod who_may_do_what;
 
 pub mod in_front_of_routes;
@@ -9,3 +13,7 @@ pub mod streams_and_grpc;
 pub mod deployment;
 
 pub mod observability;
+
+pub mod from_microsoft_identity_web;
+
+pub mod beside_the_sidecar;

@@ -33,6 +33,9 @@ use crate::{
 /// An admitted request keeps its `Authorization` header, marked as sensitive. A principal that is
 /// already in a request's extensions is taken out first.
 ///
+/// With axum, add it by `route_layer`: by `layer` it would answer unknown paths too, with 401 in place
+/// of 404. Routes that are added to the router behind `route_layer` are open.
+///
 /// # The audit log
 ///
 /// Each request makes one [`tracing`](https://docs.rs/tracing) event at the level `info`, unless

@@ -40,7 +40,7 @@ use crate::admit::requirement::{Demand, Denial, Requirement};
 ///     )
 ///     // ... and for all of them. Unlike `layer`, this leaves unknown paths 404.
 ///     .route_layer(RequireLayer::new(may_read))
-///     .layer(EntraAuthLayer::new(validator));
+///     .route_layer(EntraAuthLayer::new(validator));
 /// # Ok(app)
 /// # }
 /// ```

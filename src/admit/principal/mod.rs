@@ -38,6 +38,9 @@ pub(crate) use self::{
 
 /// The caller of an admitted request: who acts, for whom, in which tenant, under which blueprint.
 ///
+/// A handler finds it in the request's extensions. **As an extractor of axum it needs the feature
+/// `axum`**: without it the compiler says only that the handler does not implement `Handler`.
+///
 /// Everything here was signed by Entra and has passed every check of the
 /// [validator](crate::Validator). The token itself is not in here, and [`Debug`] shows nothing
 /// that identifies a person.

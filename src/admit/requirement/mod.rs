@@ -209,12 +209,13 @@ impl Requirement {
         Rule::NoAgents.into()
     }
 
-    /// People only: the kind [`User`](PrincipalKind::User) and the status
-    /// [`NotAgent`](crate::AgentStatus::NotAgent).
+    /// People only. **Refuses every caller until the API's registration requests `xms_act_fct` and
+    /// `xms_sub_fct`**: [Entra set-up](crate::guide::entra_setup#the-registration-of-the-api) has the
+    /// command.
     ///
-    /// An agent is refused, whether it acts for a person or through its own user account. An
-    /// unattested caller counts as a possible agent and is refused too: that is every caller if the
-    /// API's registration does not request `xms_act_fct` and `xms_sub_fct`.
+    /// People have the kind [`User`](PrincipalKind::User) and the status
+    /// [`NotAgent`](crate::AgentStatus::NotAgent). An agent is refused, whether it acts for a person or
+    /// through its own user account. An unattested caller counts as a possible agent and is refused too.
     ///
     /// **Does not see an agent behind another API.** When an agent calls an API on behalf of a person,
     /// and that API calls this one on behalf of the same person, the actor of the second token is that
