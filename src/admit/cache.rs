@@ -175,7 +175,7 @@ impl TokenCache {
         self.entries.remove(token);
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "testing"))]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
