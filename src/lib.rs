@@ -99,6 +99,19 @@
 //! | [Coming from Microsoft.Identity.Web](guide::from_microsoft_identity_web) | its names, and those of this crate |
 //! | [Beside Microsoft's sidecar](guide::beside_the_sidecar) | who does what when both are there |
 //!
+//! # Examples
+//!
+//! In a checkout, or in the unpacked package with `--features axum,testing`:
+//!
+//! | `cargo run --example …` | shows |
+//! |---|---|
+//! | `quickstart` | every kind of caller, admitted and refused; no account |
+//! | `policy` | who may do what; no account |
+//! | `hyper` | the layer without axum; no account |
+//! | `whoami` | a complete API for a real tenant |
+//! | `explain` | what is in a token, and what refuses it |
+//! | `soak` | load while keys rotate and fetches fail |
+//!
 //! # The parts
 //!
 //! | to | use |

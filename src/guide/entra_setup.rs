@@ -83,10 +83,13 @@
 //!     --query accessToken --output tsv)
 //! ```
 //!
-//! With the [first program](crate#quick-start):
+//! In its directory, start the [first program](crate#quick-start), and call it once it is running:
 //!
 //! ```sh
 //! AZURE_TENANT_ID=$TENANT_ID AZURE_CLIENT_ID=$CLIENT_ID cargo run &
+//! ```
+//!
+//! ```sh
 //! curl -i http://127.0.0.1:8080/ -H "Authorization: Bearer $TOKEN"   # 200: hello, user of tenant …
 //! ```
 //!
