@@ -79,7 +79,8 @@
 //!
 //! The [audit log](EntraAuthLayer#the-audit-log) has one `tracing` event for each verdict, and the target
 //! `tower_entra::keys` the state of the keys. The feature `metrics` counts both. An access log that names the
-//! caller is in [`guide::in_front_of_routes`].
+//! caller is in [`guide::in_front_of_routes`]; the span with the request's id, alert rules and panels for
+//! Prometheus are in [`guide::observability`].
 //!
 //! # Deployment
 //!
@@ -96,6 +97,7 @@
 //! | [In front of routes](guide::in_front_of_routes) | nested routers, CORS, the access log, tenants that come and go, uploads |
 //! | [Streams and gRPC](guide::streams_and_grpc) | server-sent events, WebSocket, gRPC |
 //! | [Deployment](guide::deployment) | containers, proxies, platforms, machines that sleep |
+//! | [Observability](guide::observability) | log lines with a request id, metrics, alerts, panels |
 //! | [Coming from Microsoft.Identity.Web](guide::from_microsoft_identity_web) | its names, and those of this crate |
 //! | [Beside Microsoft's sidecar](guide::beside_the_sidecar) | who does what when both are there |
 //!

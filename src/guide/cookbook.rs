@@ -11,7 +11,8 @@
 //! | an error page or JSON in refusals | [below](#json-in-refusals) |
 //! | agents, people, scopes, roles | [who may do what](super::who_may_do_what) |
 //! | routes without a token beside others | [in front of routes](super::in_front_of_routes#nested-routers-a-preflight-and-a-page) |
-//! | request ids, an access log that names the caller | [in front of routes](super::in_front_of_routes#who-called-in-the-access-log) |
+//! | request ids in every line, metrics, alerts, panels | [observability](super::observability) |
+//! | an access log that names the caller | [in front of routes](super::in_front_of_routes#who-called-in-the-access-log) |
 //! | tenants that come and go | [in front of routes](super::in_front_of_routes#tenants-that-come-and-go) |
 //! | a workforce tenant and Entra External ID, several clouds | [below](#several-authorities) |
 //! | server-sent events, WebSocket, gRPC | [streams and gRPC](super::streams_and_grpc) |
