@@ -2,14 +2,21 @@
 
 /// `NQCHAR` of [RFC 6749, appendix A](https://www.rfc-editor.org/rfc/rfc6749#appendix-A): graphic
 /// ASCII but for the quote and the backslash. A quoted string holds such characters without escapes.
-pub(crate) fn is_nqchar(byte: u8) -> bool {
+pub(crate) const fn is_nqchar(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
 /// A scope token of [RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3):
 /// one or more `NQCHAR`.
-pub(crate) fn is_scope_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_nqchar)
+pub(crate) const fn is_scope_token(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let [first, others @ ..] = rest {
+        if !is_nqchar(*first) {
+            return false;
+        }
+        rest = others;
+    }
+    !text.is_empty()
 }
 
 /// A character that a URI may contain, the percent sign included:

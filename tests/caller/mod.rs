@@ -3,6 +3,7 @@
 pub(crate) mod agent_claims;
 
 mod audit;
+mod in_handlers;
 mod principal;
 mod requirement;
 pub(crate) mod requirement_table;

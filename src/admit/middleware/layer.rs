@@ -356,6 +356,7 @@ impl<B> EntraAuthLayer<B> {
     /// [`as_str`](crate::ErrorKind::as_str) distinguishes an unknown key from a bad signature, which
     /// reveals the keys that are in force. The error itself shows values of the token, which may be
     /// forged, and of the configuration: both are for the log.
+    #[doc(alias("problem+json", "with_problem_json"))]
     #[must_use]
     pub fn refusal_body<F>(self, body: F) -> EntraAuthLayer<F> {
         EntraAuthLayer {

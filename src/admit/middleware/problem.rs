@@ -28,6 +28,7 @@ use crate::admit::{error::Error, requirement::Denial};
 /// let people = RequireLayer::new(Requirement::people()).refusal_body(ProblemJson);
 /// # }
 /// ```
+#[doc(alias("problem+json", "with_problem_json", "RFC 9457"))]
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has no settings")]
 pub struct ProblemJson;

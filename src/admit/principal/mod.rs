@@ -159,6 +159,7 @@ impl AgentPrincipal {
     }
 
     /// The tenant in which the token is valid: `tid`. For an agent, the one it is registered in.
+    #[doc(alias("tid", "GetTenantId"))]
     #[must_use]
     pub fn tenant_id(&self) -> TenantId {
         self.inner.tenant
@@ -166,6 +167,7 @@ impl AgentPrincipal {
 
     /// The object the token speaks of: `oid`. The person when an agent acts on behalf of one, the
     /// agent itself when it acts as itself, its account when it has one. Some tokens have none.
+    #[doc(alias("oid", "user_id", "GetObjectId"))]
     #[must_use]
     pub fn object_id(&self) -> Option<ObjectId> {
         self.inner.object
@@ -173,6 +175,7 @@ impl AgentPrincipal {
 
     /// The subject: `sub`. For a person it differs from API to API and is not a GUID; prefer
     /// [`object_id`](Self::object_id).
+    #[doc(alias("sub"))]
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.inner.subject.as_ref().map(|text| self.show(text))
@@ -181,6 +184,7 @@ impl AgentPrincipal {
     /// The application that got the token: `azp`, or `appid` in version 1.0. When an agent is
     /// involved, this is the agent: it is the one that acts. The claim of the other version does not
     /// count; the audit log says so where it is all there is.
+    #[doc(alias("azp", "appid", "agent_id", "app_id"))]
     #[must_use]
     pub fn client_id(&self) -> Option<AppId> {
         self.inner.client
@@ -199,12 +203,14 @@ impl AgentPrincipal {
     }
 
     /// Who acts, and for whom.
+    #[doc(alias("principal_kind"))]
     #[must_use]
     pub fn kind(&self) -> PrincipalKind {
         self.inner.kind
     }
 
     /// What is known about whether an agent is involved.
+    #[doc(alias("is_known_agent"))]
     #[must_use]
     pub fn agent_status(&self) -> AgentStatus {
         self.inner.status
@@ -252,6 +258,7 @@ impl AgentPrincipal {
     /// Whether the subject is the user account of an agent: `xms_sub_fct` has 13.
     ///
     /// As in Microsoft.Identity.Web, a claim with a part that is no integer counts as absent.
+    #[doc(alias("xms_sub_fct", "IsAgentUserIdentity"))]
     #[must_use]
     pub fn is_agent_user_identity(&self) -> bool {
         self.inner.is_agent_user
@@ -261,24 +268,28 @@ impl AgentPrincipal {
     ///
     /// For the audit log. Authorizing by it admits every agent that will ever be made from that
     /// blueprint; Microsoft advises against it, and nothing in this crate does.
+    #[doc(alias("xms_par_app_azp", "GetParentAgentBlueprint"))]
     #[must_use]
     pub fn parent_agent_blueprint(&self) -> Option<AppId> {
         self.inner.blueprint
     }
 
     /// What Entra calls the caller: `idtyp`. Absent unless the API's registration asks for it.
+    #[doc(alias("idtyp"))]
     #[must_use]
     pub fn identity_type(&self) -> Option<&IdentityType> {
         self.inner.identity_type.as_ref()
     }
 
     /// The facets of the acting application: `xms_act_fct`. `None` if absent or malformed.
+    #[doc(alias("xms_act_fct"))]
     #[must_use]
     pub fn actor_facets(&self) -> Option<&Facets> {
         self.inner.actor_facets.as_ref()
     }
 
     /// The facets of the subject: `xms_sub_fct`. `None` if absent or malformed.
+    #[doc(alias("xms_sub_fct"))]
     #[must_use]
     pub fn subject_facets(&self) -> Option<&Facets> {
         self.inner.subject_facets.as_ref()
@@ -286,12 +297,14 @@ impl AgentPrincipal {
 
     /// The facets of the tenant: `xms_tnt_fct`. `None` if absent or malformed. They say nothing
     /// about whether the caller is an agent.
+    #[doc(alias("xms_tnt_fct"))]
     #[must_use]
     pub fn tenant_facets(&self) -> Option<&Facets> {
         self.inner.tenant_facets.as_ref()
     }
 
     /// How the subject relates to the tenant: `xms_idrel`. `None` if absent or malformed.
+    #[doc(alias("xms_idrel"))]
     #[must_use]
     pub fn identity_relationships(&self) -> Option<&IdentityRelationships> {
         self.inner.relationships.as_ref()
@@ -302,6 +315,7 @@ impl AgentPrincipal {
     /// What the token states outright comes first: `acct` 1 is a guest, 0 is none. Otherwise
     /// `xms_idrel` with 5, 11, 29 or 31 is a guest, with 1, 3, 27, 17 or 19 none. Otherwise an `idp`
     /// that is neither issuer of this tenant is that of a guest.
+    #[doc(alias("acct"))]
     #[must_use]
     pub fn is_guest(&self) -> bool {
         self.inner.is_guest
@@ -311,6 +325,7 @@ impl AgentPrincipal {
     ///
     /// Spaces and other white space of ASCII separate them; any other character is part of a scope:
     /// [RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
+    #[doc(alias("scp"))]
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         let scopes = self
             .inner
@@ -338,24 +353,28 @@ impl AgentPrincipal {
     }
 
     /// The version of the token: `ver`.
+    #[doc(alias("ver"))]
     #[must_use]
     pub fn token_version(&self) -> TokenVersion {
         self.inner.version
     }
 
     /// Who issued the token: `iss`.
+    #[doc(alias("iss"))]
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.show(&self.inner.issuer)
     }
 
     /// The configured audience by which the token was accepted.
+    #[doc(alias("aud"))]
     #[must_use]
     pub fn audience(&self) -> &str {
         self.show(&self.inner.audience)
     }
 
     /// When the token was issued: `iat`, whole seconds.
+    #[doc(alias("iat"))]
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.inner.dates.issued.map(time)
@@ -363,12 +382,14 @@ impl AgentPrincipal {
 
     /// When the token expires: `exp`, whole seconds. It was accepted until the allowed clock skew
     /// after this.
+    #[doc(alias("exp"))]
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         time(self.inner.dates.expires)
     }
 
     /// The token's unique id, by which Entra's own logs know it: `uti`.
+    #[doc(alias("uti", "jti"))]
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.inner.token_id.as_ref().map(|text| self.show(text))
@@ -376,12 +397,14 @@ impl AgentPrincipal {
 
     /// How the client proved who it is: `azpacr`, or `appidacr` in version 1.0. `None` if absent
     /// or unknown.
+    #[doc(alias("azpacr", "appidacr"))]
     #[must_use]
     pub fn client_authentication(&self) -> Option<ClientAuthentication> {
         self.inner.client_authentication
     }
 
     /// The authentication contexts that were satisfied: `acrs`.
+    #[doc(alias("acrs"))]
     pub fn authentication_contexts(&self) -> impl Iterator<Item = &str> {
         self.inner
             .authentication_contexts
@@ -390,6 +413,7 @@ impl AgentPrincipal {
     }
 
     /// Whether the client can answer a claims challenge: `xms_cc` has `cp1`.
+    #[doc(alias("xms_cc", "cp1"))]
     #[must_use]
     pub fn supports_claims_challenge(&self) -> bool {
         self.inner.has_client_capability
@@ -419,6 +443,7 @@ impl AgentPrincipal {
     /// # Errors
     ///
     /// Fails if the claims do not fit `T`. The error names the column and repeats no claim.
+    #[doc(alias("name", "preferred_username", "upn", "email", "GetDisplayName"))]
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
         serde_json::from_str(&self.inner.claims).map_err(|error| ClaimsError {
             column: error.column(),

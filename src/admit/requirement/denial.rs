@@ -19,6 +19,7 @@ use crate::{
         token::is_json_object,
     },
     characters::is_scope_token,
+    config_error::ConfigError,
     ids::TenantId,
 };
 
@@ -95,6 +96,7 @@ impl fmt::Debug for Demand {
 impl Denial {
     /// A denial that no scope would change: 403 with `error="insufficient_scope"`, as
     /// [RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) asks for.
+    #[doc(alias("forbidden"))]
     #[must_use]
     pub fn new() -> Self {
         let demand = Demand::Permission { scopes: Vec::new() };
@@ -107,6 +109,7 @@ impl Denial {
     ///
     /// A denial for another reason, such as a missing sign-in or the wrong kind of caller, stays as it
     /// is: no scope would let the caller in.
+    #[doc(alias("missing_scope"))]
     #[must_use]
     pub fn with_scopes<I>(self, scopes: I) -> Self
     where
@@ -136,6 +139,7 @@ impl Denial {
     /// [claims challenge](https://learn.microsoft.com/en-us/entra/identity-platform/claims-challenge),
     /// according to `xms_cc` in its token. Other clients get 403: they would only retry with the same
     /// token.
+    #[doc(alias("step_up", "claims_challenge"))]
     #[must_use]
     pub fn for_authentication_context(caller: &AgentPrincipal, context: &str) -> Self {
         let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
@@ -188,6 +192,7 @@ impl Denial {
     ///     Ok(format!("hello, {}", caller.kind()))
     /// }
     /// ```
+    #[doc(alias("unauthorized"))]
     #[must_use]
     pub fn anonymous() -> Self {
         Self::demanding(Demand::Token, DenialReason::Anonymous)
@@ -204,7 +209,7 @@ impl Denial {
         let denial = match (lack.remedy, lack.rule) {
             (Remedy::SignIn, Rule::SignIn { context, step_up }) => match step_up {
                 StepUp::Entra => Self::for_authentication_context(caller, context),
-                StepUp::Rfc9470 => Self::for_acr_values([context]),
+                StepUp::Rfc9470 => Self::for_acr_values([&**context]),
             },
             (Remedy::Scope, _) => {
                 let mut scopes = Vec::new();
@@ -218,6 +223,15 @@ impl Denial {
             text: Some(requirement.explain(caller).into()),
             hint: lack.hint(caller),
             ..denial
+        }
+    }
+
+    /// The denial of every caller: no token can have what the code requires.
+    pub(super) fn never(error: &ConfigError) -> Self {
+        Self {
+            text: Some(format!("no caller can satisfy this: {error}").into()),
+            hint: Some("Change the text that the code requires: no token has it."),
+            ..Self::new()
         }
     }
 

@@ -1,10 +1,7 @@
 //! A requirement, and why it does not hold, in words for the operator: configured names, the caller's
 //! kind and agent status, and nothing else of its token.
 
-use std::{
-    fmt::{self, Write},
-    sync::Arc,
-};
+use std::fmt::{self, Write};
 
 use super::{
     reason::DenialReason,
@@ -28,40 +25,44 @@ impl Rule {
         let kind = caller.kind();
         match self {
             Self::Scope(scope) if caller.is_delegated() => {
-                write!(text, "the scope {scope} is missing")
+                write!(text, "the scope {} is missing", &**scope)
             }
             Self::Scope(scope) if caller.is_app_only() => write!(
                 text,
-                "the scope {scope} is missing: scopes count in delegated tokens, and this one is app-only"
+                "the scope {} is missing: scopes count in delegated tokens, and this one is app-only",
+                &**scope
             ),
             Self::Scope(scope) if kind == PrincipalKind::AutonomousAgent => write!(
                 text,
-                "the scope {scope} is missing: scopes count in delegated tokens, and this one is of \
-                 an agent that acts as itself"
+                "the scope {} is missing: scopes count in delegated tokens, and this one is of \
+                 an agent that acts as itself",
+                &**scope
             ),
             Self::Scope(scope) if kind == PrincipalKind::Unknown => write!(
                 text,
-                "the scope {scope} is missing: scopes count in delegated tokens, and the caller's \
-                 kind is unknown"
+                "the scope {} is missing: scopes count in delegated tokens, and the caller's \
+                 kind is unknown",
+                &**scope
             ),
             Self::Scope(scope) => write!(
                 text,
-                "the scope {scope} is missing: scopes count in delegated tokens, and this one does \
-                 not say that it is delegated"
+                "the scope {} is missing: scopes count in delegated tokens, and this one does \
+                 not say that it is delegated",
+                &**scope
             ),
             Self::ScopeOrRole { scope, .. } if caller.is_delegated() => {
-                write!(text, "the scope {scope} is missing")
+                write!(text, "the scope {} is missing", &**scope)
             }
             Self::ScopeOrRole { role, .. } if caller.is_app_only() => {
-                write!(text, "the role {} is missing", Role(role))
+                write!(text, "the role {} is missing", Name(role))
             }
             Self::Delegated => write!(text, "only delegated callers may, and the caller is {kind}"),
             Self::AppOnly => write!(text, "only app-only callers may, and the caller is {kind}"),
-            Self::Role(role) => write!(text, "the role {} is missing", Role(role)),
+            Self::Role(role) => write!(text, "the role {} is missing", Name(role)),
             Self::ScopeOrRole { .. } => write!(text, "the caller's kind is {kind}"),
             Self::Kinds(kinds) => {
                 write!(text, "the caller's kind is {kind}, not ")?;
-                join(text, "", kinds, " or ")
+                join(text, "", kinds.iter(), " or ")
             }
             Self::Agents | Self::NoAgents | Self::People | Self::PeopleOrUnattested => {
                 let who = match self {
@@ -92,7 +93,10 @@ impl Rule {
                 )
             }
             Self::SignIn { context, .. } => {
-                write!(text, "the authentication context {context} is missing")
+                write!(text, "the authentication context {} is missing", &**context)
+            }
+            Self::Custom { name, .. } => {
+                write!(text, "the custom requirement {} is not met", Name(name))
             }
             Self::All(parts) => {
                 let lacking = parts.iter().filter(|part| !part.holds_for(caller));
@@ -108,7 +112,7 @@ impl Rule {
 }
 
 fn write_each<'r>(
-    parts: impl Iterator<Item = &'r Arc<Rule>>,
+    parts: impl Iterator<Item = &'r Rule>,
     caller: &AgentPrincipal,
     text: &mut String,
 ) -> fmt::Result {
@@ -172,31 +176,35 @@ impl Lack<'_> {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scope(scope) => write!(f, "scope {scope}"),
-            Self::Role(role) => write!(f, "role {}", Role(role)),
+            Self::Scope(scope) => write!(f, "scope {}", &**scope),
+            Self::Role(role) => write!(f, "role {}", Name(role)),
             Self::ScopeOrRole { scope, role } => {
-                write!(f, "scope {scope} (app-only: role {})", Role(role))
+                write!(f, "scope {} (app-only: role {})", &**scope, Name(role))
             }
             Self::Delegated => f.write_str("delegated"),
             Self::AppOnly => f.write_str("app-only"),
-            Self::Kinds(kinds) => join(f, "kind ", kinds, "/"),
+            Self::Kinds(kinds) => join(f, "kind ", kinds.iter(), "/"),
             Self::Agents => f.write_str("agents"),
             Self::NoAgents => f.write_str("no agents"),
             Self::People => f.write_str("people"),
             Self::PeopleOrUnattested => f.write_str("people or unattested"),
             Self::Clients(clients) => write!(f, "one of {} clients", clients.len()),
             Self::Principals(principals) => write!(f, "one of {} principals", principals.len()),
-            Self::SignIn { context, .. } => write!(f, "authentication context {context}"),
+            Self::SignIn { context, .. } => {
+                write!(f, "authentication context {}", &**context)
+            }
+            Self::Custom { name, .. } => write!(f, "custom {}", Name(name)),
             Self::All(parts) => join(f, "", parts.iter().map(|part| Nested(part)), " and "),
             Self::Any(parts) => join(f, "", parts.iter().map(|part| Nested(part)), " or "),
         }
     }
 }
 
-/// A configured role. A name of a group can contain spaces and quotes: it is in quotes then.
-struct Role<'r>(&'r str);
+/// A configured role, or the name of a custom requirement. In quotes if it has a space, as the name of a
+/// group may, or any other character that is not in a scope.
+struct Name<'r>(&'r str);
 
-impl fmt::Display for Role<'_> {
+impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if is_scope_token(self.0) {
             f.write_str(self.0)

@@ -19,9 +19,19 @@ mod reason;
 
 mod explain;
 
-pub(crate) use self::denial::Demand;
-use self::rule::{Rule, StepUp};
+mod caller;
+
+mod names;
+
+pub(crate) use self::{
+    denial::Demand,
+    names::{ASKED_FOR, scope_problem},
+};
 pub use self::{denial::Denial, reason::DenialReason};
+use self::{
+    names::{checked_role, checked_scope, is_static_role, is_static_scope},
+    rule::{Predicate, Rule, StepUp, Text},
+};
 
 /// What a caller must be, or must have been granted, to do something.
 ///
@@ -29,7 +39,9 @@ pub use self::{denial::Denial, reason::DenialReason};
 /// [`or`](Self::or). [`check`](Self::check) in a handler, or a
 /// [`RequireLayer`](crate::RequireLayer) around a route, then tests any number of callers. The
 /// constructors refuse what no caller could satisfy. Cloning is cheap; a check that succeeds
-/// allocates nothing.
+/// allocates nothing. Those without a list can be a `const`: [`people`](Self::people) and the others
+/// without arguments, [`static_scope`](Self::static_scope), [`static_role`](Self::static_role),
+/// [`static_scope_or_role`](Self::static_scope_or_role) and [`static_custom`](Self::static_custom).
 ///
 /// ```
 /// use tower_entra::{AgentPrincipal, Denial, PrincipalKind, Requirement};
@@ -68,10 +80,11 @@ pub use self::{denial::Denial, reason::DenialReason};
 /// | [`principals`](Self::principals) | callers that are one of these (`tid`, `oid`) |
 /// | [`authentication_context`](Self::authentication_context) | callers whose sign-in satisfied it; others are asked to step up |
 /// | [`acr_value`](Self::acr_value) | the same, with the challenge of RFC 9470 |
+/// | [`custom`](Self::custom) | callers for whom the application's own test holds |
 ///
 /// No requirement on kinds, people or delegation lets in a caller of the kind
 /// [`Unknown`](PrincipalKind::Unknown). Roles, lists, authentication contexts and `agents` may: they
-/// test what the token states literally.
+/// test what the token states literally. So may a `custom` one.
 ///
 /// # No requirement on the blueprint
 ///
@@ -88,7 +101,7 @@ pub use self::{denial::Denial, reason::DenialReason};
 /// data that a caller sends.
 #[derive(Clone)]
 pub struct Requirement {
-    rule: Arc<Rule>,
+    rule: Rule,
 }
 
 /// What has been granted.
@@ -106,8 +119,10 @@ impl Requirement {
     /// Fails if this is no scope token of
     /// [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), as with a space or a quote
     /// in it, or if it is in the long form, `api://…`, in which tokens do not name scopes.
+    #[doc(alias("RequiredScope", "missing_scope"))]
     pub fn scope(scope: impl Into<String>) -> Result<Self, ConfigError> {
-        checked_scope(scope.into()).map(Rule::Scope).map(Self::from)
+        let scope = checked_scope(scope.into())?;
+        Ok(Rule::Scope(scope.into()).into())
     }
 
     /// This app role (`roles`), compared exactly, in any token.
@@ -124,8 +139,10 @@ impl Requirement {
     /// # Errors
     ///
     /// Fails if it is blank or has a control character.
+    #[doc(alias("Authorize"))]
     pub fn role(role: impl Into<String>) -> Result<Self, ConfigError> {
-        checked_role(role.into()).map(Rule::Role).map(Self::from)
+        let role = checked_role(role.into())?;
+        Ok(Rule::Role(role.into()).into())
     }
 
     /// The scope for delegated callers or the role for app-only ones, each compared exactly.
@@ -137,13 +154,75 @@ impl Requirement {
     /// # Errors
     ///
     /// Fails as [`scope`](Self::scope) and [`role`](Self::role) do.
+    #[doc(alias("RequiredScopeOrAppPermission"))]
     pub fn scope_or_role(
         scope: impl Into<String>,
         role: impl Into<String>,
     ) -> Result<Self, ConfigError> {
-        let scope = checked_scope(scope.into())?;
-        let role = checked_role(role.into())?;
+        let scope = checked_scope(scope.into())?.into();
+        let role = checked_role(role.into())?.into();
         Ok(Rule::ScopeOrRole { scope, role }.into())
+    }
+
+    /// [`scope`](Self::scope) for a `const` or a `static`: a wrong text does not compile there.
+    ///
+    /// ```
+    /// use tower_entra::{AgentPrincipal, Denial, Requirement};
+    ///
+    /// const MAY_READ: Requirement = Requirement::static_scope("Orders.Read");
+    ///
+    /// async fn list(caller: AgentPrincipal) -> Result<&'static str, Denial> {
+    ///     caller.require(&MAY_READ)?;
+    ///     Ok("orders")
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0080
+    /// # use tower_entra::Requirement;
+    /// const MAY_READ: Requirement = Requirement::static_scope("api://orders/Orders.Read");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `scope` would refuse the text.
+    #[must_use]
+    pub const fn static_scope(scope: &'static str) -> Self {
+        assert!(is_static_scope(scope), "this scope is in no token");
+        Self {
+            rule: Rule::Scope(Text::Static(scope)),
+        }
+    }
+
+    /// [`role`](Self::role) for a `const` or a `static`: a wrong text does not compile there.
+    ///
+    /// # Panics
+    ///
+    /// If it has no graphic character, or one that is not printable ASCII. `role` takes a name in other
+    /// letters too.
+    #[must_use]
+    pub const fn static_role(role: &'static str) -> Self {
+        assert!(is_static_role(role), "this role is not printable ASCII");
+        Self {
+            rule: Rule::Role(Text::Static(role)),
+        }
+    }
+
+    /// [`scope_or_role`](Self::scope_or_role) for a `const` or a `static`: a wrong text does not compile
+    /// there.
+    ///
+    /// # Panics
+    ///
+    /// As [`static_scope`](Self::static_scope) and [`static_role`](Self::static_role) do.
+    #[must_use]
+    pub const fn static_scope_or_role(scope: &'static str, role: &'static str) -> Self {
+        assert!(is_static_scope(scope), "this scope is in no token");
+        assert!(is_static_role(role), "this role is not printable ASCII");
+        Self {
+            rule: Rule::ScopeOrRole {
+                scope: Text::Static(scope),
+                role: Text::Static(role),
+            },
+        }
     }
 }
 
@@ -154,8 +233,10 @@ impl Requirement {
     /// Agents that act on behalf of a person, or through their own user account, are among them. It
     /// tests no scope: add [`scope`](Self::scope).
     #[must_use]
-    pub fn delegated() -> Self {
-        Rule::Delegated.into()
+    pub const fn delegated() -> Self {
+        Self {
+            rule: Rule::Delegated,
+        }
     }
 
     /// Apps and agents that act as themselves: [`AgentPrincipal::is_app_only`].
@@ -164,8 +245,10 @@ impl Requirement {
     /// [`role`](Self::role) or [`clients`](Self::clients). A caller whose token does not say is
     /// refused.
     #[must_use]
-    pub fn app_only() -> Self {
-        Rule::AppOnly.into()
+    pub const fn app_only() -> Self {
+        Self {
+            rule: Rule::AppOnly,
+        }
     }
 
     /// One of these kinds, whatever the agent status.
@@ -177,6 +260,7 @@ impl Requirement {
     /// # Errors
     ///
     /// Fails if the list is empty or has [`PrincipalKind::Unknown`], which no requirement lets in.
+    #[doc(alias("kind"))]
     pub fn kinds(kinds: impl IntoIterator<Item = PrincipalKind>) -> Result<Self, ConfigError> {
         let mut listed = Vec::new();
         for kind in kinds {
@@ -188,7 +272,7 @@ impl Requirement {
                 listed.push(kind);
             }
         }
-        Ok(Rule::Kinds(not_empty("kinds", listed)?).into())
+        Ok(Rule::Kinds(not_empty("kinds", listed)?.into()).into())
     }
 
     /// Agents only, whatever their kind: [`AgentPrincipal::is_agent`].
@@ -196,8 +280,8 @@ impl Requirement {
     /// An agent whose token carries no facets, and that is not among the validator's
     /// [`known_agents`](crate::ValidatorBuilder::known_agents), is refused.
     #[must_use]
-    pub fn agents() -> Self {
-        Rule::Agents.into()
+    pub const fn agents() -> Self {
+        Self { rule: Rule::Agents }
     }
 
     /// Callers of a known kind that Entra attests to be no agents:
@@ -205,8 +289,10 @@ impl Requirement {
     ///
     /// An unattested caller counts as a possible agent and is refused.
     #[must_use]
-    pub fn no_agents() -> Self {
-        Rule::NoAgents.into()
+    pub const fn no_agents() -> Self {
+        Self {
+            rule: Rule::NoAgents,
+        }
     }
 
     /// People only. **Refuses every caller until the API's registration requests `xms_act_fct` and
@@ -222,8 +308,8 @@ impl Requirement {
     /// API: the agent has disappeared from it. Where that matters, name the clients from which a
     /// person is believed: `people().and(clients(..))`.
     #[must_use]
-    pub fn people() -> Self {
-        Rule::People.into()
+    pub const fn people() -> Self {
+        Self { rule: Rule::People }
     }
 
     /// People, and callers that look like people but are not attested either way: the kind
@@ -233,8 +319,10 @@ impl Requirement {
     /// **Lets agents in** whose tokens carry no facets, as long as the API's registration does not
     /// request facets.
     #[must_use]
-    pub fn people_or_unattested() -> Self {
-        Rule::PeopleOrUnattested.into()
+    pub const fn people_or_unattested() -> Self {
+        Self {
+            rule: Rule::PeopleOrUnattested,
+        }
     }
 
     /// One of these clients, each a tenant and the client id of an agent or an app.
@@ -262,7 +350,7 @@ impl Requirement {
         }
         listed.sort_unstable();
         listed.dedup();
-        Ok(Rule::Clients(not_empty("clients", listed)?).into())
+        Ok(Rule::Clients(not_empty("clients", listed)?.into()).into())
     }
 
     /// One of these principals, each a tenant and the object id of a person, an agent's user
@@ -290,7 +378,7 @@ impl Requirement {
         }
         listed.sort_unstable();
         listed.dedup();
-        Ok(Rule::Principals(not_empty("principals", listed)?).into())
+        Ok(Rule::Principals(not_empty("principals", listed)?.into()).into())
     }
 }
 
@@ -308,6 +396,7 @@ impl Requirement {
     /// # Errors
     ///
     /// Fails if it is empty or has a space, a quote, a backslash or a character beyond ASCII.
+    #[doc(alias("acrs", "step_up"))]
     pub fn authentication_context(context: impl Into<String>) -> Result<Self, ConfigError> {
         Self::signed_in("authentication_context", context.into(), StepUp::Entra)
     }
@@ -332,7 +421,67 @@ impl Requirement {
             let problem = format!("{context:?} is not one authentication context");
             return Err(ConfigError::new(setting, problem));
         }
+        let context = context.into();
         Ok(Rule::SignIn { context, step_up }.into())
+    }
+}
+
+/// What no other requirement expresses.
+impl Requirement {
+    /// The application's own test of a caller, under a name.
+    ///
+    /// The name is all that a denial and the log show of it: `the custom requirement same-region is not
+    /// met`, with the reason [`Policy`](DenialReason::Policy), and 403 to the client. So neither the
+    /// caller's claims nor what the test compares them with reach a log.
+    ///
+    /// ```
+    /// use tower_entra::{AgentPrincipal, Requirement};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Region {
+    ///     ctry: Option<String>,
+    /// }
+    ///
+    /// fn requirement(regions: Vec<String>) -> Requirement {
+    ///     Requirement::custom("same-region", move |caller: &AgentPrincipal| {
+    ///         let claims = caller.claims::<Region>();
+    ///         claims.is_ok_and(|claims| claims.ctry.is_some_and(|ctry| regions.contains(&ctry)))
+    ///     })
+    /// }
+    /// # requirement(Vec::new());
+    /// ```
+    ///
+    /// It is called within the request, and a second time for a caller that is refused: keep it quick
+    /// and without effects. What it panics with, the request panics with; the service inside is not
+    /// called. It may let in a caller of the kind [`Unknown`](PrincipalKind::Unknown), and an agent that
+    /// acts for a person: join it with [`people`](Self::people) or [`kinds`](Self::kinds) if it must
+    /// not.
+    #[doc(alias("predicate"))]
+    #[must_use]
+    pub fn custom<F>(name: &'static str, holds: F) -> Self
+    where
+        F: Fn(&AgentPrincipal) -> bool + Send + Sync + 'static,
+    {
+        let holds = Predicate::Shared(Arc::new(holds));
+        Rule::Custom { name, holds }.into()
+    }
+
+    /// [`custom`](Self::custom) for a `const` or a `static`: a function, or a closure that captures
+    /// nothing.
+    ///
+    /// ```
+    /// use tower_entra::Requirement;
+    ///
+    /// static NOT_A_GUEST: Requirement =
+    ///     Requirement::static_custom("not-a-guest", |caller| !caller.is_guest());
+    /// # assert_eq!(NOT_A_GUEST.to_string(), "custom not-a-guest");
+    /// ```
+    #[must_use]
+    pub const fn static_custom(name: &'static str, holds: fn(&AgentPrincipal) -> bool) -> Self {
+        let holds = Predicate::Static(holds);
+        Self {
+            rule: Rule::Custom { name, holds },
+        }
     }
 }
 
@@ -385,9 +534,7 @@ impl Requirement {
 
 impl From<Rule> for Requirement {
     fn from(rule: Rule) -> Self {
-        Self {
-            rule: Arc::new(rule),
-        }
+        Self { rule }
     }
 }
 
@@ -402,36 +549,6 @@ impl fmt::Debug for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Requirement({self})")
     }
-}
-
-fn checked_scope(scope: String) -> Result<String, ConfigError> {
-    match scope_problem(&scope) {
-        None => Ok(scope),
-        Some(problem) => Err(ConfigError::new("scope", format!("{scope:?} {problem}"))),
-    }
-}
-
-/// Why a text is no scope of a token. Entra's tokens name scopes without `://`, but clients ask for them
-/// by their App ID URI.
-pub(crate) fn scope_problem(scope: &str) -> Option<&'static str> {
-    if !is_scope_token(scope) {
-        Some("is not one scope")
-    } else if scope.contains("://") {
-        Some(ASKED_FOR)
-    } else if ["/", ".default"].contains(&scope) {
-        // In a token `/` is no scope, and `.default` appears only in a request for one.
-        Some("is in no token")
-    } else {
-        None
-    }
-}
-
-fn checked_role(role: String) -> Result<String, ConfigError> {
-    if role.trim().is_empty() || role.contains(char::is_control) {
-        let problem = format!("{role:?} is blank or has a control character");
-        return Err(ConfigError::new("role", problem));
-    }
-    Ok(role)
 }
 
 fn not_empty<T>(setting: &'static str, list: Vec<T>) -> Result<Vec<T>, ConfigError> {
@@ -450,6 +567,3 @@ fn tenant_id(setting: &'static str, text: &str) -> Result<TenantId, ConfigError>
 fn not_a_guid(setting: &'static str, text: &str, what: &str) -> ConfigError {
     ConfigError::new(setting, format!("{text:?} is not a {what} GUID"))
 }
-
-/// The problem of a scope in the form in which clients ask for it.
-pub(crate) const ASKED_FOR: &str = "is what a client asks for; tokens have only the last part";

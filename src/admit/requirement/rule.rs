@@ -1,6 +1,6 @@
 //! The rules of which a requirement consists, and whether a caller satisfies them.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, ops::Deref, sync::Arc};
 
 use super::reason::DenialReason;
 use crate::{
@@ -8,23 +8,75 @@ use crate::{
     ids::{AppId, ObjectId, TenantId},
 };
 
-/// One part of a requirement. Lists are never empty; those of GUIDs are sorted.
+/// One part of a requirement. Lists are never empty; those of GUIDs are sorted. A clone copies no text
+/// and no list, and each variant without a list can be made at compile time.
+#[derive(Clone)]
 pub(super) enum Rule {
-    Scope(String),
-    Role(String),
-    ScopeOrRole { scope: String, role: String },
+    Scope(Text),
+    Role(Text),
+    ScopeOrRole {
+        scope: Text,
+        role: Text,
+    },
     Delegated,
     AppOnly,
-    Kinds(Vec<PrincipalKind>),
+    Kinds(Arc<[PrincipalKind]>),
     Agents,
     NoAgents,
     People,
     PeopleOrUnattested,
-    Clients(Vec<(TenantId, AppId)>),
-    Principals(Vec<(TenantId, ObjectId)>),
-    SignIn { context: String, step_up: StepUp },
-    All(Vec<Arc<Self>>),
-    Any(Vec<Arc<Self>>),
+    Clients(Arc<[(TenantId, AppId)]>),
+    Principals(Arc<[(TenantId, ObjectId)]>),
+    SignIn {
+        context: Text,
+        step_up: StepUp,
+    },
+    Custom {
+        name: &'static str,
+        holds: Predicate,
+    },
+    All(Arc<[Self]>),
+    Any(Arc<[Self]>),
+}
+
+/// A configured name.
+#[derive(Clone)]
+pub(super) enum Text {
+    Static(&'static str),
+    Shared(Arc<str>),
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Static(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::Shared(text.into())
+    }
+}
+
+/// The application's own test of a caller.
+#[derive(Clone)]
+pub(super) enum Predicate {
+    Static(fn(&AgentPrincipal) -> bool),
+    Shared(Arc<dyn Fn(&AgentPrincipal) -> bool + Send + Sync>),
+}
+
+impl Predicate {
+    fn holds_for(&self, caller: &AgentPrincipal) -> bool {
+        match self {
+            Self::Static(holds) => holds(caller),
+            Self::Shared(holds) => holds(caller),
+        }
+    }
 }
 
 /// The challenge that asks for a stronger sign-in.
@@ -52,26 +104,26 @@ pub(super) enum Remedy {
 
 impl Rule {
     /// Flattens parts that are joined in the same way.
-    pub(super) fn all(rules: [Arc<Self>; 2]) -> Self {
+    pub(super) fn all(rules: [Self; 2]) -> Self {
         let mut parts = Vec::new();
         for rule in rules {
-            match &*rule {
-                Self::All(inner) => parts.extend_from_slice(inner),
+            match rule {
+                Self::All(inner) => parts.extend_from_slice(&inner),
                 _ => parts.push(rule),
             }
         }
-        Self::All(parts)
+        Self::All(parts.into())
     }
 
-    pub(super) fn any(rules: [Arc<Self>; 2]) -> Self {
+    pub(super) fn any(rules: [Self; 2]) -> Self {
         let mut parts = Vec::new();
         for rule in rules {
-            match &*rule {
-                Self::Any(inner) => parts.extend_from_slice(inner),
+            match rule {
+                Self::Any(inner) => parts.extend_from_slice(&inner),
                 _ => parts.push(rule),
             }
         }
-        Self::Any(parts)
+        Self::Any(parts.into())
     }
 
     /// The one place that decides. Allocates nothing.
@@ -95,9 +147,10 @@ impl Rule {
             Self::Principals(principals) => caller
                 .object_id()
                 .is_some_and(|object| principals.binary_search(&(tenant, object)).is_ok()),
-            Self::SignIn { context, .. } => {
-                caller.authentication_contexts().any(|had| had == context)
-            }
+            Self::SignIn { context, .. } => caller
+                .authentication_contexts()
+                .any(|had| had == &**context),
+            Self::Custom { holds, .. } => holds.holds_for(caller),
             Self::All(parts) => parts.iter().all(|part| part.holds_for(caller)),
             Self::Any(parts) => parts.iter().any(|part| part.holds_for(caller)),
         }
@@ -138,6 +191,8 @@ impl Rule {
             Self::Clients(_) => DenialReason::UnlistedClient,
             Self::Principals(_) => DenialReason::UnlistedPrincipal,
             Self::SignIn { .. } => DenialReason::MissingAuthenticationContext,
+            // A predicate may hold when it is asked again, and then no part of these is missing.
+            Self::Custom { .. } | Self::All(_) | Self::Any(_) => DenialReason::Policy,
             _ => self.wrong_identity(caller.kind(), caller.agent_status()),
         }
     }
@@ -158,18 +213,16 @@ impl Rule {
     /// else of the easiest to remedy.
     pub(super) fn scopes_for<'r>(&'r self, caller: &AgentPrincipal, scopes: &mut Vec<&'r str>) {
         match self {
-            Self::Scope(scope) | Self::ScopeOrRole { scope, .. }
-                if !scopes.contains(&scope.as_str()) =>
-            {
+            Self::Scope(scope) | Self::ScopeOrRole { scope, .. } if !scopes.contains(&&**scope) => {
                 scopes.push(scope);
             }
             Self::All(parts) => {
-                for part in parts {
+                for part in parts.iter() {
                     part.scopes_for(caller, scopes);
                 }
             }
             Self::Any(parts) => {
-                let rank = |part: &&Arc<Self>| match part.holds_for(caller) {
+                let rank = |part: &&Self| match part.holds_for(caller) {
                     true => None,
                     false => Some(part.lack(caller).remedy),
                 };
@@ -210,7 +263,11 @@ impl Rule {
             Self::PeopleOrUnattested => {
                 is_user && matches!(status, Status::NotAgent | Status::Unattested)
             }
-            Self::Role(_) | Self::Clients(_) | Self::Principals(_) | Self::SignIn { .. } => true,
+            Self::Role(_)
+            | Self::Clients(_)
+            | Self::Principals(_)
+            | Self::SignIn { .. }
+            | Self::Custom { .. } => true,
             Self::All(parts) => parts.iter().all(|part| part.admits(kind, status)),
             Self::Any(parts) => parts.iter().any(|part| part.admits(kind, status)),
         }
