@@ -4,7 +4,8 @@ use tower_entra::{
     AgentPrincipal, Audiences, Authority, ConfigError, ConfigErrors, Denial, DenialReason,
     EntraAuth, EntraAuthLayer, EntraConfig, Error, ErrorKind, ExpiringBody, ExpiringStreams,
     ExpiringStreamsLayer, Facets, KeyError, KeySettings, KeyStatus, NotReady, Require,
-    RequireLayer, Requirement, TenantId, Tenants, Validator, ValidatorBuilder,
+    RequireLayer, RequireRoutes, RequireRoutesLayer, Requirement, TenantId, Tenants, Validator,
+    ValidatorBuilder,
 };
 
 const fn shared<T: Send + Sync + 'static>() {}
@@ -31,6 +32,8 @@ const _: () = {
     shared::<NotReady>();
     shared::<Require<()>>();
     shared::<RequireLayer>();
+    shared::<RequireRoutes<()>>();
+    shared::<RequireRoutesLayer>();
     shared::<Requirement>();
     shared::<Tenants>();
     shared::<Validator>();

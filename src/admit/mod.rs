@@ -61,7 +61,8 @@ pub use self::{
     middleware::{
         EmptyBody, EntraAuth, EntraAuthLayer, ExpiringBody, ExpiringStreams, ExpiringStreamsFuture,
         ExpiringStreamsLayer, ProblemJson, ProtectedResourceMetadata, RefusalBody, Require,
-        RequireFuture, RequireLayer, ResourceMetadataService, ResponseFuture, StreamExpired,
+        RequireFuture, RequireLayer, RequireRoutes, RequireRoutesLayer, ResourceMetadataService,
+        ResponseFuture, StreamExpired,
     },
     principal::{AgentPrincipal, AgentStatus, AuditRecord, Groups, PrincipalKind},
     requirement::{Denial, DenialReason, Requirement},

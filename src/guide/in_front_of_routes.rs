@@ -52,6 +52,13 @@
 //!
 //! It does not protect a route that is added to the last router, or to `api` after the layer.
 //!
+//! # A route without a requirement is closed
+//!
+//! A route that is added and forgotten is open to every caller with a token. A
+//! [`RequireRoutesLayer`](crate::RequireRoutesLayer) has the requirements of all routes of a router in
+//! one list, and refuses a request of any other, before its handler runs: the example is there.
+//! ASP.NET Core calls such a rule a fallback policy.
+//!
 //! # Who called, in the access log
 //!
 //! An access log outside of the layer has to name the caller, and no person.

@@ -12,6 +12,7 @@ mod metrics;
 mod opt_in;
 mod plain_lines;
 mod require_layer;
+mod require_routes;
 mod resource_metadata;
 mod routed_metadata;
 mod servers;

@@ -28,6 +28,8 @@ mod problem;
 
 mod require;
 
+mod require_routes;
+
 mod audit_log;
 
 mod resource_metadata;
@@ -48,6 +50,7 @@ pub use self::{
     problem::ProblemJson,
     refusal_body::{EmptyBody, RefusalBody},
     require::{Require, RequireFuture, RequireLayer},
+    require_routes::{RequireRoutes, RequireRoutesLayer},
     resource_metadata::{ProtectedResourceMetadata, ResourceMetadataService},
     service::EntraAuth,
 };

@@ -59,7 +59,9 @@ use crate::admit::requirement::{Demand, Denial, Requirement};
 /// | there was no token, and the layer outside is [optional](crate::EntraAuthLayer::optional) | 401, as if it were not optional |
 /// | no `EntraAuthLayer` is outside | 500, and an error in the log: a mistake in the server's set-up |
 ///
-/// Within a handler [`Requirement::check`] does the same.
+/// Within a handler [`AgentPrincipal::require`](crate::AgentPrincipal::require) does the same. A
+/// [`RequireRoutesLayer`](crate::RequireRoutesLayer) has the requirements of all routes, and refuses a
+/// route without one.
 #[derive(Clone)]
 pub struct RequireLayer<B = EmptyBody> {
     requirement: Requirement,
@@ -133,29 +135,40 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let state = match self.judge(request.extensions()) {
-            Ok(()) => State::Calling {
-                future: self.inner.call(request),
-            },
+        match self.judge(request.extensions()) {
+            Ok(()) => RequireFuture::calling(self.inner.call(request)),
             Err(denial) => {
                 if *denial.demand() == Demand::Layer {
                     let requirement = self.requirement.to_string();
                     tracing::error!(target: "tower_entra", requirement, "{denial}");
                 }
-                State::Refused {
-                    response: Some(deny(denial, &self.body)),
-                }
+                RequireFuture::refused(deny(denial, &self.body))
             }
-        };
-        RequireFuture { state }
+        }
     }
 }
 
 pin_project! {
-    /// The response future of [`Require`].
+    /// The response future of [`Require`] and of [`RequireRoutes`](crate::RequireRoutes).
     pub struct RequireFuture<F, ResBody> {
         #[pin]
         state: State<F, ResBody>,
+    }
+}
+
+impl<F, ResBody> RequireFuture<F, ResBody> {
+    pub(super) fn calling(future: F) -> Self {
+        Self {
+            state: State::Calling { future },
+        }
+    }
+
+    pub(super) fn refused(response: Response<ResBody>) -> Self {
+        Self {
+            state: State::Refused {
+                response: Some(response),
+            },
+        }
     }
 }
 

@@ -203,6 +203,17 @@ impl Denial {
         Self::demanding(Demand::Layer, DenialReason::MissingLayer)
     }
 
+    /// Nothing is stated for the route, so it is closed.
+    pub(crate) fn unstated_route() -> Self {
+        Self {
+            hint: Some("State for the route who may call it, in RequireRoutesLayer."),
+            ..Self::demanding(
+                Demand::Permission { scopes: Vec::new() },
+                DenialReason::UnstatedRoute,
+            )
+        }
+    }
+
     /// The denial of a caller that does not satisfy this requirement.
     pub(super) fn of(requirement: &Rule, caller: &AgentPrincipal) -> Self {
         let lack = requirement.lack(caller);

@@ -39,6 +39,8 @@ pub enum DenialReason {
     /// There was no token: an [optional](crate::EntraAuthLayer::optional) layer let the request
     /// through.
     Anonymous,
+    /// A [`RequireRoutesLayer`](crate::RequireRoutesLayer) states nothing for the route or its method.
+    UnstatedRoute,
     /// There is no [`EntraAuthLayer`](crate::EntraAuthLayer) around a
     /// [`RequireLayer`](crate::RequireLayer): a mistake in the server's set-up.
     MissingLayer,
@@ -62,6 +64,7 @@ impl DenialReason {
             Self::MissingAuthenticationContext => "missing_authentication_context",
             Self::ClaimsChallenge => "claims_challenge",
             Self::Anonymous => "anonymous",
+            Self::UnstatedRoute => "unstated_route",
             Self::MissingLayer => "missing_layer",
         }
     }
@@ -100,6 +103,7 @@ impl DenialReason {
             Self::MissingAuthenticationContext => "an authentication context is missing",
             Self::ClaimsChallenge => "a new sign-in with certain claims is demanded",
             Self::Anonymous => ErrorKind::MissingToken.description(),
+            Self::UnstatedRoute => "no requirement is stated for the route",
             Self::MissingLayer => {
                 "no EntraAuthLayer has looked at the request: put RequireLayer inside of one, which \
                  in axum is added after it, and let nothing between them take the request's \
