@@ -158,8 +158,9 @@
 //!
 //! # gRPC beside an open health service
 //!
-//! A gRPC server has a service for callers with a token and a health service for probes without one. A
-//! layer of the whole server would cover both; tonic's `named_layer` covers one service.
+//! A gRPC server has a service for callers with a token, a health service for probes without one, and
+//! perhaps reflection for tools. A layer of the whole server would cover them all; tonic's `named_layer`
+//! covers one service.
 //!
 //! ```
 //! use tonic::service::{LayerExt, Routes};
@@ -188,7 +189,7 @@
 //!
 //! /// The health service is that of tonic-health.
 //! fn routes(validator: Validator, health: HealthServer, orders: OrdersServer) -> Routes {
-//!     let door = EntraAuthLayer::new(validator);
+//!     let door = EntraAuthLayer::new(validator).answers_grpc();
 //!     Routes::new(health).add_service(door.named_layer(orders))
 //! }
 //! # let tenant = tower_entra::Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40");
@@ -196,15 +197,19 @@
 //! ```
 //!
 //! `tonic::transport::Server::builder().add_routes(routes)` serves it. A handler gets the caller by
-//! `request.extensions().get::<AgentPrincipal>()`, and clients understand a refusal by its
-//! [HTTP status](EntraAuthLayer#grpc).
+//! `request.extensions().get::<AgentPrincipal>()`. With [`answers_grpc`](EntraAuthLayer::answers_grpc)
+//! a client gets the status and the message of gRPC, with the challenge in the metadata. Leave it out
+//! where something outside of the server takes the HTTP status for the verdict: it is 200 then.
 //!
-//! To refuse within a method, answer with a `Status` of a fixed text, and log the [`Denial`] of
-//! [`Requirement::check`] there: a `Status` carries none, so the layer does not audit it. Do not send the
-//! denial's text, which names what is configured. Where a whole service needs the same, put a
-//! [`RequireLayer`] inside of the layer.
+//! To refuse within a method, answer with the code and the message of [`Denial::grpc_status`], which
+//! notes the denial for the audit log: a `Status` carries none. Do not send the denial's `Display`, which
+//! names what is configured. Where a whole service needs the same, put a [`RequireLayer`] inside of the
+//! layer. Where each method needs its own, a
+//! [`RequireRoutesLayer::by_path`](crate::RequireRoutesLayer::by_path) has them in one list, and a method
+//! that is not on it is closed.
 //!
-//! A service that is added without `named_layer` is open.
+//! A service that is added without `named_layer` is open, reflection too, which shows the API to
+//! every caller.
 
 #[allow(unused_imports, reason = "for the links above")]
-use crate::{AgentPrincipal, Denial, EntraAuthLayer, RequireLayer, Requirement};
+use crate::{AgentPrincipal, Denial, EntraAuthLayer, RequireLayer};

@@ -5,6 +5,8 @@ use std::{
     error::Error as StdError,
     future::{Ready, ready},
     net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
@@ -28,13 +30,14 @@ use tonic::{
     service::{LayerExt, Routes},
     transport::Endpoint,
 };
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_entra::{
-    AgentPrincipal, Denial, EntraAuthLayer, Error, KeySettings, Validator,
-    testing::{Fault, Issuer},
+    AgentPrincipal, Denial, DenialReason, EntraAuthLayer, Error, ErrorKind, KeySettings,
+    ProblemJson, RequireLayer, RequireRoutesLayer, Requirement, Validator,
+    testing::{Fault, Issuer, TokenBuilder},
 };
 
-use crate::support::{block_on, issuer};
+use crate::support::{audited, block_on, issuer, logged};
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -226,20 +229,25 @@ macro_rules! named_service {
 }
 
 named_service!(HealthServer, "grpc.health.v1.Health");
+named_service!(ReflectionServer, "grpc.reflection.v1.ServerReflection");
 named_service!(OrdersServer, "orders.Orders");
 
 /// As the guide has it.
 #[test]
-fn a_health_service_is_open_beside_one_behind_the_layer() {
-    let door = EntraAuthLayer::new(issuer().validator());
-    let routes = Routes::new(HealthServer).add_service(door.named_layer(OrdersServer));
+fn health_and_reflection_are_open_beside_a_service_behind_the_layer() {
+    let door = EntraAuthLayer::new(issuer().validator()).answers_grpc();
+    let routes = Routes::new(HealthServer)
+        .add_service(ReflectionServer)
+        .add_service(door.named_layer(OrdersServer));
     block_on(async {
         let address = serve_all(routes.into_axum_router()).await;
         let token = format!("Bearer {}", issuer().agent_user().mint());
         let (health, orders) = ("/grpc.health.v1.Health/Check", "/orders.Orders/Hello");
+        let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
         for (path, authorization, expected) in [
             (health, None, Ok("anonymous")),
             (health, Some(token.as_str()), Ok("anonymous")),
+            (reflection, None, Ok("anonymous")),
             (orders, None, Err(Code::Unauthenticated)),
             (orders, Some("Bearer bad"), Err(Code::Unauthenticated)),
             (orders, Some(&token), Ok("agent_user")),
@@ -250,4 +258,285 @@ fn a_health_service_is_open_beside_one_behind_the_layer() {
             assert_eq!(answer, expected.map(str::to_owned), "{path}");
         }
     });
+}
+
+const READ: Requirement = Requirement::static_scope("Orders.Read");
+
+/// The method of a tonic service, which needs a scope.
+async fn list(request: tonic::Request<Bytes>) -> Result<tonic::Response<()>, Status> {
+    let refuse = |denial: Denial| {
+        let (code, message) = denial.grpc_status(request.extensions());
+        Status::new(code.into(), message)
+    };
+    let caller = request.extensions().get::<AgentPrincipal>();
+    let caller = caller.ok_or_else(Denial::anonymous).map_err(refuse)?;
+    caller.require(&READ).map_err(refuse)?;
+    Ok(tonic::Response::new(()))
+}
+
+async fn orders<B>(request: Request<B>) -> Result<Response<tonic::body::Body>, Infallible>
+where
+    B: HttpBody<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>> + Send> + Send + 'static,
+{
+    Ok(tonic::server::Grpc::new(Plain)
+        .unary(service_fn(list), request)
+        .await)
+}
+
+/// In an axum router, beside routes of HTTP.
+async fn routed(request: Request<Incoming>) -> Result<Response<axum::body::Body>, Infallible> {
+    Ok(orders(request).await?.map(axum::body::Body::new))
+}
+
+fn grpc() -> EntraAuthLayer {
+    EntraAuthLayer::new(issuer().validator()).answers_grpc()
+}
+
+fn bearer(token: TokenBuilder) -> String {
+    format!("Bearer {}", token.mint())
+}
+
+/// The status of a refusal, and its challenge.
+#[track_caller]
+fn refusal(answer: Result<String, Status>) -> (Code, String, String) {
+    let status = answer.expect_err("a refusal");
+    let challenge = status.metadata().get("www-authenticate");
+    let challenge = challenge.map_or("", |challenge| challenge.to_str().unwrap());
+    (
+        status.code(),
+        status.message().to_owned(),
+        challenge.to_owned(),
+    )
+}
+
+#[test]
+fn a_refused_call_has_a_status_and_a_message_of_grpc() {
+    let user = || bearer(issuer().user());
+    let agent = bearer(issuer().agent_user());
+    let expired = bearer(issuer().user().expired());
+    let poor = bearer(issuer().application().without_claim("roles"));
+    let people = RequireLayer::new(Requirement::people());
+    block_on(async {
+        let bare = serve_all(grpc().layer(service_fn(orders))).await;
+        let people = serve_all((grpc(), people).layer(service_fn(orders))).await;
+        let problems = grpc().refusal_body(ProblemJson);
+        let problems = serve_all(problems.layer(service_fn(routed))).await;
+        let closed = RequireRoutesLayer::by_path()
+            .open("/orders.Orders/Other")
+            .unwrap();
+        let closed = serve_all((grpc(), closed).layer(service_fn(orders))).await;
+        let (unauthenticated, denied) = (Code::Unauthenticated, Code::PermissionDenied);
+        for (address, authorization, code, message, error) in [
+            (
+                bare,
+                "Basic YTpi",
+                unauthenticated,
+                "no bearer token was presented",
+                None,
+            ),
+            (
+                bare,
+                "Bearer {}",
+                unauthenticated,
+                "the Authorization header is malformed",
+                Some("invalid_request"),
+            ),
+            (
+                bare,
+                &expired,
+                unauthenticated,
+                "the token has expired",
+                Some("invalid_token"),
+            ),
+            (
+                problems,
+                &expired,
+                unauthenticated,
+                "the token has expired",
+                Some("invalid_token"),
+            ),
+            (
+                bare,
+                &poor,
+                denied,
+                "the token grants neither a scope nor a role",
+                Some("insufficient_scope"),
+            ),
+            (
+                people,
+                &agent,
+                denied,
+                "the caller is not allowed to do this",
+                Some("insufficient_scope"),
+            ),
+            (
+                closed,
+                &user(),
+                denied,
+                "the caller is not allowed to do this",
+                Some("insufficient_scope"),
+            ),
+        ] {
+            let answer = call(address, Some(authorization)).await;
+            let (found, text, challenge) = refusal(answer);
+            assert_eq!((found, text.as_str()), (code, message), "{authorization}");
+            match error {
+                Some(error) => assert!(
+                    challenge.contains(&format!("error=\"{error}\"")),
+                    "{challenge}"
+                ),
+                None => assert!(!challenge.contains("error"), "{challenge}"),
+            }
+        }
+        for address in [bare, people, problems] {
+            assert_eq!(call(address, Some(&user())).await.unwrap(), "");
+        }
+    });
+}
+
+#[test]
+fn a_call_that_waits_for_keys_in_vain_is_told_so_and_when_to_come_again() {
+    let issuer = Issuer::start_blocking();
+    issuer.fail(Fault::Status(500));
+    let settings = KeySettings::default().with_wait(Duration::from_millis(20));
+    let validator = issuer
+        .validator_builder()
+        .key_settings(settings)
+        .build()
+        .unwrap();
+    let layer = EntraAuthLayer::new(validator).answers_grpc();
+    block_on(async {
+        let address = serve_all(layer.layer(service_fn(orders))).await;
+        let status = call(address, Some(&bearer(issuer.user())))
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+        assert_eq!(status.message(), "the signing keys are unavailable");
+        assert!(status.metadata().contains_key("retry-after"));
+    });
+}
+
+#[test]
+fn a_denial_in_a_handler_is_audited_and_tells_the_client_nothing_of_the_configuration() {
+    let token = bearer(issuer().user().scope("Another"));
+    let ((code, message, challenge), events) = audited(|| {
+        block_on(async {
+            let address = serve_all(grpc().layer(service_fn(orders))).await;
+            refusal(call(address, Some(&token)).await)
+        })
+    });
+    assert_eq!(code, Code::PermissionDenied);
+    assert_eq!(message, "the token lacks a scope");
+    assert!(
+        challenge.ends_with("error=\"insufficient_scope\", scope=\"Orders.Read\""),
+        "{challenge}"
+    );
+    let refused = events.last().unwrap().to_string();
+    assert_eq!(events.len(), 2, "{events:?}");
+    for part in [
+        "request refused",
+        "the scope Orders.Read is missing",
+        "\"kind\":\"user\"",
+    ] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
+/// [`orders`], as a type that has a name.
+#[derive(Clone)]
+struct Orders;
+
+impl Service<Request<Full<Bytes>>> for Orders {
+    type Response = Response<tonic::body::Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        Box::pin(orders(request))
+    }
+}
+
+/// The answer of `layer` around [`orders`], without a socket.
+fn answer<L>(layer: &L, content_type: &str, token: &str) -> Response<tonic::body::Body>
+where
+    L: Layer<Orders>,
+    L::Service:
+        Service<Request<Full<Bytes>>, Response = Response<tonic::body::Body>, Error = Infallible>,
+{
+    let service = layer.layer(Orders);
+    let request = Request::post("/orders.Orders/List")
+        .header(CONTENT_TYPE, content_type)
+        .header("authorization", token)
+        .body(Full::from(vec![0; 5]))
+        .unwrap();
+    block_on(service.oneshot(request)).unwrap()
+}
+
+#[test]
+fn only_a_grpc_call_is_answered_by_grpc_and_only_where_the_layer_is_set_to() {
+    let expired = bearer(issuer().user().expired());
+    let closure = grpc().refusal_body(|_: &Error, _: &mut HeaderMap| tonic::body::Body::empty());
+    let plain = EntraAuthLayer::new(issuer().validator());
+    for response in [
+        answer(&grpc(), "application/json", &expired),
+        answer(&grpc(), "application/grpc-web", &expired),
+        answer(&plain, "application/grpc", &expired),
+        answer(&closure, "application/grpc", &expired),
+    ] {
+        assert_eq!(response.status(), 401);
+        assert!(!response.headers().contains_key("grpc-status"));
+    }
+    let response = answer(&grpc(), "application/grpc+proto", &expired);
+    assert_eq!(response.status(), 200);
+    let headers = response.headers();
+    assert_eq!(headers[CONTENT_TYPE], "application/grpc");
+    assert_eq!(headers["grpc-status"], "16");
+    assert_eq!(headers["cache-control"], "no-store");
+    assert!(response.body().is_end_stream());
+    let error = response.extensions().get::<Error>().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Expired);
+}
+
+#[test]
+fn layers_outside_find_the_denial_of_a_handler_and_one_that_no_layer_audits_is_logged() {
+    let poor = bearer(issuer().user().scope("Another"));
+    let response = answer(&grpc(), "application/grpc", &poor);
+    let denial = response.extensions().get::<Denial>().unwrap();
+    assert_eq!(denial.reason(), DenialReason::MissingScope);
+    assert_eq!(response.headers()["grpc-status"], "7");
+
+    let plain = EntraAuthLayer::new(issuer().validator());
+    let (response, log) = logged(|| answer(&plain, "application/grpc", &poor));
+    assert_eq!(response.headers()["grpc-status"], "7");
+    assert!(
+        log.contains("WARN tower_entra: a gRPC handler refused"),
+        "{log}"
+    );
+    assert!(log.contains("denial=\"missing_scope\""), "{log}");
+
+    // Later than the head of the response.
+    let mut request = Request::new(());
+    let kept = Arc::new(Mutex::new(None));
+    let keeper = Arc::clone(&kept);
+    let service = grpc().layer(service_fn(move |request: Request<()>| {
+        *keeper.lock().unwrap() = Some(request.extensions().clone());
+        async { Ok::<_, Infallible>(Response::new(String::new())) }
+    }));
+    *request.method_mut() = http::Method::POST;
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    let user = bearer(issuer().user());
+    headers.insert("authorization", HeaderValue::try_from(user).unwrap());
+    let response = block_on(service.oneshot(request)).unwrap();
+    assert!(!response.headers().contains_key("www-authenticate"));
+    let extensions = kept.lock().unwrap().take().unwrap();
+    let (_, log) = logged(|| Denial::new().grpc_status(&extensions));
+    assert!(
+        log.contains("WARN tower_entra: a gRPC handler refused"),
+        "{log}"
+    );
 }

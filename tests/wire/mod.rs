@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod logs;
 
 mod authorities;
+mod bodies;
 mod cors;
 mod grpc;
 mod matrix;

@@ -7,13 +7,18 @@ use http::{
 
 use super::{
     challenge::{insufficient_authentication, insufficient_claims, insufficient_scope, set},
-    refusal_body::RefusalBody,
+    refusal_body::{EmptyBody, RefusalBody},
 };
 use crate::admit::requirement::{Demand, Denial};
+
+/// Marks the response to a denial whose body is empty, and for the layer outside to build.
+#[derive(Clone, Copy)]
+pub(super) struct WithoutBody;
 
 /// The response to a [`Denial`]. An outer `EntraAuthLayer` completes it; it is valid without one.
 pub(super) fn deny<ResBody>(denial: Denial, body: &impl RefusalBody<ResBody>) -> Response<ResBody> {
     let mut headers = HeaderMap::with_capacity(4);
+    let is_left = body.leaves_body_to_outer();
     let body = body.denial_body(&denial, &mut headers);
     // After the hook, so that it cannot change them.
     set(&mut headers, WWW_AUTHENTICATE, denial.challenge());
@@ -23,10 +28,37 @@ pub(super) fn deny<ResBody>(denial: Denial, body: &impl RefusalBody<ResBody>) ->
     *response.status_mut() = denial.status();
     *response.headers_mut() = headers;
     response.extensions_mut().insert(denial);
+    if is_left {
+        response.extensions_mut().insert(WithoutBody);
+    }
     response
 }
 
 impl Denial {
+    /// The response, with its status, its challenge, `Cache-Control: no-store`, an empty body, and this
+    /// denial in its extensions: for a handler without axum.
+    ///
+    /// ```
+    /// # use http::{Request, Response};
+    /// # use tower_entra::{AgentPrincipal, Denial};
+    /// fn handle(request: &Request<()>) -> Response<String> {
+    ///     let caller = request.extensions().get::<AgentPrincipal>();
+    ///     let caller = caller.ok_or_else(Denial::anonymous);
+    ///     match caller.and_then(|caller| caller.require_scope("Orders.Read")) {
+    ///         Ok(()) => Response::new("orders".to_owned()),
+    ///         Err(denial) => denial.response(),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// An [`EntraAuthLayer`](crate::EntraAuthLayer) outside completes the challenge. If it has a
+    /// [`refusal_body`](crate::EntraAuthLayer::refusal_body), that builds the body, unless the response
+    /// has got a `Content-Type` on the way.
+    #[must_use]
+    pub fn response<ResBody: Default>(self) -> Response<ResBody> {
+        deny(self, &EmptyBody)
+    }
+
     /// The status of the answer: 403, or 401 where another sign-in or a token would change it. 500
     /// if it is the server's own mistake.
     #[must_use]

@@ -68,7 +68,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for AgentPrincipal {
     }
 }
 
-/// With an empty body. The layer outside completes the challenge.
+/// With an empty body. The layer outside completes the challenge, and builds the body if it has a
+/// [`refusal_body`](crate::EntraAuthLayer::refusal_body).
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {
         deny(self, &EmptyBody)
@@ -76,7 +77,8 @@ impl IntoResponse for Denial {
 }
 
 /// A [`Denial`] that an axum handler answers with a body of `application/problem+json`, as
-/// [`ProblemJson`] builds it. `?` makes one of a denial.
+/// [`ProblemJson`] builds it. `?` makes one of a denial. Where the layer outside has
+/// `refusal_body(ProblemJson)`, a [`Denial`] is enough.
 ///
 /// ```
 /// use axum::extract::State;

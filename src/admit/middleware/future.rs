@@ -150,7 +150,9 @@ where
                     let principal = match ready!(waiting.as_mut().poll(cx)) {
                         Ok(principal) => principal,
                         Err(error) => {
-                            return Poll::Ready(Ok(Answer::refusal(responder.refuse(error))));
+                            let held = held.as_ref().expect("polled after it was ready");
+                            let response = responder.refuse(error, &held.request);
+                            return Poll::Ready(Ok(Answer::refusal(response)));
                         }
                     };
                     State::Readying {
@@ -169,9 +171,11 @@ where
                         by,
                     } = held;
                     if let Err(error) = validator.judge_again(&principal) {
-                        return Poll::Ready(Ok(Answer::refusal(responder.refuse(error))));
+                        let response = responder.refuse(error, &request);
+                        return Poll::Ready(Ok(Answer::refusal(response)));
                     }
-                    let admitted = responder.admitted(Some(&principal), by, &validator);
+                    let admitted =
+                        responder.admitted(Some(&principal), by, &validator, &mut request);
                     let header = responder.challenge.token_header();
                     admit(&mut request, Some(principal), header);
                     State::Calling {

@@ -94,10 +94,12 @@ use crate::{
 ///
 /// # gRPC
 ///
-/// The layer works around a gRPC service unchanged. Its refusals have no `grpc-status`, and clients then
-/// go [by the HTTP status](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md):
+/// The layer works around a gRPC service unchanged. With [`answers_grpc`](Self::answers_grpc) its
+/// refusals have a `grpc-status`. Without, clients go
+/// [by the HTTP status](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md):
 /// 401 is `UNAUTHENTICATED`, 403 `PERMISSION_DENIED`, 503 `UNAVAILABLE`, and 400, a malformed
-/// `Authorization`, `INTERNAL`. Few of them show the challenge.
+/// `Authorization`, `INTERNAL`. Few of them show the challenge. A handler refuses by
+/// [`Denial::grpc_status`](crate::Denial::grpc_status).
 #[derive(Clone)]
 pub struct EntraAuthLayer<B = EmptyBody> {
     validators: Validators,
@@ -118,6 +120,7 @@ impl EntraAuthLayer {
             audit: Audit::on(),
             gives_principal: false,
             ends_streams: false,
+            answers_grpc: false,
         };
         Self {
             validators: Validators::new(validator),
@@ -286,6 +289,33 @@ impl<B> EntraAuthLayer<B> {
         self
     }
 
+    /// Answers a refused gRPC call as gRPC does, with `grpc-status` and `grpc-message`: `Trailers-Only`
+    /// of [gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses).
+    /// Default: by the HTTP status, like every request.
+    ///
+    /// | answer to other requests | to a gRPC call |
+    /// |---|---|
+    /// | 400, 401 | 16, `UNAUTHENTICATED` |
+    /// | 403 | 7, `PERMISSION_DENIED` |
+    /// | 503 | 14, `UNAVAILABLE` |
+    ///
+    /// **The HTTP status is then 200.** A gRPC call is a `POST` with the content type
+    /// `application/grpc`, with or without `+` and a format; not gRPC-Web. A client chooses that. So
+    /// do not set it where something outside reads the HTTP status as the verdict: a proxy that asks this
+    /// server whether to let a request through (`auth_request`, forward authentication) would let it
+    /// through.
+    ///
+    /// The message is one of a closed list of texts. Challenge, `Retry-After` and `Cache-Control` stay,
+    /// and are metadata to the client. The body is empty: a [`refusal_body`](Self::refusal_body) that has
+    /// no [`empty_body`](crate::RefusalBody::empty_body), such as a closure, leaves such calls to the HTTP
+    /// status. A [`RequireLayer`](crate::RequireLayer) inside is answered for in the same way, and
+    /// [`Denial::grpc_status`](crate::Denial::grpc_status) is for handlers.
+    #[must_use]
+    pub fn answers_grpc(mut self) -> Self {
+        self.responder.answers_grpc = true;
+        self
+    }
+
     /// Names the scopes to ask for in the challenge to a request without a token. Default: none.
     /// Entra expects them in full, `api://…/Orders.Read`, although tokens contain only `Orders.Read`.
     ///
@@ -339,6 +369,12 @@ impl<B> EntraAuthLayer<B> {
     /// Builds the bodies of refusals with `body`, which may add headers that describe them. Default:
     /// an empty body. Status, challenge and `Retry-After` stay as they are.
     ///
+    /// Once, for the whole API: it builds the bodies of denials inside of this layer as well, where they
+    /// were left empty. Those are the denials of a [`RequireLayer`](crate::RequireLayer) without a
+    /// `refusal_body` of its own, of an axum handler that returns a [`Denial`](crate::Denial), and of
+    /// [`Denial::response`](crate::Denial::response). A response with a `Content-Type`, or that a handler
+    /// has made otherwise, keeps its body.
+    ///
     /// ```
     /// # use tower_entra::{EntraAuthLayer, Error, Validator};
     /// # use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
@@ -368,6 +404,7 @@ impl<B> EntraAuthLayer<B> {
                 audit: self.responder.audit,
                 gives_principal: self.responder.gives_principal,
                 ends_streams: self.responder.ends_streams,
+                answers_grpc: self.responder.answers_grpc,
             },
         }
     }

@@ -26,6 +26,8 @@ mod deny;
 
 mod problem;
 
+mod grpc;
+
 mod require;
 
 mod require_routes;

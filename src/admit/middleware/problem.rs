@@ -25,7 +25,8 @@ use crate::admit::{error::Error, requirement::Denial};
 /// # use tower_entra::{EntraAuthLayer, ProblemJson, RequireLayer, Requirement, Validator};
 /// # fn layers(validator: Validator) {
 /// let layer = EntraAuthLayer::new(validator).refusal_body(ProblemJson);
-/// let people = RequireLayer::new(Requirement::people()).refusal_body(ProblemJson);
+/// // Its refusals have the same bodies.
+/// let people = RequireLayer::new(Requirement::people());
 /// # }
 /// ```
 #[doc(alias("problem+json", "with_problem_json", "RFC 9457"))]
@@ -39,7 +40,11 @@ impl<ResBody: From<String>> RefusalBody<ResBody> for ProblemJson {
     }
 
     fn denial_body(&self, denial: &Denial, headers: &mut HeaderMap) -> ResBody {
-        problem(denial.status(), denial.description(), headers).into()
+        problem(denial.status(), denial.client_message(), headers).into()
+    }
+
+    fn empty_body(&self) -> Option<ResBody> {
+        Some(String::new().into())
     }
 }
 

@@ -20,9 +20,23 @@ pub trait RefusalBody<ResBody> {
     fn denial_body(&self, denial: &Denial, headers: &mut HeaderMap) -> ResBody {
         self.refusal_body(&denial.error_kind().into(), headers)
     }
+
+    /// An empty body, for the answer to a gRPC call:
+    /// [`EntraAuthLayer::answers_grpc`](crate::EntraAuthLayer::answers_grpc). Default: none, and such a
+    /// call is answered by its HTTP status, with the body of a refusal.
+    fn empty_body(&self) -> Option<ResBody> {
+        None
+    }
+
+    /// Whether the bodies of denials are left to the [`EntraAuthLayer`](crate::EntraAuthLayer) outside,
+    /// which then builds them. Default: `false`. It is `true` for [`EmptyBody`].
+    fn leaves_body_to_outer(&self) -> bool {
+        false
+    }
 }
 
-/// No body: the default.
+/// No body: the default. The body of a denial is left to the
+/// [`EntraAuthLayer`](crate::EntraAuthLayer) outside, if that has another.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct EmptyBody;
@@ -30,6 +44,14 @@ pub struct EmptyBody;
 impl<ResBody: Default> RefusalBody<ResBody> for EmptyBody {
     fn refusal_body(&self, _: &Error, _: &mut HeaderMap) -> ResBody {
         ResBody::default()
+    }
+
+    fn empty_body(&self) -> Option<ResBody> {
+        Some(ResBody::default())
+    }
+
+    fn leaves_body_to_outer(&self) -> bool {
+        true
     }
 }
 

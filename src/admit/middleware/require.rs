@@ -82,8 +82,8 @@ impl RequireLayer {
 impl<B> RequireLayer<B> {
     /// Builds the bodies of refusals with `body`, as
     /// [`EntraAuthLayer::refusal_body`](crate::EntraAuthLayer::refusal_body) does: with
-    /// [`ProblemJson`](crate::ProblemJson), say. Default: an empty body. Status and challenge stay
-    /// as they are, and there is no `Retry-After`.
+    /// [`ProblemJson`](crate::ProblemJson), say. Default: an empty body, which the `refusal_body` of the
+    /// layer outside replaces. Status and challenge stay as they are, and there is no `Retry-After`.
     #[must_use]
     pub fn refusal_body<F>(self, body: F) -> RequireLayer<F> {
         RequireLayer {

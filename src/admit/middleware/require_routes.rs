@@ -186,7 +186,8 @@ impl<B> RequireRoutesLayer<B> {
     }
 
     /// Builds the bodies of refusals with `body`, as
-    /// [`RequireLayer::refusal_body`](crate::RequireLayer::refusal_body) does. Default: an empty body.
+    /// [`RequireLayer::refusal_body`](crate::RequireLayer::refusal_body) does. Default: that of the
+    /// layer outside.
     #[must_use]
     pub fn refusal_body<F>(self, body: F) -> RequireRoutesLayer<F> {
         RequireRoutesLayer {

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use http::{
-    HeaderMap, HeaderValue, Response,
-    header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use super::{
     audit_log::Audit,
     challenge::{Challenge, set, whole_seconds},
+    deny::WithoutBody,
     expiring_body::End,
+    grpc::{self, DenialNote},
     refusal_body::RefusalBody,
     validators::Place,
 };
@@ -36,6 +38,8 @@ pub(super) struct Responder<B> {
     pub(super) gives_principal: bool,
     /// Whether that response ends when the caller's token expires.
     pub(super) ends_streams: bool,
+    /// Whether a refused gRPC call is answered by a status of gRPC.
+    pub(super) answers_grpc: bool,
 }
 
 /// The caller of a request that the service inside has, for its response.
@@ -51,17 +55,34 @@ pub(super) struct Admitted {
     by: Place,
     /// When the body ends.
     end: Option<End>,
+    /// What the handler of a gRPC call denies. `None` if the request is no such call.
+    grpc: Option<DenialNote>,
 }
 
 impl<B> Responder<B> {
-    pub(super) fn refuse<ResBody>(&self, error: Error) -> Response<ResBody>
+    pub(super) fn refuse<ReqBody, ResBody>(
+        &self,
+        error: Error,
+        request: &Request<ReqBody>,
+    ) -> Response<ResBody>
     where
         B: RefusalBody<ResBody>,
     {
         self.audit.refused(&error);
-        let (status, challenge) = self.challenge.answer(error.kind());
+        let (mut status, challenge) = self.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
-        let body = self.body.refusal_body(&error, &mut headers);
+        let of_grpc = match self.answers_grpc && grpc::is_call(request) {
+            true => self.body.empty_body(),
+            false => None,
+        };
+        let body = match of_grpc {
+            Some(body) => {
+                grpc::set_status(&mut headers, grpc::code_of(status), &error.description());
+                status = StatusCode::OK;
+                body
+            }
+            None => self.body.refusal_body(&error, &mut headers),
+        };
         // After the hook, so that it cannot change them.
         set(&mut headers, WWW_AUTHENTICATE, challenge);
         let retry_after = error.retry_after().map(whole_seconds);
@@ -75,12 +96,14 @@ impl<B> Responder<B> {
     }
 
     /// Logs an admitted request, and keeps what its response needs.
-    pub(super) fn admitted(
+    pub(super) fn admitted<ReqBody>(
         &self,
         caller: Option<&AgentPrincipal>,
         by: Place,
         validator: &Validator,
+        request: &mut Request<ReqBody>,
     ) -> Admitted {
+        let is_grpc = self.answers_grpc && grpc::is_call(request);
         let ending = caller.filter(|_| self.ends_streams);
         Admitted {
             audited: self.audit.admitted(caller),
@@ -88,6 +111,7 @@ impl<B> Responder<B> {
             given: caller.filter(|_| self.gives_principal).cloned(),
             by,
             end: ending.map(|caller| End::at(validator.end_of(caller), unix_now())),
+            grpc: is_grpc.then(|| DenialNote::put_into(request.extensions_mut())),
         }
     }
 
@@ -96,7 +120,10 @@ impl<B> Responder<B> {
         &self,
         response: &mut Response<ResBody>,
         admitted: Admitted,
-    ) -> Option<End> {
+    ) -> Option<End>
+    where
+        B: RefusalBody<ResBody>,
+    {
         self.complete_denial(response, &admitted);
         if let Some(caller) = admitted.given {
             response.extensions_mut().insert(caller);
@@ -106,31 +133,81 @@ impl<B> Responder<B> {
 
     /// Completes the answer of a handler or a [`RequireLayer`](crate::RequireLayer) that refused by
     /// a [`Denial`]. An outer layer of the same kind leaves it as it is.
-    fn complete_denial<ResBody>(&self, response: &mut Response<ResBody>, admitted: &Admitted) {
+    fn complete_denial<ResBody>(&self, response: &mut Response<ResBody>, admitted: &Admitted)
+    where
+        B: RefusalBody<ResBody>,
+    {
+        let noted = admitted.grpc.as_ref().and_then(DenialNote::close);
         let extensions = response.extensions();
-        let Some(denial) = extensions.get::<Denial>() else {
-            return;
-        };
         if extensions.get::<Completed>().is_some() {
             return;
         }
+        let carried = extensions.get::<Denial>().cloned();
+        let is_carried = carried.is_some();
+        let Some(denial) = carried.or(noted) else {
+            return;
+        };
         let Some(challenge) = self.challenge.denial(denial.demand(), admitted.by) else {
             return;
         };
-        let error = error_of(denial, self.challenge.token_header());
+        let error = error_of(&denial, self.challenge.token_header());
         let (reason, caller) = (denial.reason(), admitted.audited.as_ref());
         self.audit.denied(&error, reason, caller);
         // A request without a token is already counted as anonymous.
         if error.kind() == ErrorKind::Denied {
             metrics::denied(reason.as_str(), admitted.codes);
         }
-        let status = denial.status();
-        *response.status_mut() = status;
+        // The handler of a gRPC call that has noted a denial has answered with its status.
+        if is_carried {
+            self.answer_denial(&denial, response, admitted.grpc.is_some());
+        }
         let headers = response.headers_mut();
         headers.insert(WWW_AUTHENTICATE, challenge);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response.extensions_mut().insert(error);
-        response.extensions_mut().insert(Completed);
+        let extensions = response.extensions_mut();
+        extensions.insert(denial);
+        extensions.insert(error);
+        extensions.insert(Completed);
+    }
+
+    fn answer_denial<ResBody>(
+        &self,
+        denial: &Denial,
+        response: &mut Response<ResBody>,
+        is_grpc: bool,
+    ) where
+        B: RefusalBody<ResBody>,
+    {
+        if is_grpc && let Some(body) = self.body.empty_body() {
+            *response.body_mut() = body;
+            *response.status_mut() = StatusCode::OK;
+            response.headers_mut().remove(CONTENT_LENGTH);
+            let message = denial.client_message();
+            grpc::set_status(response.headers_mut(), denial.grpc_code(), message);
+        } else {
+            self.build_body_of(denial, response);
+            *response.status_mut() = denial.status();
+        }
+    }
+
+    /// Builds the body of a denial that was left empty for this layer. A response that has a
+    /// `Content-Type` has got a body on the way.
+    fn build_body_of<ResBody>(&self, denial: &Denial, response: &mut Response<ResBody>)
+    where
+        B: RefusalBody<ResBody>,
+    {
+        let is_left = response.extensions_mut().remove::<WithoutBody>().is_some();
+        let has_body = response.headers().contains_key(CONTENT_TYPE);
+        if !is_left || has_body || self.body.leaves_body_to_outer() {
+            return;
+        }
+        let mut headers = HeaderMap::new();
+        *response.body_mut() = self.body.denial_body(denial, &mut headers);
+        // The caller of this sets the others that a hook must not change.
+        headers.remove(RETRY_AFTER);
+        // axum has counted the empty body.
+        response.headers_mut().remove(CONTENT_LENGTH);
+        response.headers_mut().extend(headers);
     }
 }
 

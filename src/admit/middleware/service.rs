@@ -133,15 +133,19 @@ where
         request.extensions_mut().remove::<AgentPrincipal>();
         match self.judge(&request) {
             Verdict::Admit { principal, by } => {
+                let validator = self.validators.at(by);
                 let admitted =
                     self.responder
-                        .admitted(principal.as_ref(), by, self.validators.at(by));
+                        .admitted(principal.as_ref(), by, validator, &mut request);
                 let header = self.responder.challenge.token_header();
                 admit(&mut request, principal, header);
                 let future = self.inner.call(request);
                 ResponseFuture::calling(future, admitted, self.responder.clone())
             }
-            Verdict::Refuse(error) => ResponseFuture::refused(self.responder.refuse(error)),
+            Verdict::Refuse(error) => {
+                let response = self.responder.refuse(error, &request);
+                ResponseFuture::refused(response)
+            }
             Verdict::Wait { waiting, by } => {
                 // Waiting must not hold the capacity that `poll_ready` reserved, so the readied
                 // service is dropped and the future readies a clone of its own.

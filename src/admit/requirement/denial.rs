@@ -29,7 +29,7 @@ use crate::{
 /// that no requirement expresses. Return it from an axum handler with `?` (feature `axum`), or put it
 /// into the extensions of a response; give that response its [`status`](Self::status) too, in case a
 /// layer on the way out drops the extensions. The [`EntraAuthLayer`](crate::EntraAuthLayer) outside
-/// sets status and challenge; the body stays the handler's. The denial stays in the extensions, so
+/// sets status and challenge; a body of the handler's own stays. The denial stays in the extensions, so
 /// that layers further out can log its [`reason`](Self::reason).
 ///
 /// [`Display`](fmt::Display) is for the operator's log. It names what was configured, such as
@@ -277,8 +277,10 @@ impl Denial {
         scopes.iter().map(String::as_str)
     }
 
-    /// The only text for the client. It adds nothing to status and challenge.
-    pub(crate) fn description(&self) -> &'static str {
+    /// The only text for the client: one of a closed list. It adds nothing to status and challenge, and
+    /// names nothing of the configuration. `Display` is for the log.
+    #[must_use]
+    pub fn client_message(&self) -> &'static str {
         match &self.demand {
             Demand::Permission { scopes } if scopes.is_empty() => ErrorKind::Denied.description(),
             Demand::Permission { .. } => "the token lacks a scope",
