@@ -148,7 +148,7 @@ impl<B> RequireRoutesLayer<B> {
         route: impl Into<String>,
         requirement: Requirement,
     ) -> Result<Self, ConfigError> {
-        self.state(None, route.into(), Access::Satisfying(requirement))
+        self.state(None, &route.into(), Access::Satisfying(requirement))
     }
 
     /// States the requirement of one method of a route. `HEAD` has that of `GET` unless it has its own.
@@ -162,7 +162,7 @@ impl<B> RequireRoutesLayer<B> {
         route: impl Into<String>,
         requirement: Requirement,
     ) -> Result<Self, ConfigError> {
-        self.state(Some(method), route.into(), Access::Satisfying(requirement))
+        self.state(Some(method), &route.into(), Access::Satisfying(requirement))
     }
 
     /// States that a route is for every caller with a token that was admitted, and for every method that
@@ -172,7 +172,7 @@ impl<B> RequireRoutesLayer<B> {
     ///
     /// Fails as [`require`](Self::require) does.
     pub fn any_caller(self, route: impl Into<String>) -> Result<Self, ConfigError> {
-        self.state(None, route.into(), Access::AnyCaller)
+        self.state(None, &route.into(), Access::AnyCaller)
     }
 
     /// States that a route is open: for every request that gets as far as this layer, with or without a
@@ -182,7 +182,7 @@ impl<B> RequireRoutesLayer<B> {
     ///
     /// Fails as [`require`](Self::require) does.
     pub fn open(self, route: impl Into<String>) -> Result<Self, ConfigError> {
-        self.state(None, route.into(), Access::Open)
+        self.state(None, &route.into(), Access::Open)
     }
 
     /// Builds the bodies of refusals with `body`, as
@@ -199,7 +199,7 @@ impl<B> RequireRoutesLayer<B> {
     fn state(
         mut self,
         method: Option<Method>,
-        route: String,
+        route: &str,
         access: Access,
     ) -> Result<Self, ConfigError> {
         let wrong = |problem| Err(ConfigError::new("routes", problem));
@@ -207,7 +207,7 @@ impl<B> RequireRoutesLayer<B> {
             return wrong("a route is empty".to_owned());
         }
         let stated = Arc::make_mut(&mut self.routes.stated);
-        let of_route = stated.entry(route.clone()).or_default();
+        let of_route = stated.entry(route.to_owned()).or_default();
         match method {
             None if of_route.every_method.is_some() => {
                 return wrong(format!("{route:?} is stated twice"));

@@ -194,8 +194,8 @@ impl fmt::Display for Rule {
                 write!(f, "authentication context {}", &**context)
             }
             Self::Custom { name, .. } => write!(f, "custom {}", Name(name)),
-            Self::All(parts) => join(f, "", parts.iter().map(|part| Nested(part)), " and "),
-            Self::Any(parts) => join(f, "", parts.iter().map(|part| Nested(part)), " or "),
+            Self::All(parts) => join(f, "", parts.iter().map(Nested), " and "),
+            Self::Any(parts) => join(f, "", parts.iter().map(Nested), " or "),
         }
     }
 }
