@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    Authority, TenantId, Tenants, Validator, ValidatorBuilder,
+    Authority, TenantId, Validator, ValidatorBuilder,
     testing::{
         documents::target_of,
         server::Server,
@@ -110,9 +110,7 @@ impl Issuer {
     /// The authority to configure a validator with.
     #[must_use]
     pub fn authority(&self) -> Authority {
-        let url = self.url();
-        let v1_issuer = format!("{url}/{{tid}}/");
-        Authority::insecure_loopback(url).with_v1_issuer(v1_issuer)
+        self.shared.authority()
     }
 
     /// A validator of this issuer's tokens for its [`audience`](Self::audience).
@@ -133,12 +131,7 @@ impl Issuer {
 
     /// The builder of [`validator`](Self::validator), for other settings.
     pub fn validator_builder(&self) -> ValidatorBuilder {
-        let tenants = if self.shared.settings.multi_tenant {
-            Tenants::any_organization()
-        } else {
-            Tenants::single(self.tenant_id())
-        };
-        Validator::builder(tenants, [self.audience()]).authority(self.authority())
+        self.shared.validator_builder()
     }
 }
 

@@ -38,6 +38,76 @@
 //! # }
 //! ```
 //!
+//! # The test of a router
+//!
+//! The application under test takes a validator, and the test gives it that of the issuer. No port and no
+//! server: a router of axum is a [`tower::Service`](https://docs.rs/tower/latest/tower/trait.Service.html).
+//!
+//! ```
+//! use axum::{Router, body::Body, routing::post};
+//! use http::{Request, header::AUTHORIZATION};
+//! use tower::ServiceExt;
+//! use tower_entra::{AgentPrincipal, Denial, EntraAuthLayer, Requirement, Validator, testing::Issuer};
+//!
+//! const PEOPLE: Requirement = Requirement::people();
+//!
+//! async fn approve(caller: AgentPrincipal) -> Result<&'static str, Denial> {
+//!     caller.require(&PEOPLE)?;
+//!     caller.require_scope("Orders.Approve")?;
+//!     Ok("approved")
+//! }
+//!
+//! fn app(validator: Validator) -> Router {
+//!     Router::new()
+//!         .route("/orders/{id}/approval", post(approve))
+//!         .route_layer(EntraAuthLayer::new(validator))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! // #[tokio::test]
+//! async fn main() {
+//!     let issuer = Issuer::start().await;
+//!     let app = app(issuer.validator());
+//!     for (caller, status) in [
+//!         (issuer.user(), 403),
+//!         (issuer.user().scope("Orders.Approve"), 200),
+//!         (issuer.agent_on_behalf_of("alice").scope("Orders.Approve"), 403),
+//!         (issuer.user().scope("Orders.Approve").expired(), 401),
+//!     ] {
+//!         let request = Request::post("/orders/7/approval")
+//!             .header(AUTHORIZATION, format!("Bearer {}", caller.mint()))
+//!             .body(Body::empty())
+//!             .unwrap();
+//!         let response = app.clone().oneshot(request).await.unwrap();
+//!         assert_eq!(response.status(), status);
+//!     }
+//! }
+//! ```
+//!
+//! A function that takes a caller needs no request at all:
+//! [`TokenBuilder::principal`] is the caller of a token.
+//!
+//! ```
+//! # use tower_entra::{AgentPrincipal, Denial, testing::Issuer};
+//! fn may_approve(caller: &AgentPrincipal) -> Result<(), Denial> {
+//!     caller.require_scope("Orders.Approve")
+//! }
+//!
+//! let issuer = Issuer::start_blocking();
+//! assert!(may_approve(&issuer.user().principal()).is_err());
+//! assert!(may_approve(&issuer.user().scope("Orders.Approve").principal()).is_ok());
+//! ```
+//!
+//! Starting an issuer makes an RSA key, which takes a tenth of a second in a debug build. It is faster
+//! with this in the `Cargo.toml` of the workspace:
+//!
+//! ```toml
+//! [profile.dev.package.aws-lc-sys]
+//! opt-level = 3
+//! ```
+//!
+//! For a service that runs on its own, the example `issuer` of this crate serves keys and mints tokens.
+//!
 //! # What it does as Entra does
 //!
 //! - The discovery document is at `/{tenant}/v2.0/.well-known/openid-configuration`, where
@@ -65,6 +135,8 @@ mod scenario;
 mod token;
 
 mod mint;
+
+mod principal;
 
 mod rotation;
 

@@ -38,7 +38,13 @@ impl Issuer {
 
     /// A person, `alice`, through the ordinary client, with the scope `Orders.Read`.
     pub fn user(&self) -> TokenBuilder {
-        self.person(self.client(), USER).claim("xms_sub_fct", "3")
+        self.user_named(USER)
+    }
+
+    /// The person of this name through the ordinary client, with the scope `Orders.Read`: see
+    /// [`agent_on_behalf_of`](Self::agent_on_behalf_of).
+    pub fn user_named(&self, user: &str) -> TokenBuilder {
+        self.person(self.client(), user).claim("xms_sub_fct", "3")
     }
 
     /// The ordinary client acting for itself, with the role `Orders.Read.All`.

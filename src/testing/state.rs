@@ -5,10 +5,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::testing::{
-    documents::{Documents, Endpoint, Route, target_of},
-    fault::{Fault, Faults},
-    keys::KeyRing,
+use crate::{
+    Authority, Tenants, Validator, ValidatorBuilder,
+    testing::{
+        documents::{Documents, Endpoint, Route, target_of},
+        fault::{Fault, Faults},
+        keys::KeyRing,
+    },
 };
 
 #[derive(Clone, Debug)]
@@ -68,6 +71,26 @@ impl Shared {
         format!("{}/{tenant}/v2.0", self.url)
     }
 
+    pub(super) fn authority(&self) -> Authority {
+        let v1_issuer = format!("{}/{{tid}}/", self.url);
+        Authority::insecure_loopback(self.url.clone()).with_v1_issuer(v1_issuer)
+    }
+
+    pub(super) fn validator_builder(&self) -> ValidatorBuilder {
+        let tenants = if self.settings.multi_tenant {
+            Tenants::any_organization()
+        } else {
+            Tenants::single(&self.settings.tenant_id)
+        };
+        Validator::builder(tenants, [&self.settings.audience]).authority(self.authority())
+    }
+
+    /// The document for a request that is neither logged nor answered with a fault.
+    pub(super) fn document(&self, target: &str) -> Option<Vec<u8>> {
+        let route = Route::parse(target)?;
+        Some(self.lock().document(&self.url, &route))
+    }
+
     /// Logs a request and decides its answer, under one lock.
     pub(super) fn receive(&self, head: String) -> Answer {
         let route = Route::parse(target_of(&head));
@@ -78,10 +101,7 @@ impl Shared {
         let Some(route) = route else {
             return Answer::NotFound;
         };
-        let document = match route.endpoint {
-            Endpoint::Discovery => state.documents.discovery(&self.url, &route),
-            Endpoint::Keys => state.documents.key_set(&self.url, &state.keys),
-        };
+        let document = state.document(&self.url, &route);
         Answer::Document {
             document,
             fault: state.faults.next(route.endpoint),
@@ -102,6 +122,15 @@ pub(super) struct State {
     pub(super) documents: Documents,
     pub(super) faults: Faults,
     pub(super) log: Log,
+}
+
+impl State {
+    fn document(&self, url: &str, route: &Route) -> Vec<u8> {
+        match route.endpoint {
+            Endpoint::Discovery => self.documents.discovery(url, route),
+            Endpoint::Keys => self.documents.key_set(url, &self.keys),
+        }
+    }
 }
 
 #[derive(Default)]

@@ -122,6 +122,11 @@ impl TokenBuilder {
         self.claim("scp", scope)
     }
 
+    /// Sets `roles` to this one role. [`roles`](Self::roles) sets several.
+    pub fn role(self, role: &str) -> Self {
+        self.roles([role])
+    }
+
     /// Sets `roles`.
     pub fn roles<'a>(self, roles: impl IntoIterator<Item = &'a str>) -> Self {
         self.claim("roles", roles.into_iter().collect::<Vec<_>>())

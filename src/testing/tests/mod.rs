@@ -8,6 +8,8 @@ mod keys;
 
 mod tokens;
 
+mod principals;
+
 mod faults;
 
 mod life;
