@@ -40,13 +40,13 @@ fn callers() -> [AgentPrincipal; 6] {
 }
 
 #[track_caller]
-fn same(one: Result<(), Denial>, requirement: &Requirement, caller: &AgentPrincipal) {
+fn same(one: &Result<(), Denial>, requirement: &Requirement, caller: &AgentPrincipal) {
     assert_eq!(
-        one,
+        *one,
         requirement.check(caller),
         "{requirement} of {caller:?}"
     );
-    assert_eq!(caller.require(requirement), one);
+    assert_eq!(caller.require(requirement), *one);
 }
 
 #[test]
@@ -55,17 +55,17 @@ fn a_line_in_a_handler_answers_as_the_requirement_does() {
     for caller in callers() {
         for scope in ["Orders.Read", "Orders.Write", "orders.read"] {
             same(
-                caller.require_scope(scope),
+                &caller.require_scope(scope),
                 &made(Requirement::scope(scope)),
                 &caller,
             );
             let role = "Orders.Read.All";
             let either = made(Requirement::scope_or_role(scope, role));
-            same(caller.require_scope_or_role(scope, role), &either, &caller);
+            same(&caller.require_scope_or_role(scope, role), &either, &caller);
         }
         for role in ["Orders.Read.All", "Orders.Read"] {
             same(
-                caller.require_role(role),
+                &caller.require_role(role),
                 &made(Requirement::role(role)),
                 &caller,
             );
@@ -78,18 +78,18 @@ fn a_constant_requirement_answers_as_one_that_is_made_at_run_time() {
     let either = Requirement::scope_or_role("Orders.Read", "Orders.Read.All");
     for caller in callers() {
         same(
-            READ.check(&caller),
+            &READ.check(&caller),
             &Requirement::scope("Orders.Read").unwrap(),
             &caller,
         );
         same(
-            WRITE.check(&caller),
+            &WRITE.check(&caller),
             &Requirement::scope("Orders.Write").unwrap(),
             &caller,
         );
         let role = Requirement::role("Orders.Read.All").unwrap();
-        same(READ_ALL.check(&caller), &role, &caller);
-        same(EITHER.check(&caller), either.as_ref().unwrap(), &caller);
+        same(&READ_ALL.check(&caller), &role, &caller);
+        same(&EITHER.check(&caller), either.as_ref().unwrap(), &caller);
     }
     const PEOPLE: Requirement = Requirement::people();
     let both = PEOPLE.and(READ).unwrap();
@@ -158,7 +158,7 @@ fn a_constant_role_that_is_blank_is_refused() {
 
 /// A requirement that holds a value of the application.
 fn custom(secret: &'static str) -> Requirement {
-    let secrets = vec![secret.to_owned()];
+    let secrets = [secret.to_owned()];
     Requirement::custom("own region", move |caller| {
         caller.has_role("Region") && secrets.len() == 1
     })

@@ -168,12 +168,13 @@ mod tests {
 
     fn is_a_call(method: &str, content_type: &str) -> bool {
         let request = Request::builder().method(method);
-        is_call(&request.header(CONTENT_TYPE, content_type).body(()).unwrap())
+        let request = request.header(CONTENT_TYPE, content_type).body(());
+        is_call(&request.expect("a good request"))
     }
 
     #[test]
     fn a_call_is_known_by_its_method_and_content_type() {
-        assert!(!is_call(&Request::post("/").body(()).unwrap()));
+        assert!(!is_call(&Request::new(())));
         for other in [
             "",
             "application/json",
