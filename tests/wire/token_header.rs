@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use http::{
     HeaderName, Request, Response,
-    header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, CACHE_CONTROL, VARY, WWW_AUTHENTICATE},
 };
 use tower::{Layer, ServiceExt, service_fn};
 use tower_entra::{
@@ -270,6 +270,43 @@ fn a_token_that_waits_for_its_key_is_marked_as_well() {
         &[(&HEADER, &format!("Bearer {}", issuer.user().mint()))],
     );
     assert_eq!(seen.headers, [("x-api-token".to_owned(), true)]);
+}
+
+#[test]
+fn no_shared_cache_gives_the_answer_for_one_caller_to_another() {
+    let answer = |layer: &EntraAuthLayer, token: Option<&str>, of_service: Option<&'static str>| {
+        let inner = service_fn(move |_: Request<()>| async move {
+            let mut response = Response::new(String::new());
+            if let Some(value) = of_service {
+                response
+                    .headers_mut()
+                    .insert(CACHE_CONTROL, value.parse().unwrap());
+                response
+                    .headers_mut()
+                    .insert(VARY, "accept".parse().unwrap());
+            }
+            Ok::<_, Infallible>(response)
+        });
+        let headers: Vec<_> = token.map(|token| (&HEADER, token)).into_iter().collect();
+        let response = block_on(layer.layer(inner).oneshot(request(&headers))).unwrap();
+        [VARY, CACHE_CONTROL].map(|name| {
+            let values = response.headers().get_all(name).iter();
+            let values: Vec<_> = values.map(|value| value.to_str().unwrap()).collect();
+            values.join(", ")
+        })
+    };
+    let (layer, good) = (layer().optional(), good());
+    let with = |of_service| answer(&layer, Some(&good), of_service);
+    assert_eq!(with(None), ["x-api-token", "private"]);
+    let maximum = "private, max-age=60";
+    assert_eq!(with(Some(maximum)), ["accept, x-api-token", maximum]);
+    // What an anonymous caller gets may be shared, but not with one who has a token.
+    assert_eq!(answer(&layer, None, None), ["x-api-token", ""]);
+    let refused = answer(&layer, Some("Bearer x"), None);
+    assert_eq!(refused, ["", "no-store"]);
+    // A cache knows Authorization by itself.
+    let default = EntraAuthLayer::new(issuer().validator()).optional();
+    assert_eq!(answer(&default, None, None), ["", ""]);
 }
 
 #[test]

@@ -219,8 +219,13 @@ impl<B> EntraAuthLayer<B> {
     /// # }
     /// ```
     ///
+    /// A shared cache that sees no `Authorization` takes an answer for one that everyone may have. So every
+    /// response names the header in `Vary`, and that to a caller is `Cache-Control: private`, unless the
+    /// service inside has set it.
+    ///
     /// What it does not protect from:
     ///
+    /// - A cache that ignores both, or a `Cache-Control` of the service that allows sharing.
     /// - A proxy that adds this header must remove it from the requests that it gets. Otherwise a client
     ///   chooses which token the proxy vouches for, or has its requests refused as holding two.
     /// - The platform's own `Authorization` is not checked, neither here nor anywhere else in this crate.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER, VARY,
+        WWW_AUTHENTICATE,
+    },
 };
 
 use super::{
@@ -125,6 +128,9 @@ impl<B> Responder<B> {
         B: RefusalBody<ResBody>,
     {
         self.complete_denial(response, &admitted);
+        if let TokenHeader::Other(name) = self.challenge.token_header() {
+            keep_apart(response.headers_mut(), name, admitted.codes.is_some());
+        }
         if let Some(caller) = admitted.given {
             response.extensions_mut().insert(caller);
         }
@@ -208,6 +214,16 @@ impl<B> Responder<B> {
         // axum has counted the empty body.
         response.headers_mut().remove(CONTENT_LENGTH);
         response.headers_mut().extend(headers);
+    }
+}
+
+/// A shared cache gives the answer to a request with `Authorization` to no other, by
+/// [RFC 9111, section 3.5](https://www.rfc-editor.org/rfc/rfc9111#section-3.5). Of another header it knows
+/// nothing: one caller would get the answer for another.
+fn keep_apart(headers: &mut HeaderMap, token_header: &HeaderName, has_caller: bool) {
+    headers.append(VARY, token_header.clone().into());
+    if has_caller && !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     }
 }
 
