@@ -73,7 +73,7 @@ impl DenialReason {
     /// through without a token. The other two are counted otherwise: [`Anonymous`](Self::Anonymous) as
     /// anonymous, and [`MissingLayer`](Self::MissingLayer) by no layer.
     #[cfg(feature = "metrics")]
-    pub(crate) const COUNTED: [Self; 12] = [
+    pub(crate) const COUNTED: [Self; 13] = [
         Self::Policy,
         Self::MissingScope,
         Self::NotDelegated,
@@ -86,6 +86,7 @@ impl DenialReason {
         Self::UnlistedPrincipal,
         Self::MissingAuthenticationContext,
         Self::ClaimsChallenge,
+        Self::UnstatedRoute,
     ];
 
     pub(super) fn description(self) -> &'static str {
