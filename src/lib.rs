@@ -31,8 +31,8 @@
 //!     // AZURE_TENANT_ID and AZURE_CLIENT_ID, or AzureAd__TenantId and AzureAd__ClientId.
 //!     let validator = EntraConfig::from_env()?.validator()?;
 //!     // Has the keys fetched before the first request. If Entra is out of reach the API starts nevertheless.
-//!     if tokio::time::timeout(Duration::from_secs(5), validator.ready()).await.is_err() {
-//!         eprintln!("no keys yet: requests are answered with 503 until there are some");
+//!     if let Err(not_ready) = validator.ready_within(Duration::from_secs(5)).await {
+//!         eprintln!("{not_ready}");
 //!     }
 //!
 //!     let app = Router::new()

@@ -23,8 +23,8 @@
 //! # Probes
 //!
 //! Readiness asks whether there are keys, liveness does not: a restart brings no keys.
-//! [`Validator::ready`](crate::Validator::ready) has the first keys fetched although no request has come, so
-//! that a pod that gets requests only when it is ready becomes ready.
+//! [`Validator::status`](crate::Validator::status) has the first keys fetched although no request has come,
+//! so that a pod that gets requests only when it is ready becomes ready.
 //!
 //! ```
 //! use axum::{Router, extract::State, routing::get};
@@ -39,8 +39,6 @@
 //! }
 //!
 //! fn app(validator: Validator) -> Router {
-//!     let keys = validator.clone();
-//!     tokio::spawn(async move { keys.ready().await });
 //!     Router::new()
 //!         .route("/orders", get(|| async { "orders" }))
 //!         .route_layer(EntraAuthLayer::new(validator.clone()))
