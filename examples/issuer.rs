@@ -20,7 +20,7 @@
 //! | `audience=...` | for this audience |
 //! | `v1`, `no-facets`, `expired`, `forged` | of version 1.0, without optional claims, expired, signed by a stranger |
 //!
-//! `PORT` is the port of the issuer, 8090 by default, and `AUDIENCE` the audience of its tokens. With
+//! `ISSUER_PORT` is the port of the issuer, 8090 by default, and `AUDIENCE` the audience of its tokens. With
 //! `--once` it ends after the token. **Not for production**: each caller that it invents is admitted by
 //! a service with these settings.
 
@@ -37,7 +37,7 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
     let mut words: Vec<String> = env::args().skip(1).collect();
     let once = words.iter().any(|word| word == "--once");
     words.retain(|word| word != "--once");
-    let port = match env::var("PORT") {
+    let port = match env::var("ISSUER_PORT") {
         Ok(port) => port.parse()?,
         Err(_) => 8090,
     };
@@ -68,7 +68,14 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
     }
     eprintln!("Serving keys until Ctrl-C. A line such as `user bob` prints another token.");
     for line in io::stdin().lock().lines() {
-        let line = line?;
+        let line = match line {
+            Ok(line) => line,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                eprintln!("The line is not UTF-8.");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         if line.trim().is_empty() {
             continue;
         }

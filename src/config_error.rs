@@ -34,8 +34,9 @@ impl ConfigError {
     }
 }
 
-/// All that is wrong with a configuration: one line for each problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// All that is wrong with a configuration: one line for each problem, also as `Debug`, by which a `main`
+/// shows an error that it returns.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
@@ -53,6 +54,12 @@ impl ConfigErrors {
 impl From<ConfigError> for ConfigErrors {
     fn from(problem: ConfigError) -> Self {
         Self(vec![problem])
+    }
+}
+
+impl fmt::Debug for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -108,6 +108,7 @@
 //! | `cargo run --example …` | shows |
 //! |---|---|
 //! | `quickstart` | every kind of caller, admitted and refused; no account |
+//! | `issuer` | tokens for a service of yours that runs; no account |
 //! | `policy` | who may do what; no account |
 //! | `hyper` | the layer without axum; no account |
 //! | `whoami` | a complete API for a real tenant |

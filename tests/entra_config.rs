@@ -137,6 +137,16 @@ fn each_wrong_variable_is_named_as_it_was_written() {
             "\"api://orders,api://billing\" has a comma; several audiences are set by Audiences",
         ),
         (
+            "AzureAd__Audiences__0",
+            "api://orders,api://billing",
+            "\"api://orders,api://billing\" has a comma; each value of a list stands alone",
+        ),
+        (
+            "AzureAd__Scopes__0",
+            "Orders.Read,Orders.Write",
+            "\"Orders.Read,Orders.Write\" has a comma; each value of a list stands alone",
+        ),
+        (
             "AzureAd__Audiences__1",
             "\u{e9}",
             "\"\\u{e9}\" is not a client id or an App ID URI",
@@ -304,6 +314,18 @@ fn a_setting_with_two_values_under_two_names_is_refused() {
     refused(
         with(&[("AzureAd__Scopes__0", "a"), ("AzureAd__scopes__0", "b")]),
         &["AzureAd__scopes__0: sets the same as AzureAd__Scopes__0, to another value"],
+    );
+    let same = |name: &str, value: &str| assert!(with(&[(name, value)]).is_ok(), "{name}={value}");
+    same("AzureAd__TenantId", &TENANT.to_uppercase());
+    same("AzureAd__ClientId", &CLIENT.to_uppercase());
+    let host = "https://login.microsoftonline.us";
+    let slash = format!("{host}/");
+    assert!(
+        with(&[
+            ("AzureAd__Instance", host),
+            ("AZURE_AUTHORITY_HOST", &slash)
+        ])
+        .is_ok()
     );
     // The same value is no contradiction: a platform may have set it as well.
     let client = Audiences::client_id(CLIENT);
@@ -663,11 +685,11 @@ fn a_good_document_is_read_whatever_the_form_of_its_names() {
         document["Domain"] = json!("contoso.onmicrosoft.com");
         document["CallbackPath"] = json!("/signin-oidc");
         document["Audiences"] = json!(["api://orders", "", "api://orders"]);
-        document["Scopes"] = json!(["a,b", "c"]);
+        document["Scopes"] = json!(["a", "c"]);
         document["AllowWebApiToBeAuthorizedByACL"] = json!(false);
     });
     let template = template.unwrap();
-    assert_eq!(template.scopes(), ["a,b", "c"]);
+    assert_eq!(template.scopes(), ["a", "c"]);
     let audiences = Audiences::list(["api://orders"; 2]);
     is(Ok(template), Tenants::single(TENANT), audiences);
 }

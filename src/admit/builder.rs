@@ -63,8 +63,6 @@ impl Validator {
     ///
     /// [`EntraConfig`](crate::EntraConfig) reads both from a document or the environment.
     ///
-    /// [`EntraConfig`](crate::EntraConfig) reads both from a document or the environment.
-    ///
     /// ```
     /// use tower_entra::{Audiences, Tenants, Validator};
     ///

@@ -111,32 +111,20 @@
 //!
 //! # A check in a handler
 //!
-//! Where the answer depends on the data, the handler decides. A requirement that can be wrong is made once;
-//! [`people`](crate::Requirement::people) and [`agents`](crate::Requirement::agents) cannot be wrong.
+//! Where the answer depends on the data, the handler decides. A requirement that is a constant cannot be wrong
+//! when the program runs.
 //!
 //! ```
-//! use std::sync::LazyLock;
-//!
 //! use tower_entra::{AgentPrincipal, Denial, Requirement};
 //!
-//! static MAY_APPROVE: LazyLock<Requirement> = LazyLock::new(|| {
-//!     let scope = Requirement::scope("Orders.Approve");
-//!     scope.and_then(|scope| Requirement::people().and(scope)).expect("is a scope")
-//! });
+//! const PEOPLE: Requirement = Requirement::people();
 //!
 //! async fn approve(caller: AgentPrincipal) -> Result<&'static str, Denial> {
-//!     MAY_APPROVE.check(&caller)?;
+//!     caller.require(&PEOPLE)?;
+//!     // 403, and the challenge names the scope.
+//!     caller.require_scope("Orders.Approve")?;
 //!     Ok("approved")
 //! }
-//!
-//! async fn read(caller: AgentPrincipal) -> Result<&'static str, Denial> {
-//!     if !caller.has_scope("Orders.Read") {
-//!         // 403, and the challenge names the scope.
-//!         return Err(Denial::new().with_scopes(["Orders.Read"]));
-//!     }
-//!     Ok("orders")
-//! }
-//! # LazyLock::force(&MAY_APPROVE);
 //! ```
 //!
 //! The text of a denial is for the operator. Return the `Denial` itself, not its text: the layer makes the
@@ -144,21 +132,21 @@
 //!
 //! # JSON in refusals
 //!
-//! Refusals have no body. [`ProblemJson`](crate::ProblemJson) fills in `application/problem+json`, on each
-//! layer that refuses, and `Problem` (feature `axum`) does so for a denial of a handler.
+//! Refusals have no body. [`ProblemJson`](crate::ProblemJson) on the outer layer fills in
+//! `application/problem+json`, for the denials of a [`RequireLayer`](crate::RequireLayer) and of handlers too.
 //!
 //! ```
 //! use axum::{Router, routing::get};
-//! use tower_entra::{AgentPrincipal, EntraAuthLayer, Problem, ProblemJson};
+//! use tower_entra::{AgentPrincipal, Denial, EntraAuthLayer, ProblemJson};
 //! use tower_entra::{RequireLayer, Requirement, Validator};
 //!
-//! async fn hello(caller: AgentPrincipal) -> Result<&'static str, Problem> {
-//!     Requirement::agents().check(&caller)?;
+//! async fn hello(caller: AgentPrincipal) -> Result<&'static str, Denial> {
+//!     caller.require_role("Orders.Read.All")?;
 //!     Ok("hello, agent")
 //! }
 //!
 //! fn app(validator: Validator) -> Router {
-//!     let people_only = RequireLayer::new(Requirement::people()).refusal_body(ProblemJson);
+//!     let people_only = RequireLayer::new(Requirement::people());
 //!     Router::new()
 //!         .route("/approval", get(|| async { "approved" }).layer(people_only))
 //!         .route("/hello", get(hello))
@@ -174,7 +162,7 @@
 //! every check; what it refuses no other is asked about.
 //!
 //! ```
-//! use tower_entra::{Audiences, Authority, ConfigError, EntraAuthLayer, Tenants, Validator};
+//! use tower_entra::{Audiences, Authority, ConfigError, EntraAuthLayer, KeySettings, Tenants, Validator};
 //!
 //! fn layer() -> Result<EntraAuthLayer, ConfigError> {
 //!     let workforce = Validator::builder(
@@ -186,7 +174,9 @@
 //!         Audiences::client_id("5d1f6a86-5a9a-4c9c-8c5f-9f6ad3e1b7c2"),
 //!     )
 //!     // `{tid}` is replaced by the tenant's GUID.
-//!     .authority(Authority::custom("https://{tid}.ciamlogin.com"));
+//!     .authority(Authority::custom("https://{tid}.ciamlogin.com"))
+//!     // The label of its metrics.
+//!     .key_settings(KeySettings::default().with_name("external"));
 //!     Ok(EntraAuthLayer::new(workforce.build()?).or(external_id.build()?))
 //! }
 //! # layer().unwrap();

@@ -1,7 +1,8 @@
 //! Coming from Microsoft.Identity.Web: its names, and those of this crate.
 //!
-//! A section `AzureAd` that works there is read by [`EntraConfig`] as it is, from a document or from
-//! variables such as `AzureAd__TenantId`. What it cannot honour is refused with the reason.
+//! [`EntraConfig`] reads a section `AzureAd` of there, from a document or from variables such as
+//! `AzureAd__TenantId`. A setting that it does not know, or cannot honour, is refused by its name: take it out
+//! of this section.
 //!
 //! | Microsoft.Identity.Web and ASP.NET Core | tower-entra |
 //! |---|---|
@@ -11,7 +12,7 @@
 //! | `Audience`, `TokenValidationParameters.ValidAudiences` | `Audience`, `Audiences` |
 //! | `[Authorize]` | [`EntraAuthLayer`] |
 //! | `[AllowAnonymous]` | a route outside of the layer, or [`optional`](EntraAuthLayer::optional) |
-//! | `FallbackPolicy` | the layer around the whole router, and a [`RequireLayer`] inside of it |
+//! | `FallbackPolicy` | the layer around the whole router, and a [`RequireRoutesLayer`](crate::RequireRoutesLayer) inside of it |
 //! | `[RequiredScope("x")]`, `RequireScope` | [`RequireLayer`] with [`Requirement::scope`] |
 //! | `RequiredScopesConfigurationKey = "AzureAd:Scopes"` | `Scopes`, then [`scope_requirement`](EntraConfig::scope_requirement) |
 //! | `[RequiredScopeOrAppPermission]` | [`Requirement::scope_or_role`] |

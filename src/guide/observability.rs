@@ -202,7 +202,7 @@
 //! ```
 //!
 //! A stranger can raise `EntraKeysUnavailable` by invented key ids, which are answered with 503 while they
-//! are not looked up; so it pages nobody, and `EntraNoKeys` does. The 18 h and 6 h are for the default
+//! are not looked up; so it pages no one, and `EntraNoKeys` does. The 18 h and 6 h are for the default
 //! [stale limit](crate::KeySettings::with_stale_limit) of 24 h. A validator that gets neither a request nor a
 //! [probe](super::deployment#probes) fetches no keys, and `EntraNoKeys` is true of it.
 //!

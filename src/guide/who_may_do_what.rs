@@ -118,7 +118,7 @@
 //! | only a sign-in | 401 with a claims challenge, if the client says by `xms_cc` that it can answer one |
 //! | anything else: a role, a kind, a place on a list | 403 `insufficient_scope` without scopes, because none would help |
 //! | a token, on a route of an [optional](crate::EntraAuthLayer::optional) layer | 401 |
-//! | a requirement for the route, in a [`RequireRoutesLayer`](crate::RequireRoutesLayer) | 403 `insufficient_scope` without scopes, and an error in the log |
+//! | a requirement for the route, in a [`RequireRoutesLayer`](crate::RequireRoutesLayer) | 403 `insufficient_scope` without scopes; an error in the log if nothing is stated for any method |
 //! | the authentication layer | 500, and an error in the log |
 //!
 //! The operator gets more: the [`Denial`] in the response's extensions has a

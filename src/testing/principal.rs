@@ -1,12 +1,12 @@
 //! The caller of a token, without HTTP.
 
-use std::{error::Error as StdError, pin::Pin, sync::Arc, thread};
+use std::{error::Error as StdError, pin::Pin, sync::Arc, thread, time::Duration};
 
 use http::{Request, Response, StatusCode};
 use tokio::runtime;
 
 use crate::{
-    AgentPrincipal, Error, HttpClient,
+    AgentPrincipal, Error, HttpClient, KeySettings,
     testing::{state::Shared, token::TokenBuilder},
 };
 
@@ -51,6 +51,8 @@ fn validate(shared: &Arc<Shared>, token: &str) -> Result<AgentPrincipal, Error> 
     let validator = shared
         .validator_builder()
         .http_client(InProcess(Arc::clone(shared)))
+        // A machine that runs many tests at once may be slow.
+        .key_settings(KeySettings::default().with_wait(Duration::from_secs(30)))
         .build()
         .expect("the issuer's own names make a valid configuration");
     let runtime = runtime::Builder::new_current_thread().enable_time().build();

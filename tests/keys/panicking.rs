@@ -3,6 +3,12 @@
 use http::{Response, StatusCode};
 use tokio::time;
 use tower_entra::{ErrorKind, KeySettings, KeyStatus};
+use tracing::span::Id;
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt},
+    util::SubscriberInitExt,
+};
 
 use crate::support::{
     client::{Reply, scripted},
@@ -63,4 +69,39 @@ async fn an_outage_ends_although_logging_panics() {
     time::sleep(61 * SECOND).await;
     assert_eq!(validator.status(), KeyStatus::Fresh);
     assert_eq!(at_once(&validator, &issuer.user().mint()), Ok(()));
+}
+
+/// Panics whenever a span is entered or left.
+struct PanicsInSpans;
+
+impl<S: tracing::Subscriber> Layer<S> for PanicsInSpans {
+    fn on_enter(&self, _: &Id, _: Context<'_, S>) {
+        panic!("in a span");
+    }
+
+    fn on_exit(&self, _: &Id, _: Context<'_, S>) {
+        panic!("out of a span");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_come_although_entering_a_span_panics() {
+    let _subscriber = tracing_subscriber::registry()
+        .with(PanicsInSpans)
+        .set_default();
+    let (issuer, client, validator) = scripted(KeySettings::default());
+    within(validator.ready()).await;
+    for fetches in 2..4 {
+        issuer.rotate();
+        assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
+        assert_eq!(client.key_fetches(), fetches);
+        time::sleep(11 * SECOND).await;
+    }
+    // A fetch that is cut off in its span, too.
+    client.reply(Reply::Never);
+    issuer.rotate();
+    let refused = outcome(&validator, &issuer.user().mint()).await;
+    assert_eq!(refused, Err(ErrorKind::KeysUnavailable));
+    time::sleep(6 * SECOND).await;
+    assert!(matches!(validator.status(), KeyStatus::Stale { .. }));
 }

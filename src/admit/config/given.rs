@@ -48,7 +48,12 @@ pub(super) fn meaning(name: &str) -> Meaning {
         | "signedoutcallbackpath"
         | "clientsecret"
         | "clientcertificates"
-        | "clientcredentials" => Meaning::NotRead,
+        | "clientcredentials"
+        | "clientcapabilities"
+        | "sendx5c"
+        | "azureregion"
+        | "enablepiilogging"
+        | "extraqueryparameters" => Meaning::NotRead,
         "authority" => Meaning::Refused("is not read; set Instance and TenantId instead"),
         "tokenvalidationparameters" => Meaning::Refused(
             "is not read; Audience and Audiences are the only parameters of checks",
@@ -84,6 +89,17 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// What is compared with the same setting under another name: letter case and a slash at the end make
+    /// no difference to a GUID or an instance.
+    pub(super) fn canonical(&self) -> String {
+        let text = self.text();
+        match self.setting {
+            Setting::TenantId | Setting::ClientId => text.to_ascii_lowercase(),
+            Setting::Instance => text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase(),
+            _ => text.to_owned(),
+        }
+    }
+
     /// The text, if it is one.
     pub(super) fn text(&self) -> &str {
         match &self.value {

@@ -60,7 +60,8 @@ use crate::{
 ///
 /// The letter case of a name makes no difference, nor do `_` and `-` in it: `tenant_id` is `TenantId`. An
 /// unknown name is refused. `Domain`, `CallbackPath`, `SignedOutCallbackPath`, `ClientSecret`,
-/// `ClientCertificates` and `ClientCredentials` may be there, for sign-in and for tokens of the API's own,
+/// `ClientCertificates`, `ClientCredentials`, `ClientCapabilities`, `SendX5C`, `AzureRegion`,
+/// `EnablePiiLogging` and `ExtraQueryParameters` may be there, for sign-in and for tokens of the API's own,
 /// and are not read. `AllowWebApiToBeAuthorizedByACL` is refused unless it is `false`: what takes a check
 /// away is called in code, [`Validator::with_authorization_by_acl`].
 ///

@@ -96,7 +96,9 @@ impl<'g> Reader<'g> {
             let several = "has a comma; several audiences are set by Audiences";
             audience_problem(text).or_else(|| has_comma.then_some(several))
         });
-        let audiences = self.checked(Setting::Audiences, audience_problem);
+        let audiences = self.checked(Setting::Audiences, |text| {
+            audience_problem(text).or_else(|| comma_problem(text))
+        });
         let (client_id, audience, audiences) = (client_id?, audience?, audiences?);
         let listed: Vec<&str> = [audience, audiences]
             .iter()
@@ -132,7 +134,9 @@ impl<'g> Reader<'g> {
             let is_asked_for = text
                 .split_once('/')
                 .is_some_and(|(api, _)| api.parse::<AppId>().is_ok());
-            scope_problem(text).or_else(|| is_asked_for.then_some(ASKED_FOR))
+            scope_problem(text)
+                .or_else(|| is_asked_for.then_some(ASKED_FOR))
+                .or_else(|| comma_problem(text))
         })?;
         let mut scopes: Vec<String> = Vec::with_capacity(items.len());
         for item in items {
@@ -203,7 +207,7 @@ impl<'g> Reader<'g> {
         let mut neighbours = given.iter().zip(given.iter().skip(1));
         let twice = neighbours.find(|(one, other)| {
             let is_one_place = one.index == other.index || one.index.is_none();
-            is_one_place && (one.index, one.text()) != (other.index, other.text())
+            is_one_place && (one.index, one.canonical()) != (other.index, other.canonical())
         });
         if let Some((one, other)) = twice {
             let problem = format!("sets the same as {}, to another value", one.name.as_str());
@@ -285,6 +289,12 @@ impl<'g> Item<'g> {
         };
         self.name.problem(format!("{shown} {problem}"))
     }
+}
+
+/// A value of a list that is written as one value: no token has it.
+fn comma_problem(text: &str) -> Option<&'static str> {
+    text.contains(',')
+        .then_some("has a comma; each value of a list stands alone")
 }
 
 fn audience_problem(text: &str) -> Option<&'static str> {

@@ -1,11 +1,14 @@
 //! The spans and durations of what takes time: a fetch, and the wait of a token for its key.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::Pin,
+    task::{Context, Poll},
     time::Instant,
 };
 
-use tracing::{Instrument, Span, field, instrument::Instrumented};
+use pin_project_lite::pin_project;
+use tracing::{Span, field};
 
 use super::{error::TARGET, moment::now};
 use crate::metrics;
@@ -29,8 +32,9 @@ impl RefreshSpan {
     }
 
     /// Has the events and spans of the HTTP client be in this one.
-    pub(super) fn around<F: Future>(&self, fetch: F) -> Instrumented<F> {
-        fetch.instrument(self.0.span())
+    pub(super) fn around<F: Future>(&self, fetch: F) -> Inside<F> {
+        let span = Guarded(self.0.0.clone());
+        Inside { fetch, span }
     }
 
     /// Ends the span, with the code of the error if the fetch failed.
@@ -40,6 +44,29 @@ impl RefreshSpan {
         if let Some(code) = code {
             self.0.record("error.type", code);
         }
+    }
+}
+
+pin_project! {
+    /// A future inside of a span. Unlike that of tracing it enters nothing when it is dropped: a subscriber
+    /// that panics there, while a panic of it unwinds, would end the process.
+    pub(super) struct Inside<F> {
+        #[pin]
+        fetch: F,
+        span: Guarded,
+    }
+}
+
+impl<F: Future> Future for Inside<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let enter = || this.span.0.as_ref().map(Span::enter);
+        let entered = catch_unwind(AssertUnwindSafe(enter));
+        let polled = catch_unwind(AssertUnwindSafe(|| this.fetch.poll(cx)));
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(entered)));
+        polled.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -93,10 +120,6 @@ struct Guarded(Option<Span>);
 impl Guarded {
     fn new(make: impl FnOnce() -> Span) -> Self {
         Self(catch_unwind(AssertUnwindSafe(make)).ok())
-    }
-
-    fn span(&self) -> Span {
-        self.0.clone().unwrap_or_else(Span::none)
     }
 
     fn record(&self, field: &'static str, value: &'static str) {

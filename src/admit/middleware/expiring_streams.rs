@@ -54,7 +54,8 @@ impl<B> EntraAuthLayer<B> {
     /// The end is by the wall clock, as `exp` is judged, or by the monotonic clock from the admission on,
     /// whichever is first. A timer ends a body that is idle. After a machine has slept that timer is
     /// late, but the wall clock is looked at before each frame: none passes after the end. A body that has
-    /// to wait needs the timer of a tokio runtime; without one it ends at once.
+    /// to wait needs the timer of a tokio runtime; without one it ends at once, but under
+    /// `panic = "abort"`, where tokio's panic ends the process.
     ///
     /// What it does not protect from:
     ///

@@ -169,6 +169,8 @@ impl<B> EntraAuthLayer<B> {
     /// [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata), use
     /// [`with_authorization_servers`](crate::ProtectedResourceMetadata::with_authorization_servers).
     ///
+    /// Name the keys of each by [`with_name`](crate::KeySettings::with_name), or their metrics share one series.
+    ///
     /// With one validator this costs nothing. With several, the claims of each token are decoded, and read up
     /// to their first `iss`, before any check, of a remembered token too.
     ///
@@ -220,8 +222,8 @@ impl<B> EntraAuthLayer<B> {
     /// ```
     ///
     /// A shared cache that sees no `Authorization` takes an answer for one that everyone may have. So every
-    /// response names the header in `Vary`, and that to a caller is `Cache-Control: private`, unless the
-    /// service inside has set it.
+    /// response of the service inside names the header in `Vary`, and that to a caller is
+    /// `Cache-Control: private`, unless the service has set it. Refusals are `no-store`, as always.
     ///
     /// What it does not protect from:
     ///
@@ -377,8 +379,8 @@ impl<B> EntraAuthLayer<B> {
     /// Once, for the whole API: it builds the bodies of denials inside of this layer as well, where they
     /// were left empty. Those are the denials of a [`RequireLayer`](crate::RequireLayer) without a
     /// `refusal_body` of its own, of an axum handler that returns a [`Denial`](crate::Denial), and of
-    /// [`Denial::response`](crate::Denial::response). A response with a `Content-Type`, or that a handler
-    /// has made otherwise, keeps its body.
+    /// [`Denial::response`](crate::Denial::response). A response with a `Content-Type` keeps its
+    /// body.
     ///
     /// ```
     /// # use tower_entra::{EntraAuthLayer, Error, Validator};

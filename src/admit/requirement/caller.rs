@@ -40,6 +40,8 @@ impl AgentPrincipal {
     /// token has as a scope, such as `api://.../Orders.Read`, refuses every caller; the denial says
     /// for the log what is wrong with it. [`Requirement::static_scope`] in a `const` finds that when the
     /// program is built.
+    ///
+    /// The text appears in the denial, for the log: never make it of data that a caller sends.
     pub fn require_scope(&self, scope: &str) -> Result<(), Denial> {
         if self.is_delegated() && self.has_scope(scope) && checked_scope(scope).is_ok() {
             return Ok(());
@@ -53,6 +55,8 @@ impl AgentPrincipal {
     ///
     /// Fails with a [`Denial`] if the role is missing. A blank text, or one with a control character,
     /// refuses every caller; the denial says so for the log.
+    ///
+    /// The text appears in the denial, for the log: never make it of data that a caller sends.
     pub fn require_role(&self, role: &str) -> Result<(), Denial> {
         if self.has_role(role) && checked_role(role).is_ok() {
             return Ok(());

@@ -229,9 +229,11 @@ impl Denial {
             }
             _ => Self::new(),
         };
+        // Empty if a predicate holds by now: the description of the reason is then the text.
+        let text = requirement.explain(caller);
         Self {
             reason: lack.reason,
-            text: Some(requirement.explain(caller).into()),
+            text: (!text.is_empty()).then(|| text.into()),
             hint: lack.hint(caller),
             ..denial
         }

@@ -451,8 +451,8 @@ impl Requirement {
     /// # requirement(Vec::new());
     /// ```
     ///
-    /// It is called within the request, and a second time for a caller that is refused: keep it quick
-    /// and without effects. What it panics with, the request panics with; the service inside is not
+    /// It is called within the request, and perhaps several times for a caller that is refused: keep it
+    /// quick and without effects. What it panics with, the request panics with; the service inside is not
     /// called. It may let in a caller of the kind [`Unknown`](PrincipalKind::Unknown), and an agent that
     /// acts for a person: join it with [`people`](Self::people) or [`kinds`](Self::kinds) if it must
     /// not.
