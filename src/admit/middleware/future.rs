@@ -176,7 +176,7 @@ where
                     }
                     let admitted =
                         responder.admitted(Some(&principal), by, &validator, &mut request);
-                    let header = responder.challenge.token_header();
+                    let header = responder.shared.challenge.token_header();
                     admit(&mut request, Some(principal), header);
                     State::Calling {
                         future: service.call(request),

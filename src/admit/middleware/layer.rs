@@ -6,8 +6,12 @@ use http::header::HeaderName;
 use tower::Layer;
 
 use super::{
-    audit_log::Audit, challenge::Challenge, refusal_body::EmptyBody, responder::Responder,
-    service::EntraAuth, validators::Validators,
+    audit_log::Audit,
+    challenge::Challenge,
+    refusal_body::EmptyBody,
+    responder::{Responder, Shared},
+    service::EntraAuth,
+    validators::Validators,
 };
 use crate::{
     admit::{token_header::TokenHeader, validator::Validator},
@@ -113,11 +117,13 @@ impl EntraAuthLayer {
     #[must_use]
     pub fn new(validator: Validator) -> Self {
         let realm = validator.audiences().first().map_or("", String::as_str);
-        let challenge = Arc::new(Challenge::new(validator.authority(), realm));
-        let responder = Responder {
-            challenge,
-            body: EmptyBody,
+        let shared = Arc::new(Shared {
+            challenge: Challenge::new(validator.authority(), realm),
             audit: Audit::on(),
+        });
+        let responder = Responder {
+            shared,
+            body: EmptyBody,
             gives_principal: false,
             ends_streams: false,
             answers_grpc: false,
@@ -182,7 +188,7 @@ impl<B> EntraAuthLayer<B> {
     /// - A client chooses the validator that answers it, and so which one may have to fetch keys.
     #[must_use]
     pub fn or(mut self, other: Validator) -> Self {
-        let challenge = Arc::make_mut(&mut self.responder.challenge);
+        let challenge = self.responder.challenge_mut();
         challenge.push_authority(other.authority());
         self.validators.push(other);
         self
@@ -244,7 +250,7 @@ impl<B> EntraAuthLayer<B> {
     /// `Cookie` with requests that other sites make.
     pub fn token_from_header(mut self, name: HeaderName) -> Result<Self, ConfigError> {
         let header = TokenHeader::of(name)?;
-        Arc::make_mut(&mut self.responder.challenge).set_token_header(header);
+        self.responder.challenge_mut().set_token_header(header);
         Ok(self)
     }
 
@@ -254,7 +260,7 @@ impl<B> EntraAuthLayer<B> {
     ///
     /// Fails if the realm has a quote, a backslash, or a character that is not printable ASCII.
     pub fn with_realm(mut self, realm: impl Into<String>) -> Result<Self, ConfigError> {
-        Arc::make_mut(&mut self.responder.challenge).set_realm(realm.into())?;
+        self.responder.challenge_mut().set_realm(realm.into())?;
         Ok(self)
     }
 
@@ -266,7 +272,9 @@ impl<B> EntraAuthLayer<B> {
     ///
     /// Fails if this is not an `http` or `https` URL, or one with a fragment or a user.
     pub fn with_resource_metadata(mut self, url: impl Into<String>) -> Result<Self, ConfigError> {
-        Arc::make_mut(&mut self.responder.challenge).set_resource_metadata(url.into())?;
+        self.responder
+            .challenge_mut()
+            .set_resource_metadata(url.into())?;
         Ok(self)
     }
 
@@ -280,7 +288,7 @@ impl<B> EntraAuthLayer<B> {
     #[must_use]
     pub fn with_authorization_uri(mut self) -> Self {
         let uri = self.validators.first().authorization_uri();
-        Arc::make_mut(&mut self.responder.challenge).set_authorization_uri(uri);
+        self.responder.challenge_mut().set_authorization_uri(uri);
         self
     }
 
@@ -336,7 +344,7 @@ impl<B> EntraAuthLayer<B> {
         I::Item: Into<String>,
     {
         let scopes: Vec<String> = scopes.into_iter().map(Into::into).collect();
-        Arc::make_mut(&mut self.responder.challenge).set_scopes(&scopes)?;
+        self.responder.challenge_mut().set_scopes(&scopes)?;
         Ok(self)
     }
 
@@ -347,7 +355,7 @@ impl<B> EntraAuthLayer<B> {
     /// To log only refusals, filter by their target instead.
     #[must_use]
     pub fn without_audit_log(mut self) -> Self {
-        self.responder.audit = Audit::Off;
+        Arc::make_mut(&mut self.responder.shared).audit = Audit::Off;
         self
     }
 
@@ -363,7 +371,9 @@ impl<B> EntraAuthLayer<B> {
     ///
     /// Fails if this is empty or has a character that no scope has, such as a space or a quote.
     pub fn with_scope_prefix(mut self, prefix: impl Into<String>) -> Result<Self, ConfigError> {
-        Arc::make_mut(&mut self.responder.challenge).set_scope_prefix(prefix.into())?;
+        self.responder
+            .challenge_mut()
+            .set_scope_prefix(prefix.into())?;
         Ok(self)
     }
 
@@ -406,9 +416,8 @@ impl<B> EntraAuthLayer<B> {
             validators: self.validators,
             is_optional: self.is_optional,
             responder: Responder {
-                challenge: self.responder.challenge,
+                shared: self.responder.shared,
                 body,
-                audit: self.responder.audit,
                 gives_principal: self.responder.gives_principal,
                 ends_streams: self.responder.ends_streams,
                 answers_grpc: self.responder.answers_grpc,

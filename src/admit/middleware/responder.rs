@@ -22,7 +22,7 @@ use super::{
 use crate::{
     admit::{
         error::{DeniedText, Error, ErrorKind, Refusal, hint_to_send_a_token},
-        principal::AgentPrincipal,
+        principal::{AgentPrincipal, AgentStatus, PrincipalKind},
         requirement::Denial,
         token_header::TokenHeader,
         validator::Validator,
@@ -31,12 +31,18 @@ use crate::{
     metrics,
 };
 
+/// What all clones of a layer have in common. One handle: each request counts a reference to it.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) challenge: Challenge,
+    pub(super) audit: Audit,
+}
+
 /// What a response needs besides the error.
 #[derive(Clone, Debug)]
 pub(super) struct Responder<B> {
-    pub(super) challenge: Arc<Challenge>,
+    pub(super) shared: Arc<Shared>,
     pub(super) body: B,
-    pub(super) audit: Audit,
     /// Whether the response to an admitted request gets the caller, too.
     pub(super) gives_principal: bool,
     /// Whether that response ends when the caller's token expires.
@@ -51,7 +57,7 @@ pub(super) struct Admitted {
     /// Named in the event of a denial.
     audited: Option<AgentPrincipal>,
     /// Labels the count of a denial.
-    codes: Option<(&'static str, &'static str)>,
+    nature: Option<(PrincipalKind, AgentStatus)>,
     /// Put into the extensions.
     given: Option<AgentPrincipal>,
     /// Which validator has admitted it.
@@ -63,6 +69,10 @@ pub(super) struct Admitted {
 }
 
 impl<B> Responder<B> {
+    pub(super) fn challenge_mut(&mut self) -> &mut Challenge {
+        &mut Arc::make_mut(&mut self.shared).challenge
+    }
+
     pub(super) fn refuse<ReqBody, ResBody>(
         &self,
         error: Error,
@@ -71,8 +81,8 @@ impl<B> Responder<B> {
     where
         B: RefusalBody<ResBody>,
     {
-        self.audit.refused(&error);
-        let (mut status, challenge) = self.challenge.answer(error.kind());
+        self.shared.audit.refused(&error);
+        let (mut status, challenge) = self.shared.challenge.answer(error.kind());
         let mut headers = HeaderMap::with_capacity(4);
         let of_grpc = match self.answers_grpc && grpc::is_call(request) {
             true => self.body.empty_body(),
@@ -109,8 +119,8 @@ impl<B> Responder<B> {
         let is_grpc = self.answers_grpc && grpc::is_call(request);
         let ending = caller.filter(|_| self.ends_streams);
         Admitted {
-            audited: self.audit.admitted(caller),
-            codes: caller.map(AgentPrincipal::codes),
+            audited: self.shared.audit.admitted(caller),
+            nature: caller.map(|caller| (caller.kind(), caller.agent_status())),
             given: caller.filter(|_| self.gives_principal).cloned(),
             by,
             end: ending.map(|caller| End::at(validator.end_of(caller), unix_now())),
@@ -128,8 +138,8 @@ impl<B> Responder<B> {
         B: RefusalBody<ResBody>,
     {
         self.complete_denial(response, &admitted);
-        if let TokenHeader::Other(name) = self.challenge.token_header() {
-            keep_apart(response.headers_mut(), name, admitted.codes.is_some());
+        if let TokenHeader::Other(name) = self.shared.challenge.token_header() {
+            keep_apart(response.headers_mut(), name, admitted.nature.is_some());
         }
         if let Some(caller) = admitted.given {
             response.extensions_mut().insert(caller);
@@ -153,15 +163,17 @@ impl<B> Responder<B> {
         let Some(denial) = carried.or(noted) else {
             return;
         };
-        let Some(challenge) = self.challenge.denial(denial.demand(), admitted.by) else {
+        let Some(challenge) = self.shared.challenge.denial(denial.demand(), admitted.by) else {
             return;
         };
-        let error = error_of(&denial, self.challenge.token_header());
+        let error = error_of(&denial, self.shared.challenge.token_header());
         let (reason, caller) = (denial.reason(), admitted.audited.as_ref());
-        self.audit.denied(&error, reason, caller);
+        self.shared.audit.denied(&error, reason, caller);
         // A request without a token is already counted as anonymous.
         if error.kind() == ErrorKind::Denied {
-            metrics::denied(reason.as_str(), admitted.codes);
+            let codes =
+                |(kind, status): (PrincipalKind, AgentStatus)| (kind.as_str(), status.as_str());
+            metrics::denied(reason.as_str(), admitted.nature.map(codes));
         }
         // The handler of a gRPC call that has noted a denial has answered with its status.
         if is_carried {

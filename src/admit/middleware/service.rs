@@ -79,7 +79,7 @@ impl<S, B> EntraAuth<S, B> {
     }
 
     fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
-        let header = self.responder.challenge.token_header();
+        let header = self.responder.shared.challenge.token_header();
         let text = match check_credentials(request.headers(), header.name()) {
             Ok(Credentials::Bearer(text)) => text,
             Ok(Credentials::None(_)) if self.is_optional => {
@@ -137,7 +137,7 @@ where
                 let admitted =
                     self.responder
                         .admitted(principal.as_ref(), by, validator, &mut request);
-                let header = self.responder.challenge.token_header();
+                let header = self.responder.shared.challenge.token_header();
                 admit(&mut request, principal, header);
                 let future = self.inner.call(request);
                 ResponseFuture::calling(future, admitted, self.responder.clone())
@@ -154,7 +154,7 @@ where
                 let validator = self.validators.at(by).clone();
                 // Made here: a future that is dropped before its first poll is audited as well.
                 let unaudited = Unaudited {
-                    audit: Some(self.responder.audit.clone()),
+                    audit: Some(self.responder.shared.audit.clone()),
                     validator: validator.clone(),
                     kid: waiting.kid().into(),
                 };
