@@ -3,7 +3,10 @@
 use http::{Response, StatusCode};
 use tokio::time;
 use tower_entra::{ErrorKind, KeySettings, KeyStatus};
-use tracing::span::Id;
+use tracing::{
+    Event, Metadata, Subscriber,
+    span::{Attributes, Id, Record},
+};
 use tracing_subscriber::{
     Layer,
     layer::{Context, SubscriberExt},
@@ -74,7 +77,7 @@ async fn an_outage_ends_although_logging_panics() {
 /// Panics whenever a span is entered or left.
 struct PanicsInSpans;
 
-impl<S: tracing::Subscriber> Layer<S> for PanicsInSpans {
+impl<S: Subscriber> Layer<S> for PanicsInSpans {
     fn on_enter(&self, _: &Id, _: Context<'_, S>) {
         panic!("in a span");
     }
@@ -104,4 +107,41 @@ async fn keys_come_although_entering_a_span_panics() {
     assert_eq!(refused, Err(ErrorKind::KeysUnavailable));
     time::sleep(6 * SECOND).await;
     assert!(matches!(validator.status(), KeyStatus::Stale { .. }));
+}
+
+/// Panics whenever a handle of a span is cloned.
+struct PanicsAtClones;
+
+impl Subscriber for PanicsAtClones {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+
+    fn clone_span(&self, _: &Id) -> Id {
+        panic!("a handle of a span is cloned");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_come_although_cloning_a_span_panics() {
+    let _subscriber = tracing::subscriber::set_default(PanicsAtClones);
+    let (issuer, client, validator) = scripted(KeySettings::default());
+    within(validator.ready()).await;
+    issuer.rotate();
+    assert_eq!(outcome(&validator, &issuer.user().mint()).await, Ok(()));
+    assert_eq!(client.key_fetches(), 2);
 }

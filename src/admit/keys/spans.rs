@@ -33,7 +33,7 @@ impl RefreshSpan {
 
     /// Has the events and spans of the HTTP client be in this one.
     pub(super) fn around<F: Future>(&self, fetch: F) -> Inside<F> {
-        let span = Guarded(self.0.0.clone());
+        let span = self.0.again();
         Inside { fetch, span }
     }
 
@@ -120,6 +120,12 @@ struct Guarded(Option<Span>);
 impl Guarded {
     fn new(make: impl FnOnce() -> Span) -> Self {
         Self(catch_unwind(AssertUnwindSafe(make)).ok())
+    }
+
+    /// Another handle of the span, which the subscriber counts.
+    fn again(&self) -> Self {
+        let span = catch_unwind(AssertUnwindSafe(|| self.0.clone()));
+        Self(span.unwrap_or_default())
     }
 
     fn record(&self, field: &'static str, value: &'static str) {
