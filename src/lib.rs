@@ -236,6 +236,8 @@ pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 mod metrics;
 
+mod moment;
+
 mod origin;
 
 mod shown;

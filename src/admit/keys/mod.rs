@@ -17,8 +17,6 @@ mod set;
 
 mod error;
 
-mod moment;
-
 mod schedule;
 
 mod spans;

@@ -11,10 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    moment::{Moment, SLACK},
-    settings::KeySettings,
-};
+use super::settings::KeySettings;
+use crate::moment::{Moment, SLACK};
 
 /// Why a fetch is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

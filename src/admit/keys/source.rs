@@ -11,7 +11,6 @@ use super::{
     error::{KeyError, NotReady},
     fetch::{FetchRules, Fetcher},
     journal::Refresh,
-    moment::{Moment, now},
     set::KeySet,
     settings::KeySettings,
     state::{KeyStatus, Snapshot, SourceState, lock},
@@ -19,6 +18,7 @@ use super::{
     ticket::{Ticket, completes_before, missing},
 };
 use crate::admit::error::{KeyReport, MissingKey};
+use crate::moment::{Moment, now};
 
 /// One authority's keys. Dropping the source ends its task.
 pub(crate) struct KeySource {

@@ -10,8 +10,9 @@ use std::{
 use pin_project_lite::pin_project;
 use tracing::{Span, field};
 
-use super::{error::TARGET, moment::now};
+use super::error::TARGET;
 use crate::metrics;
+use crate::moment::now;
 
 /// The span of a fetch. It has no parent: many requests may wait for one fetch.
 pub(super) struct RefreshSpan(Guarded);

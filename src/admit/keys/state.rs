@@ -28,12 +28,12 @@ use super::{
     error::KeyError,
     fetch::Fetcher,
     journal::{Journal, Refresh},
-    moment::Moment,
     schedule::{Lookup, Schedule},
     set::KeySet,
     settings::KeySettings,
 };
 use crate::metrics;
+use crate::moment::Moment;
 
 /// The key set of the last good fetch, or before any the initial one. Immutable: a request loads one snapshot and keeps to it.
 #[derive(Debug)]

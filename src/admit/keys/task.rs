@@ -18,13 +18,13 @@ use tokio::{runtime::Handle, task::JoinSet, time};
 use super::{
     error::{FetchError, KeyError},
     journal::{Journal, Refresh, Time},
-    moment::{Moment, now},
     schedule::Action,
     set::KeySet,
     spans::RefreshSpan,
     state::{Snapshot, SourceState, lock},
 };
 use crate::metrics;
+use crate::moment::{Moment, now};
 
 impl SourceState {
     /// Starts the task on the caller's runtime unless it runs.

@@ -17,13 +17,13 @@ use tokio::{
 
 use super::{
     journal::Refresh,
-    moment::now,
     schedule::Lookup,
     spans::Wait,
     state::{Snapshot, SourceState},
     task::{Start, runtime_with_a_timer},
 };
 use crate::admit::error::{ErrorKind, MissingKey};
+use crate::moment::now;
 
 /// A place among the requests that wait for a key. Dropping it frees the place and does not affect
 /// the fetch.

@@ -14,14 +14,14 @@ use crate::clock::since_1970;
 /// The monotonic clock stands still while the machine sleeps, and in a snapshot of it until that is
 /// restored. The wall clock goes on, but can be set to any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
-    pub(super) monotonic: Instant,
+pub(crate) struct Moment {
+    pub(crate) monotonic: Instant,
     /// Since 1970.
-    pub(super) wall: Duration,
+    pub(crate) wall: Duration,
 }
 
 impl Moment {
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self {
             monotonic: now(),
             wall: since_1970(),
@@ -29,19 +29,19 @@ impl Moment {
     }
 
     /// The time since `earlier` by the clock that says more. One that was set back says nothing.
-    pub(super) fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
         monotonic.max(self.wall.saturating_sub(earlier.wall))
     }
 
     /// Whether the wall clock says that more than `longest` has passed, the longest that it can have
     /// been by the monotonic clock.
-    pub(super) fn has_slept_since(self, earlier: Self, longest: Duration) -> bool {
+    pub(crate) fn has_slept_since(self, earlier: Self, longest: Duration) -> bool {
         self.wall.saturating_sub(earlier.wall) > longest + SLACK
     }
 
     /// The time until `due`, if the machine does not sleep.
-    pub(super) fn until(self, due: Self) -> Duration {
+    pub(crate) fn until(self, due: Self) -> Duration {
         if self.has_reached(due) {
             return Duration::ZERO;
         }
@@ -49,7 +49,7 @@ impl Moment {
     }
 
     /// Whether one of the clocks has come to `due`.
-    pub(super) fn has_reached(self, due: Self) -> bool {
+    pub(crate) fn has_reached(self, due: Self) -> bool {
         self.monotonic >= due.monotonic || self.wall >= due.wall + SLACK
     }
 }
@@ -67,10 +67,10 @@ impl Add<Duration> for Moment {
 
 /// The wall clock gains this much on the monotonic one before something is due by it alone: a time
 /// server that corrects it has nothing done early.
-pub(super) const SLACK: Duration = Duration::from_secs(1);
+pub(crate) const SLACK: Duration = Duration::from_secs(1);
 
 /// The time by tokio's clock, which tests can pause.
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     time::Instant::now().into_std()
 }
 
