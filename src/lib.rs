@@ -240,11 +240,22 @@ mod moment;
 
 mod origin;
 
+#[cfg(feature = "acquire")]
+mod secret;
+
 mod shown;
+
+#[cfg(feature = "acquire")]
+mod user_assertion;
 
 // The door.
 
 mod admit;
+
+// The way out.
+
+#[cfg(feature = "acquire")]
+pub mod acquire;
 
 // Users of the public names only.
 

@@ -1,0 +1,36 @@
+//! Tokens for calls that this process makes: as an app, as an agent, on behalf of a caller, or by an agent's
+//! user account.
+
+#![allow(dead_code)] // While the parts are built.
+
+mod answer;
+
+mod cache;
+
+mod credential;
+
+mod error;
+
+mod key;
+
+mod kind;
+
+mod request;
+
+mod scopes;
+
+mod settings;
+
+mod token;
+
+mod user;
+
+pub use self::{
+    credential::{AssertionRequest, ClientCredential},
+    error::AcquireError,
+    kind::AcquireErrorKind,
+    scopes::Scopes,
+    settings::AcquireSettings,
+    token::AccessToken,
+    user::AgentUser,
+};

@@ -1,0 +1,104 @@
+//! A token, and how long it lives.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use http::HeaderValue;
+
+use crate::{moment::Moment, secret::Secret};
+
+/// An access token that was got. Cheap to clone; `Debug` does not show it.
+#[derive(Clone)]
+pub struct AccessToken(Arc<Granted>);
+
+struct Granted {
+    secret: Secret,
+    authorization: HeaderValue,
+    scopes: Box<str>,
+    /// When the request for it was sent: its life counts from then.
+    asked: Moment,
+    lives: Duration,
+    refresh_in: Option<Duration>,
+}
+
+impl AccessToken {
+    /// The value of an `Authorization` header: `Bearer` and the token, marked sensitive.
+    #[must_use]
+    pub fn authorization(&self) -> HeaderValue {
+        self.0.authorization.clone()
+    }
+
+    /// The token itself. It is a credential: it belongs into a request and nowhere else.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        self.0.secret.expose()
+    }
+
+    /// When the token expires by the wall clock of this machine.
+    #[must_use]
+    pub fn expires_at(&self) -> SystemTime {
+        UNIX_EPOCH + (self.0.asked.wall + self.0.lives)
+    }
+
+    /// The scopes that were granted, as the token endpoint named them; those asked for if it named none.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.0.scopes.split(' ').filter(|scope| !scope.is_empty())
+    }
+}
+
+/// For the cache.
+impl AccessToken {
+    /// `secret` has only the characters of [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-2.1);
+    /// with any other there is no token. `lives` is at most ten years.
+    pub(super) fn new(
+        secret: Secret,
+        scopes: &str,
+        asked: Moment,
+        lives: Duration,
+        refresh_in: Option<Duration>,
+    ) -> Option<Self> {
+        let mut authorization =
+            HeaderValue::try_from(format!("Bearer {}", secret.expose())).ok()?;
+        authorization.set_sensitive(true);
+        Some(Self(Arc::new(Granted {
+            secret,
+            authorization,
+            scopes: scopes.into(),
+            asked,
+            lives,
+            refresh_in,
+        })))
+    }
+
+    /// When the request for it was sent.
+    pub(super) fn asked(&self) -> Moment {
+        self.0.asked
+    }
+
+    /// `expires_in`.
+    pub(super) fn lives(&self) -> Duration {
+        self.0.lives
+    }
+
+    /// `refresh_in`, if the endpoint named one.
+    pub(super) fn refresh_in(&self) -> Option<Duration> {
+        self.0.refresh_in
+    }
+
+    /// Whether both are one token of one answer.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("expires_at", &self.expires_at())
+            .field("scopes", &self.0.scopes)
+            .finish_non_exhaustive()
+    }
+}
