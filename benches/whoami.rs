@@ -130,6 +130,6 @@ impl Drop for Server {
 
 const COLD_PORT: u16 = 38_411;
 const CACHED_PORT: u16 = 38_412;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 15;
 const CONNECTIONS: usize = 32;
-const TURN: Duration = Duration::from_secs(3);
+const TURN: Duration = Duration::from_secs(1);

@@ -26,7 +26,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::State,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -120,7 +120,18 @@ fn app(settings: &Settings, validator: &Validator) -> Result<Router, Problem> {
 }
 
 async fn whoami(caller: AgentPrincipal) -> Response {
-    Json(Caller::of(&caller)).into_response()
+    // `Json` begins with 128 bytes and grows its buffer, which takes a tenth of the time that a remembered
+    // token takes.
+    let mut body = Vec::with_capacity(1024);
+    match serde_json::to_writer(&mut body, &Caller::of(&caller)) {
+        Ok(()) => {
+            let mut answer = Response::new(Body::from(body));
+            let json = HeaderValue::from_static("application/json");
+            answer.headers_mut().insert(CONTENT_TYPE, json);
+            answer
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 async fn public(caller: Option<AgentPrincipal>) -> Json<Value> {

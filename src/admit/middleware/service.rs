@@ -80,7 +80,12 @@ impl<S, B> EntraAuth<S, B> {
 
     fn judge<ReqBody>(&self, request: &Request<ReqBody>) -> Verdict {
         let header = self.responder.shared.challenge.token_header();
-        let text = match check_credentials(request.headers(), header.name()) {
+        let credentials = check_credentials(request.headers(), header.name());
+        if !matches!(credentials, Ok(Credentials::Bearer(_))) {
+            // A token has the fetching of keys started where it is decided.
+            self.validators.ensure_running();
+        }
+        let text = match credentials {
             Ok(Credentials::Bearer(text)) => text,
             Ok(Credentials::None(_)) if self.is_optional => {
                 metrics::anonymous();
@@ -128,7 +133,6 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        self.validators.ensure_running();
         // Remove any principal that an outer layer inserted.
         request.extensions_mut().remove::<AgentPrincipal>();
         match self.judge(&request) {

@@ -58,7 +58,8 @@ impl Validators {
         }
     }
 
-    /// Has one validator decide about the text that `read` makes a token of. No other is asked.
+    /// Has one validator decide about the text that `read` makes a token of. No other is asked, but each
+    /// has its keys fetched.
     pub(super) fn decide<'t>(
         &self,
         text: &'t [u8],
@@ -67,9 +68,12 @@ impl Validators {
         let place = match &self.others {
             None => Place::default(),
             // What is no token goes to the first, which refuses it.
-            Some(others) => read()
-                .map(|token| self.place_for(token, others))
-                .unwrap_or_default(),
+            Some(others) => {
+                self.ensure_running();
+                read()
+                    .map(|token| self.place_for(token, others))
+                    .unwrap_or_default()
+            }
         };
         (self.at(place).decide_unread(text, read), place)
     }
