@@ -34,6 +34,20 @@ impl ConfigError {
     }
 }
 
+/// Refuses the value of a setting that is below the least or above the most.
+pub(crate) fn check_range<T: PartialOrd + fmt::Debug>(
+    setting: &'static str,
+    value: &T,
+    least: &T,
+    most: &T,
+) -> Result<(), ConfigError> {
+    if value < least || value > most {
+        let problem = format!("{value:?} is not between {least:?} and {most:?}");
+        return Err(ConfigError::new(setting, problem));
+    }
+    Ok(())
+}
+
 /// All that is wrong with a configuration: one line for each problem, also as `Debug`, by which a `main`
 /// shows an error that it returns.
 #[derive(Clone, PartialEq, Eq)]

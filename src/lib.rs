@@ -221,6 +221,8 @@
 
 mod authority;
 
+mod chance;
+
 mod characters;
 
 mod clock;
@@ -239,6 +241,8 @@ mod metrics;
 mod moment;
 
 mod origin;
+
+mod runtime;
 
 #[cfg(feature = "acquire")]
 mod secret;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config_error::ConfigError;
+use crate::config_error::{ConfigError, check_range};
 
 /// How keys are fetched, kept and refreshed.
 ///
@@ -174,19 +174,6 @@ impl KeySettings {
         check_range("max_body", &self.max_body, &1024, &(4 * 1024 * 1024))?;
         check_range("max_keys", &self.max_keys, &1, &1_000)
     }
-}
-
-fn check_range<T: PartialOrd + std::fmt::Debug>(
-    setting: &'static str,
-    value: &T,
-    least: &T,
-    most: &T,
-) -> Result<(), ConfigError> {
-    if value < least || value > most {
-        let problem = format!("{value:?} is not between {least:?} and {most:?}");
-        return Err(ConfigError::new(setting, problem));
-    }
-    Ok(())
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);

@@ -14,11 +14,12 @@ use super::{
     set::KeySet,
     settings::KeySettings,
     state::{KeyStatus, Snapshot, SourceState, lock},
-    task::{Start, runtime_with_a_timer},
+    task::Start,
     ticket::{Ticket, completes_before, missing},
 };
 use crate::admit::error::{KeyReport, MissingKey};
 use crate::moment::{Moment, now};
+use crate::runtime::runtime_with_a_timer;
 
 /// One authority's keys. Dropping the source ends its task.
 pub(crate) struct KeySource {

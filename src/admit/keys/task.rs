@@ -3,9 +3,6 @@
 #[cfg(not(shuttle))]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher, Hasher},
-    panic::catch_unwind,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,7 +10,7 @@ use std::{
 // The model checker's, for `tests/interleavings`.
 #[cfg(shuttle)]
 use shuttle::sync::atomic::{AtomicBool, Ordering};
-use tokio::{runtime::Handle, task::JoinSet, time};
+use tokio::{task::JoinSet, time};
 
 use super::{
     error::{FetchError, KeyError},
@@ -23,8 +20,10 @@ use super::{
     spans::RefreshSpan,
     state::{Snapshot, SourceState, lock},
 };
+use crate::chance::random_fraction;
 use crate::metrics;
 use crate::moment::{Moment, now};
+use crate::runtime::runtime_with_a_timer;
 
 impl SourceState {
     /// Starts the task on the caller's runtime unless it runs.
@@ -219,21 +218,6 @@ impl Drop for Running {
         self.0.is_running.store(false, Ordering::Release);
         self.0.progress.send_replace(());
     }
-}
-
-/// The caller's runtime, if it has one and its timer is enabled. Without a timer `sleep` panics,
-/// which must not reach a request.
-pub(super) fn runtime_with_a_timer() -> Option<Handle> {
-    let runtime = Handle::try_current().ok()?;
-    let make_a_timer = || drop(Box::pin(time::sleep(Duration::ZERO)));
-    catch_unwind(make_a_timer).is_ok().then_some(runtime)
-}
-
-/// A number from 0 to 1, for jitter. Not for secrets.
-fn random_fraction() -> f64 {
-    let random = RandomState::new().build_hasher().finish();
-    let half = u32::try_from(random >> 32).unwrap_or_default();
-    f64::from(half) / f64::from(u32::MAX)
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -20,10 +20,11 @@ use super::{
     schedule::Lookup,
     spans::Wait,
     state::{Snapshot, SourceState},
-    task::{Start, runtime_with_a_timer},
+    task::Start,
 };
 use crate::admit::error::{ErrorKind, MissingKey};
 use crate::moment::now;
+use crate::runtime::runtime_with_a_timer;
 
 /// A place among the requests that wait for a key. Dropping it frees the place and does not affect
 /// the fetch.
