@@ -9,7 +9,7 @@ use crate::acquire::kind::AcquireErrorKind;
 pub struct AcquireError(Arc<Failure>);
 
 /// What is known of a failed acquisition. Nothing in it is a secret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) kind: AcquireErrorKind,
     /// What was asked, what came back: one line, escaped and cut.
@@ -95,6 +95,23 @@ impl AcquireError {
     /// Whether it can pass by itself.
     pub(super) fn is_transient(&self) -> bool {
         self.0.is_transient
+    }
+
+    /// How long it is remembered: as the token endpoint asks, from 1 s to 1 h; 5 s if it does not.
+    pub(super) fn remembered_for(&self) -> Duration {
+        let asked = self.0.retry_after.unwrap_or(Duration::from_secs(5));
+        asked.clamp(Duration::from_secs(1), Duration::from_secs(60 * 60))
+    }
+
+    /// The same failure, asked for again when this time of it is left. It names a time only if it can
+    /// pass by itself or named one before.
+    pub(super) fn with_time_left(&self, left: Duration) -> Self {
+        let failure = &*self.0;
+        let names_a_time = failure.is_transient || failure.retry_after.is_some();
+        Self::new(Failure {
+            retry_after: names_a_time.then_some(left),
+            ..failure.clone()
+        })
     }
 }
 

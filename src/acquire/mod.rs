@@ -9,11 +9,21 @@ mod cache;
 
 mod credential;
 
+mod entry;
+
 mod error;
+
+mod flight;
+
+mod flight_error;
 
 mod key;
 
 mod kind;
+
+mod lifetime;
+
+mod locks;
 
 mod request;
 
@@ -24,6 +34,8 @@ mod settings;
 mod token;
 
 mod user;
+
+mod wanted;
 
 pub use self::{
     credential::{AssertionRequest, ClientCredential},
