@@ -5,17 +5,29 @@
 
 mod answer;
 
+mod assertion;
+
 mod cache;
 
+mod certificate;
+
+mod certificate_file;
+
 mod credential;
+
+mod der;
 
 mod entry;
 
 mod error;
 
+mod files;
+
 mod flight;
 
 mod flight_error;
+
+mod guid;
 
 mod key;
 
@@ -24,6 +36,10 @@ mod kind;
 mod lifetime;
 
 mod locks;
+
+mod no_proof;
+
+mod pem;
 
 mod request;
 
