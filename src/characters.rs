@@ -19,6 +19,15 @@ pub(crate) const fn is_scope_token(text: &str) -> bool {
     !text.is_empty()
 }
 
+/// `b64token` of [RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1): one or more
+/// letters, digits and `-._~+/`, then any number of `=`.
+#[cfg(feature = "acquire")]
+pub(crate) fn is_bearer_token(text: &str) -> bool {
+    let letters = text.trim_end_matches('=');
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !letters.is_empty() && letters.bytes().all(is_letter)
+}
+
 /// A character that a URI may contain, the percent sign included:
 /// [RFC 3986, section 2](https://www.rfc-editor.org/rfc/rfc3986#section-2).
 pub(crate) fn is_uri_character(byte: u8) -> bool {
@@ -34,6 +43,17 @@ mod tests {
         for byte in 0..=u8::MAX {
             let expected = matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
             assert_eq!(is_nqchar(byte), expected, "{byte}");
+        }
+    }
+
+    #[cfg(feature = "acquire")]
+    #[test]
+    fn a_bearer_token_has_the_characters_of_rfc_6750_and_padding_at_its_end() {
+        for text in ["a", "A0-._~+/", "a=", "a==="] {
+            assert!(is_bearer_token(text), "{text}");
+        }
+        for text in ["", "=", "=a", "a=b", "a b", "a\n", "a\"", "a,b", "é", "a\0"] {
+            assert!(!is_bearer_token(text), "{text:?}");
         }
     }
 

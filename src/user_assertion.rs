@@ -24,15 +24,18 @@ struct Admitted {
     audience: Box<str>,
     tenant_id: TenantId,
     object_id: Option<ObjectId>,
+    supports_claims_challenge: bool,
 }
 
 impl UserAssertion {
-    /// `audience` is that of the token, and `object_id` its user's.
+    /// `audience` is that of the token, and `object_id` its user's. `supports_claims_challenge` says whether
+    /// `xms_cc` of the token has `cp1`.
     pub(crate) fn new(
         token: &str,
         audience: &str,
         tenant_id: TenantId,
         object_id: Option<ObjectId>,
+        supports_claims_challenge: bool,
     ) -> Self {
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
@@ -42,6 +45,7 @@ impl UserAssertion {
             audience: audience.into(),
             tenant_id,
             object_id,
+            supports_claims_challenge,
         }))
     }
 
@@ -64,6 +68,11 @@ impl UserAssertion {
     /// The SHA-256 of the token, by which a cache tells assertions apart.
     pub(crate) fn digest(&self) -> [u8; 32] {
         self.0.digest
+    }
+
+    /// Whether the client that sent the token can answer a claims challenge.
+    pub(crate) fn supports_claims_challenge(&self) -> bool {
+        self.0.supports_claims_challenge
     }
 
     pub(crate) fn audience(&self) -> &str {

@@ -146,15 +146,9 @@ impl Endpoint {
                 is_transient,
                 retry_after,
             } => Err(AcquireError::new(Failure {
-                kind,
-                text: "the endpoint refuses it".into(),
-                hint: None,
-                code: None,
-                correlation_id: None,
-                trace_id: None,
                 retry_after: retry_after.map(Duration::from_secs),
-                claims: None,
                 is_transient,
+                ..Failure::new(kind, "the endpoint refuses it", "Ask again.")
             })),
             Answer::Panics => panic!("a bug"),
             Answer::Hangs => std::future::pending().await,

@@ -59,14 +59,9 @@ fn transient(
     retry_after: Option<Duration>,
 ) -> AcquireError {
     AcquireError::new(Failure {
-        kind,
-        text: text.into(),
         hint,
-        code: None,
-        correlation_id: None,
-        trace_id: None,
         retry_after,
-        claims: None,
         is_transient: true,
+        ..Failure::new(kind, text, "")
     })
 }

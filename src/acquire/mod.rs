@@ -1,7 +1,7 @@
 //! Tokens for calls that this process makes: as an app, as an agent, on behalf of a caller, or by an agent's
 //! user account.
 
-#![allow(dead_code)] // While the parts are built.
+#![allow(dead_code, unused_imports)] // While the parts are built.
 
 mod answer;
 
@@ -12,6 +12,10 @@ mod cache;
 mod certificate;
 
 mod certificate_file;
+
+mod claims;
+
+mod codes;
 
 mod credential;
 
@@ -28,6 +32,10 @@ mod flight;
 mod flight_error;
 
 mod guid;
+
+mod hints;
+
+mod json;
 
 mod key;
 

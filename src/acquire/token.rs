@@ -8,7 +8,7 @@ use std::{
 
 use http::HeaderValue;
 
-use crate::{moment::Moment, secret::Secret};
+use crate::{characters::is_bearer_token, moment::Moment, secret::Secret};
 
 /// An access token that was got. Cheap to clone; `Debug` does not show it.
 #[derive(Clone)]
@@ -37,13 +37,16 @@ impl AccessToken {
         self.0.secret.expose()
     }
 
-    /// When the token expires by the wall clock of this machine.
+    /// When the token expires by the wall clock of this machine, counted from when the request for it was
+    /// sent.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        UNIX_EPOCH + (self.0.asked.wall + self.0.lives)
+        let since_1970 = self.0.asked.wall.saturating_add(self.0.lives);
+        // A clock that is set beyond what a date can be: the token counts as expired.
+        UNIX_EPOCH.checked_add(since_1970).unwrap_or(UNIX_EPOCH)
     }
 
-    /// The scopes that were granted, as the token endpoint named them; those asked for if it named none.
+    /// The scopes that were granted, in the order in which the token endpoint named them; those asked for if it named none.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.0.scopes.split(' ').filter(|scope| !scope.is_empty())
     }
@@ -60,6 +63,9 @@ impl AccessToken {
         lives: Duration,
         refresh_in: Option<Duration>,
     ) -> Option<Self> {
+        if !is_bearer_token(secret.expose()) {
+            return None;
+        }
         let mut authorization =
             HeaderValue::try_from(format!("Bearer {}", secret.expose())).ok()?;
         authorization.set_sensitive(true);
