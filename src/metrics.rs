@@ -55,8 +55,10 @@ names! {
     ///
     /// `kind` is [`PrincipalKind::as_str`](crate::PrincipalKind::as_str), `agent_status`
     /// [`AgentStatus::as_str`](crate::AgentStatus::as_str), and `denial`
-    /// [`DenialReason::as_str`](crate::DenialReason::as_str). Requests that the application has served are
-    /// `admitted` minus `denied`.
+    /// [`DenialReason::as_str`](crate::DenialReason::as_str). The guide lists
+    /// [all values](crate::guide::observability#metrics). A denied request counts twice, so requests are the
+    /// sum of all outcomes but `denied`, and callers that the application has served are `admitted` minus
+    /// `denied`: see [what to add up](crate::guide::observability#what-to-add-up).
     ///
     /// A request that goes away while it waits for a key counts as refused, with
     /// `keys_unavailable`. A token that was admitted after such a wait, and then expired before the

@@ -117,19 +117,52 @@
 //!
 //! # Metrics
 //!
-//! With the feature `metrics` the crate reports to the recorder of the
-//! [`metrics`](https://docs.rs/metrics) facade. Its module of that name says what each label means. For
-//! Prometheus install the recorder before the validator is built, with the names that Prometheus
-//! recommends, and with buckets, without which a histogram becomes a summary:
+//! With the feature `metrics` the crate reports to the recorder of the [`metrics`](https://docs.rs/metrics)
+//! facade, which the program installs. Its module `metrics` says what each name counts. For Prometheus the
+//! recorder is an exporter:
+//!
+//! ```sh
+//! cargo add tower-entra --features metrics   # the features that it has already stay
+//! cargo add metrics-exporter-prometheus@0.18 --no-default-features --features http-listener
+//! ```
+//!
+//! Install it in `main`, before the validator is built, with the names that Prometheus recommends, and with
+//! buckets, without which a histogram becomes a summary:
 //!
 //! ```text
-//! PrometheusBuilder::new()
-//!     .with_recommended_naming(true)
-//!     .set_buckets_for_metric(
-//!         Matcher::Suffix(".duration".to_owned()),
-//!         &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0],
-//!     )?
-//!     .install()?;
+//! use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+//!
+//! fn serve_metrics() -> Result<(), BuildError> {
+//!     PrometheusBuilder::new()
+//!         .with_http_listener(([127, 0, 0, 1], 9000))
+//!         .with_recommended_naming(true)
+//!         .set_buckets_for_metric(
+//!             Matcher::Suffix(".duration".to_owned()),
+//!             &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0],
+//!         )?
+//!         .install()
+//! }
+//! ```
+//!
+//! `install` serves the metrics over HTTP, from a task of the runtime that calls it or else from a thread of
+//! its own. There is no authentication: every client that reaches the port reads them. Without
+//! `with_http_listener` that is port 9000 of **all** addresses; in a container name `[0, 0, 0, 0]`, and let
+//! only Prometheus reach the port. `curl http://127.0.0.1:9000/metrics` then shows lines such as
+//!
+//! ```text
+//! # HELP tower_entra_verdicts_total Tokens judged, and requests without one.
+//! # TYPE tower_entra_verdicts_total counter
+//! tower_entra_verdicts_total{outcome="admitted",kind="user",agent_status="not_agent"} 1
+//! tower_entra_verdicts_total{outcome="refused",error_type="expired"} 0
+//! ```
+//!
+//! and this, in `prometheus.yml`, has Prometheus fetch them:
+//!
+//! ```text
+//! scrape_configs:
+//!   - job_name: my-api
+//!     static_configs:
+//!       - targets: ["127.0.0.1:9000"]
 //! ```
 //!
 //! | name | in Prometheus | labels |
@@ -143,9 +176,42 @@
 //! | `tower_entra.keys.age` | `tower_entra_keys_age_seconds` | `key_source` |
 //! | `tower_entra.keys.time_left` | `tower_entra_keys_time_left_seconds` | `key_source` |
 //!
+//! A label is absent where it does not apply. All its values are constants:
+//!
+//! | label | of | values |
+//! |---|---|---|
+//! | `outcome` | verdicts | `admitted`, `anonymous`, `refused`, `denied`: [below](#what-to-add-up) |
+//! | | keys | `success`, `failure`; of waits `abandoned` too, if the request went away |
+//! | `error_type` | verdicts | of denied requests `denied`; of refused ones the check, [`ErrorKind::as_str`](crate::ErrorKind::as_str): `missing_token`, `multiple_credentials`, `malformed_authorization`, `token_too_large`, `malformed_token`, `encrypted_token`, `malformed_header`, `algorithm_not_allowed`, `invalid_key_id`, `unsupported_token_type`, `unsupported_header`, `keys_unavailable`, `unknown_key`, `invalid_signature`, `graph_token`, `malformed_claims`, `unsupported_version`, `invalid_tenant`, `issuer_mismatch`, `tenant_not_allowed`, `key_not_for_issuer`, `audience_mismatch`, `invalid_dates`, `expired`, `not_yet_valid`, `id_token`, `contradictory_claims`, `sender_constrained`, `nothing_granted` |
+//! | | refreshes | why one failed, [`KeyError::as_str`](crate::KeyError::as_str): `unreachable`, `timed_out`, `bad_status`, `too_big`, `encoded`, `not_a_discovery_document`, `foreign_issuer`, `foreign_keys_url`, `not_a_key_set`, `too_many_keys`, `no_usable_key`, `panicked` |
+//! | `kind` | admitted, denied | [`PrincipalKind::as_str`](crate::PrincipalKind::as_str): `autonomous_agent`, `agent_on_behalf_of_user`, `agent_user`, `user`, `application`, `unknown` |
+//! | `agent_status` | admitted, denied | [`AgentStatus::as_str`](crate::AgentStatus::as_str): `attested`, `declared`, `not_agent`, `unattested` |
+//! | `denial` | denied | [`DenialReason::as_str`](crate::DenialReason::as_str): `policy`, `missing_scope`, `not_delegated`, `missing_role`, `wrong_kind`, `not_agent`, `agent`, `unattested`, `unlisted_client`, `unlisted_principal`, `missing_authentication_context`, `claims_challenge`, `unstated_route` |
+//! | `result` | look-ups | `hit`, `miss` |
+//! | `cause` | refreshes | `start`, `scheduled`, `retry`, `unknown_key`, `bad_signature`; the last two of suppressed ones |
+//! | `key_source` | keys | the name given by [`KeySettings::with_name`](crate::KeySettings::with_name). Without one there is **no such label** |
+//!
 //! All series but those of the age are there from the start, so no rule needs `absent()`.
 //!
+//! # What to add up
+//!
+//! A denied request is counted twice: as `admitted` when its token has passed every check, and as `denied`
+//! when the application, or a [`RequireLayer`](crate::RequireLayer), has then refused it. So a sum over all
+//! of `outcome` is not the number of requests:
+//!
+//! | number | sum |
+//! |---|---|
+//! | requests | all but `denied`: `outcome!="denied"` |
+//! | callers that were served | `admitted` minus `denied` |
+//! | callers that were not | `refused` plus `denied`: `outcome=~"refused\|denied"` |
+//!
+//! In [optional](EntraAuthLayer::optional) mode a request without a token counts as `anonymous`. If the
+//! application then refuses it because it has no token, that is not counted again; if it refuses it for
+//! another reason, that is a `denied` without a `kind`.
+//!
 //! # Alert rules
+//!
+//! They are a file that `rule_files` of `prometheus.yml` names.
 //!
 //! ```yaml
 //! groups:
@@ -185,10 +251,18 @@
 //!         labels: {severity: security}
 //!         annotations:
 //!           summary: A client invents key ids, or Entra rotates its keys faster than it says.
+//!       - alert: EntraMostAreRefused
+//!         expr: |
+//!           sum by (job) (rate(tower_entra_verdicts_total{outcome=~"refused|denied", error_type!="missing_token"}[10m]))
+//!             > 0.5 * sum by (job) (rate(tower_entra_verdicts_total{outcome!="denied"}[10m]))
+//!         for: 10m
+//!         labels: {severity: ticket}
+//!         annotations:
+//!           summary: More than half of all requests have a token and are refused or denied. The panel has the reasons.
 //!       - alert: EntraTokensForAnotherApi
 //!         expr: |
 //!           sum by (job) (rate(tower_entra_verdicts_total{error_type=~"audience_mismatch|nothing_granted"}[10m]))
-//!             > 0.05 * sum by (job) (rate(tower_entra_verdicts_total[10m]))
+//!             > 0.05 * sum by (job) (rate(tower_entra_verdicts_total{outcome!="denied"}[10m]))
 //!         for: 10m
 //!         labels: {severity: ticket}
 //!         annotations:
@@ -202,17 +276,23 @@
 //! ```
 //!
 //! A stranger can raise `EntraKeysUnavailable` by invented key ids, which are answered with 503 while they
-//! are not looked up; so it pages no one, and `EntraNoKeys` does. The 18 h and 6 h are for the default
-//! [stale limit](crate::KeySettings::with_stale_limit) of 24 h. A validator that gets neither a request nor a
-//! [probe](super::deployment#probes) fetches no keys, and `EntraNoKeys` is true of it.
+//! are not looked up, and `EntraMostAreRefused` by any bad token; so they page no one, and `EntraNoKeys`
+//! does. `EntraMostAreRefused` is not about requests without a token, which clients send to find out where
+//! to get one.
+//!
+//! The 18 h and 6 h are for the default [stale limit](crate::KeySettings::with_stale_limit) of 24 h. A
+//! validator that gets neither a request nor a [probe](super::deployment#probes) fetches no keys, and
+//! `EntraNoKeys` is true of it.
 //!
 //! After an outage longer than the stale limit, fetches are up to a minute apart: requests can be answered
 //! with 503 for a minute after the authority is back.
 //!
 //! # Panels
 //!
+//! Each is a query for a panel of Grafana, or for the page *Graph* of Prometheus itself.
+//!
 //! ```promql
-//! # Requests that the application has served, per second, by kind of caller
+//! # Requests that the application has served, per second, by kind of caller: admitted minus denied
 //! sum by (kind) (rate(tower_entra_verdicts_total{outcome="admitted"}[5m]))
 //!   - sum by (kind) (rate(tower_entra_verdicts_total{outcome="denied"}[5m]))
 //!
@@ -223,8 +303,8 @@
 //! # What agents are denied, and why
 //! sum by (kind, denial) (increase(tower_entra_verdicts_total{outcome="denied", agent_status=~"attested|declared"}[1h]))
 //!
-//! # Refused tokens by reason
-//! sum by (error_type) (rate(tower_entra_verdicts_total{outcome="refused"}[5m]))
+//! # Requests that are not served, per second, by reason: the check, or what the application demands
+//! sum by (error_type, denial) (rate(tower_entra_verdicts_total{outcome=~"refused|denied"}[5m]))
 //!
 //! # Share of tokens that were verified before
 //! sum(rate(tower_entra_token_cache_lookups_total{result="hit"}[5m]))

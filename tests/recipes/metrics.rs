@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use http::{Request, Response, header::AUTHORIZATION};
 use metrics::Unit;
-use tower_entra::KeySettings;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_entra::{
+    EntraAuthLayer, Error, KeySettings, RequireLayer, Requirement, metrics::VERDICTS,
+};
 
 use super::observability::{blocks, guide};
-use crate::support::{block_on, recorder::Recorder, unready};
+use crate::support::{block_on, issuer, recorder::Recorder, unready};
 
 /// A metric as Prometheus has it: its series, each with its labels.
 type Metrics = BTreeMap<String, Vec<BTreeMap<String, String>>>;
@@ -50,6 +54,30 @@ fn within(text: &str, open: char, close: char) -> Option<&str> {
     Some(inside.split_once(close).expect("a closed bracket").0)
 }
 
+/// A condition on one label: `label="value"`, with `=~`, `!=` or `!~` too.
+struct Matcher<'q> {
+    label: &'q str,
+    values: Vec<&'q str>,
+    is_negative: bool,
+}
+
+impl<'q> Matcher<'q> {
+    fn of(text: &'q str) -> Self {
+        let (left, value) = text.split_once('"').expect("a matcher");
+        let label = left.trim_end_matches(['=', '!', '~']);
+        Self {
+            label: label.trim(),
+            values: value.trim_end_matches('"').split('|').collect(),
+            is_negative: left.contains('!'),
+        }
+    }
+
+    fn fits(&self, series: &BTreeMap<String, String>) -> bool {
+        let found = series.get(self.label).map_or("", String::as_str);
+        self.values.contains(&found) != self.is_negative
+    }
+}
+
 /// What is wrong with a query, and the metrics that it names.
 fn check(query: &str, metrics: &Metrics) -> (Vec<String>, BTreeSet<String>) {
     let (mut faults, mut named) = (Vec::new(), BTreeSet::new());
@@ -68,23 +96,24 @@ fn check(query: &str, metrics: &Metrics) -> (Vec<String>, BTreeSet<String>) {
         let matchers: Vec<_> = matchers
             .split(',')
             .filter(|matcher| !matcher.is_empty())
-            .map(|matcher| {
-                let (label, value) = matcher.split_once('=').expect("a matcher");
-                let values = value.trim_start_matches('~').trim_matches('"');
-                (label.trim(), values.split('|').collect::<Vec<_>>())
-            })
+            .map(Matcher::of)
             .collect();
-        // Each alternative of each matcher, together with the others, has a series.
-        for (label, values) in &matchers {
+        // Each alternative of each matcher, together with the others, has a series. What a negative one
+        // excludes is there, too.
+        for Matcher {
+            label,
+            values,
+            is_negative,
+        } in &matchers
+        {
             for value in values {
-                let fits = |series: &&BTreeMap<String, String>| {
+                let has_it = |series: &BTreeMap<String, String>| {
                     series.get(*label).is_some_and(|found| found == value)
-                        && matchers.iter().all(|(label, values)| {
-                            let found = series.get(*label).map(String::as_str);
-                            found.is_some_and(|found| values.contains(&found))
-                        })
                 };
-                if !series.iter().any(|series| fits(&series)) {
+                let fits = |series: &BTreeMap<String, String>| {
+                    *is_negative || matchers.iter().all(|matcher| matcher.fits(series))
+                };
+                if !series.iter().any(|series| has_it(series) && fits(series)) {
                     faults.push(format!("no series of {name} with {label}={value}"));
                 }
             }
@@ -121,6 +150,14 @@ fn a_query_for_something_that_is_not_emitted_is_found() {
         (
             r#"tower_entra_verdicts_total{outcome="admitted", denial="policy"}"#,
             "no series of tower_entra_verdicts_total with outcome=admitted",
+        ),
+        (
+            r#"tower_entra_verdicts_total{outcome!="rejected"}"#,
+            "no series of tower_entra_verdicts_total with outcome=rejected",
+        ),
+        (
+            r#"tower_entra_verdicts_total{outcome="denied", error_type!="denied"}"#,
+            "no series of tower_entra_verdicts_total with outcome=denied",
         ),
         (
             "sum by (reason) (tower_entra_verdicts_total)",
@@ -167,7 +204,6 @@ fn the_table_of_metrics_has_each_with_its_labels() {
         let row = row.unwrap_or_else(|| panic!("{name} is not in the table"));
         let labels: BTreeSet<_> = series.iter().flat_map(BTreeMap::keys).collect();
         let (_, listed) = row.trim_end_matches(" |").rsplit_once('|').unwrap();
-        // A part of the metrics has no name of its key source.
         let listed: BTreeSet<_> = listed
             .split(',')
             .map(|label| label.trim().trim_matches('`'))
@@ -175,4 +211,116 @@ fn the_table_of_metrics_has_each_with_its_labels() {
         let labels: BTreeSet<_> = labels.into_iter().map(String::as_str).collect();
         assert_eq!(listed, labels, "{name}");
     }
+}
+
+/// The values that the guide lists for a label of these metrics: in the row of that label, and in the one
+/// below it if the label has two.
+fn listed(guide: &str, label: &str, of: &str) -> BTreeSet<String> {
+    let rows = guide.lines().filter_map(|line| line.strip_prefix("| "));
+    let mut current = String::new();
+    let mut values = BTreeSet::new();
+    for row in rows {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        if !cells[0].is_empty() {
+            current = cells[0].trim_matches('`').to_owned();
+        }
+        if current == label && cells[1] == of {
+            let codes = cells[2].split('`').skip(1).step_by(2);
+            values.extend(codes.filter(|code| !code.contains("::")).map(str::to_owned));
+        }
+    }
+    values
+}
+
+#[test]
+fn the_table_of_labels_has_every_value_and_no_other() {
+    let guide = guide();
+    let metrics = emitted();
+    for (label, of, names) in [
+        ("outcome", "verdicts", &["verdicts_total"][..]),
+        (
+            "outcome",
+            "keys",
+            &[
+                "keys_refreshes_total",
+                "keys_refresh_duration_seconds_count",
+                "keys_wait_duration_seconds_count",
+            ],
+        ),
+        ("error_type", "verdicts", &["verdicts_total"]),
+        ("error_type", "refreshes", &["keys_refreshes_total"]),
+        ("kind", "admitted, denied", &["verdicts_total"]),
+        ("agent_status", "admitted, denied", &["verdicts_total"]),
+        ("denial", "denied", &["verdicts_total"]),
+        ("result", "look-ups", &["token_cache_lookups_total"]),
+        (
+            "cause",
+            "refreshes",
+            &["keys_refreshes_total", "keys_suppressed_refreshes_total"],
+        ),
+    ] {
+        let all = names
+            .iter()
+            .flat_map(|name| &metrics[&format!("tower_entra_{name}")]);
+        let emitted: BTreeSet<_> = all
+            .filter_map(|series| series.get(label).cloned())
+            .collect();
+        assert_eq!(listed(&guide, label, of), emitted, "{label} of {of}");
+    }
+}
+
+#[test]
+fn without_a_name_no_series_has_a_key_source() {
+    Recorder::during(|recorder| {
+        let (_issuer, validator) = unready(KeySettings::default());
+        block_on(validator.ready());
+        let series = recorder.series();
+        assert!(series.len() > 300);
+        assert!(!series.iter().any(|series| series.contains("key_source")));
+    });
+}
+
+#[test]
+fn the_sums_of_the_guide_count_each_request_once() {
+    Recorder::during(|recorder| {
+        let issuer = issuer();
+        let people = RequireLayer::new(Requirement::people());
+        let inner = service_fn(async |_: Request<()>| Ok::<_, Error>(Response::new(String::new())));
+        let service = EntraAuthLayer::new(issuer.validator()).layer(people.layer(inner));
+        let send = async |token: Option<String>| {
+            let mut request = Request::new(());
+            if let Some(token) = token {
+                let value = format!("Bearer {token}").parse().unwrap();
+                request.headers_mut().insert(AUTHORIZATION, value);
+            }
+            service.clone().oneshot(request).await.unwrap().status()
+        };
+        let mut statuses = Vec::new();
+        block_on(async {
+            for token in [
+                Some(issuer.user()),
+                Some(issuer.user()),
+                Some(issuer.autonomous_agent()),
+                Some(issuer.user().expired()),
+                None,
+            ] {
+                statuses.push(send(token.map(|token| token.mint())).await.as_u16());
+            }
+        });
+        assert_eq!(statuses, [200, 200, 403, 401, 401]);
+
+        let counters = recorder.counters();
+        let sum = |outcomes: &[&str]| -> u64 {
+            let counted = counters.iter().filter(|(series, _)| {
+                let has =
+                    |outcome: &&str| series.starts_with(&format!("{VERDICTS}{{outcome={outcome}"));
+                outcomes.iter().any(has)
+            });
+            counted.map(|(_, count)| count).sum()
+        };
+        assert_eq!(sum(&["admitted", "anonymous", "refused"]), 5, "requests");
+        assert_eq!(sum(&["admitted"]) - sum(&["denied"]), 2, "served");
+        assert_eq!(sum(&["refused", "denied"]), 3, "not served");
+        assert_eq!(sum(&[""]), 6, "the denied one counts twice");
+    });
 }
