@@ -6,8 +6,10 @@
 //! cargo run --example issuer                                     # only the settings; then ask by lines
 //! ```
 //!
-//! It shows the settings for the service on stderr, and each token on stdout, a line each. Then it serves
-//! its keys until Ctrl-C, and mints another token for each line of its input, in the same words:
+//! It shows the settings for the service on stderr, and each token on stdout, a line each: variables for
+//! `whoami` and `explain`, and what a program with `EntraConfig` has instead of `AZURE_AUTHORITY_HOST`, since
+//! that configuration refuses plain http. Then it serves its keys until Ctrl-C, and mints another token for
+//! each line of its input, in the same words:
 //!
 //! | word | token |
 //! |---|---|
@@ -31,7 +33,10 @@ use std::{
     process::ExitCode,
 };
 
-use tower_entra::testing::{Issuer, TokenBuilder};
+use tower_entra::{
+    AppId,
+    testing::{Issuer, TokenBuilder},
+};
 
 fn main() -> Result<ExitCode, Box<dyn StdError>> {
     let mut words: Vec<String> = env::args().skip(1).collect();
@@ -92,17 +97,36 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
 
 fn show_settings(issuer: &Issuer) {
     let (url, tenant, audience) = (issuer.url(), issuer.tenant_id(), issuer.audience());
+    let authority =
+        format!("Authority::insecure_loopback({url:?}).with_v1_issuer(\"{url}/{{tid}}/\")");
+    let client_id = audience.strip_prefix("api://").unwrap_or(audience);
+    let audience_of_config = match client_id.parse::<AppId>() {
+        Ok(client_id) => format!("AZURE_CLIENT_ID={client_id}"),
+        Err(_) => format!("AzureAd__Audience={audience}"),
+    };
     eprintln!(
-        "The settings of a service that trusts these tokens, as `whoami` reads them:
+        "For `whoami` and `explain`, the examples of tower-entra:
 
     AZURE_AUTHORITY_HOST={url}
     AZURE_TENANT_ID={tenant}
     EXPECTED_AUDIENCE={audience}
 
-or in code:
+For a program with `EntraConfig::from_env`. It refuses an authority over plain http, so leave
+AZURE_AUTHORITY_HOST unset and name the authority in its code, for as long as you try it:
+
+    AZURE_TENANT_ID={tenant}
+    {audience_of_config}
+
+    EntraConfig::from_env()?
+        .builder()
+        .authority({authority})
+        .build()?
+
+For a program that reads no configuration:
 
     Validator::builder(Tenants::single({tenant:?}), [{audience:?}])
-        .authority(Authority::insecure_loopback({url:?}).with_v1_issuer(\"{url}/{{tid}}/\"))
+        .authority({authority})
+        .build()?
 "
     );
 }

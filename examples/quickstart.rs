@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --example quickstart             # shows the answers, then serves for you to try
-//! cargo run --example quickstart -- --once   # shows the answers; fails if one is unexpected
+//! cargo run --example quickstart -- --once   # shows the answers, no tokens; fails if one is unexpected
 //! ```
 //!
 //! No network and no account is needed: an [`Issuer`] on loopback replaces Entra. The requests are
@@ -49,6 +49,7 @@ async fn main() -> Result<ExitCode, Box<dyn StdError>> {
     let mut surprises = show(&url, ADMITTED, CALLER, callers(&issuer)).await?;
     println!("{}", paint("2", FACETS));
     surprises += show(&url, REFUSED, REFUSAL, intruders(&issuer)).await?;
+    println!("{}", paint("2", UNKNOWN_KEY));
     if !once {
         invite(&url, &issuer);
         server.await??;
@@ -281,7 +282,7 @@ curl -iw '\n' "$URL/people" -H "Authorization: Bearer $ALICE"
 curl -iw '\n' "$URL/whoami" -H "Authorization: Bearer $EXPIRED"
 curl -iw '\n' "$URL/whoami"
 
-# What is in a token, and which check refuses it:
+# What is in a token, and which check refuses it. `explain` and `whoami` read these variables:
 export AZURE_TENANT_ID='{}' EXPECTED_AUDIENCE='{}' AZURE_AUTHORITY_HOST='{}'
 echo "$AGENT" | cargo run -q --example explain
 echo "$EXPIRED" | cargo run -q --example explain
@@ -300,6 +301,9 @@ const FACETS: &str = "\
 Entra sends facets only to APIs that request them. Without them, an agent looks like an app, or like
 the person it acts for: it is then unattested, and /people, which demands not_agent, refuses it.";
 const REFUSED: &str = "Refused: a typed error for your log, a challenge for the client";
+const UNKNOWN_KEY: &str = "\
+503 for the unknown key, not 401: it was not looked up, because the fetch for the fresh key above was
+less than 10 s before. The client may try again. A key that was looked up in vain is a 401.";
 const REFUSAL: &[&str] = &["request", "status", "for your log", "for the client"];
 const WHY: &str = "x-demo-refused-because";
 /// An agent that the validator's configuration lists.

@@ -30,7 +30,8 @@
 //!
 //!     // AZURE_TENANT_ID and AZURE_CLIENT_ID, or AzureAd__TenantId and AzureAd__ClientId.
 //!     let validator = EntraConfig::from_env()?.validator()?;
-//!     // Has the keys fetched before the first request. If Entra is out of reach the API starts nevertheless.
+//!     // Fetches the keys before the program listens, which takes at most 5 s. If Entra is out of reach by
+//!     // then, the API starts nevertheless.
 //!     if let Err(not_ready) = validator.ready_within(Duration::from_secs(5)).await {
 //!         eprintln!("{not_ready}");
 //!     }

@@ -18,9 +18,10 @@ use crate::admit::{
 /// # The runtime
 ///
 /// The task starts with the first [`ready`](Self::ready), [`status`](Self::status),
-/// [`validate`](Self::validate) or request through a layer, on the [tokio](https://docs.rs/tokio) runtime of that call, and ends with the last
-/// clone. If its runtime ends earlier, the next call starts it again. A runtime that is kept but no
-/// longer driven stops the fetching, so make the first call on the application's own runtime.
+/// [`validate`](Self::validate) or request through a layer, on the [tokio](https://docs.rs/tokio) runtime of
+/// that call, and ends with the last clone. If its runtime ends earlier, the next call starts it again. A
+/// runtime that is kept but no longer driven stops the fetching, so make the first call on the application's
+/// own runtime.
 ///
 /// The runtime needs a timer. Without one, nothing is fetched and no request waits. Detecting this
 /// raises a panic, which is caught on each request; a program built with `panic = "abort"` aborts. The
@@ -82,8 +83,9 @@ impl Validator {
     ///
     /// # Errors
     ///
-    /// Fails with the [`ErrorKind`](crate::ErrorKind) of the first check that the token does not pass, or with
-    /// [`KeysUnavailable`](crate::ErrorKind::KeysUnavailable) if it cannot be checked for want of keys.
+    /// Fails with the [`ErrorKind`](crate::ErrorKind) of the first check that the token does not pass, or
+    /// with [`KeysUnavailable`](crate::ErrorKind::KeysUnavailable) if it cannot be checked because keys are
+    /// missing.
     pub async fn validate(&self, token: &str) -> Result<AgentPrincipal, Error> {
         match self.decide(token) {
             Decision::Made(verdict) => verdict,

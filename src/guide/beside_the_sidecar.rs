@@ -30,9 +30,10 @@
 //!
 //! Both read the same variables: `AzureAd__Instance`, `AzureAd__TenantId`, `AzureAd__ClientId`,
 //! `AzureAd__Audience`. Two readings differ, and a setting of the sidecar that
-//! [`EntraConfig`](crate::EntraConfig) does not know is refused by its name. `AzureAd__Scopes` is one scope to the sidecar, even with
-//! spaces in it, and a list here. The sidecar's `AzureAd__AllowWebApiToBeAuthorizedByACL=true` is refused
-//! by [`EntraConfig`](crate::EntraConfig), because only code takes a check away.
+//! [`EntraConfig`](crate::EntraConfig) does not know is refused by its name. `AzureAd__Scopes` is one scope
+//! to the sidecar, even with spaces in it, and a list here. The sidecar's
+//! `AzureAd__AllowWebApiToBeAuthorizedByACL=true` is refused by [`EntraConfig`](crate::EntraConfig), because
+//! only code takes a check away.
 //!
 //! What the sidecar has been told to do for a caller is not limited by this crate: it gives a token to
 //! every process that reaches its port. Leave the routes without authentication at their default, without

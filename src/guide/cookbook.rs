@@ -27,8 +27,7 @@
 //! so that a pod that gets requests only when it is ready becomes ready.
 //!
 //! ```
-//! use axum::{Router, extract::State, routing::get};
-//! use http::StatusCode;
+//! use axum::{Router, extract::State, http::StatusCode, routing::get};
 //! use tower_entra::{EntraAuthLayer, KeyStatus, Validator};
 //!
 //! async fn readiness(State(validator): State<Validator>) -> StatusCode {
@@ -65,12 +64,17 @@
 //!
 //! # A test of routes
 //!
-//! With the feature `testing` in `[dev-dependencies]`, and `tower` with the feature `util`. Each caller is
-//! one line, and the requests go through the router as in production.
+//! Each caller is one line, and the requests go through the router as in production. In the directory of the
+//! [first program](crate#quick-start), which has axum and tokio already:
+//!
+//! ```sh
+//! cargo add --dev tower-entra --path ../tower-entra --features testing
+//! cargo add --dev tower@0.5 --features util
+//! ```
 //!
 //! ```
 //! use axum::{Router, body::Body, routing::get};
-//! use http::{Request, StatusCode, header::AUTHORIZATION};
+//! use axum::http::{Request, StatusCode, header::AUTHORIZATION};
 //! use tower::ServiceExt;
 //! use tower_entra::{ConfigError, EntraAuthLayer, RequireLayer, Requirement, Validator};
 //! use tower_entra::testing::Issuer;
@@ -89,30 +93,35 @@
 //!     app.clone().oneshot(request).await.unwrap().status()
 //! }
 //!
-//! // In a test: `#[tokio::test] async fn only_readers_read_orders()`.
+//! #[tokio::test]
+//! # async fn nothing() {}
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! let issuer = Issuer::start().await;
-//! let app = app(issuer.validator()).unwrap();
+//! async fn only_readers_read_orders() {
+//!     let issuer = Issuer::start().await;
+//!     let app = app(issuer.validator()).unwrap();
 //!
-//! let reader = issuer.agent_on_behalf_of("alice").scope("Orders.Read").mint();
-//! assert_eq!(status(&app, &reader).await, StatusCode::OK);
+//!     let reader = issuer.agent_on_behalf_of("alice").scope("Orders.Read").mint();
+//!     assert_eq!(status(&app, &reader).await, StatusCode::OK);
 //!
-//! let job = issuer.autonomous_agent().roles(["Orders.Read.All"]).mint();
-//! assert_eq!(status(&app, &job).await, StatusCode::OK);
+//!     let job = issuer.autonomous_agent().roles(["Orders.Read.All"]).mint();
+//!     assert_eq!(status(&app, &job).await, StatusCode::OK);
 //!
-//! let writer = issuer.user().scope("Orders.Write").mint();
-//! assert_eq!(status(&app, &writer).await, StatusCode::FORBIDDEN);
+//!     let writer = issuer.user().scope("Orders.Write").mint();
+//!     assert_eq!(status(&app, &writer).await, StatusCode::FORBIDDEN);
 //!
-//! let expired = issuer.user().scope("Orders.Read").expired().mint();
-//! assert_eq!(status(&app, &expired).await, StatusCode::UNAUTHORIZED);
-//! # }
+//!     let expired = issuer.user().scope("Orders.Read").expired().mint();
+//!     assert_eq!(status(&app, &expired).await, StatusCode::UNAUTHORIZED);
+//! }
+//! # fn main() { only_readers_read_orders() }
 //! ```
+//!
+//! `cargo test` runs it, as `tests/routes.rs` for example. For the router of the program, put the test into
+//! the same file as its `app`.
 //!
 //! # A check in a handler
 //!
-//! Where the answer depends on the data, the handler decides. A requirement that is a constant cannot be wrong
-//! when the program runs.
+//! Where the answer depends on the data, the handler decides. A requirement that is a constant cannot be
+//! wrong when the program runs.
 //!
 //! ```
 //! use tower_entra::{AgentPrincipal, Denial, Requirement};
@@ -133,7 +142,9 @@
 //! # JSON in refusals
 //!
 //! Refusals have no body. [`ProblemJson`](crate::ProblemJson) on the outer layer fills in
-//! `application/problem+json`, for the denials of a [`RequireLayer`](crate::RequireLayer) and of handlers too.
+//! `application/problem+json`, for the denials of a [`RequireLayer`](crate::RequireLayer) and of handlers
+//! too. A handler that puts a body of its own into the response to a denial sets its `Content-Type` as well:
+//! without one the layer takes the body for empty and replaces it.
 //!
 //! ```
 //! use axum::{Router, routing::get};

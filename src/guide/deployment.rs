@@ -1,4 +1,5 @@
-//! Deployment: certificates and proxies, platforms that take `Authorization`, machines that sleep.
+//! Deployment: certificates and proxies, probes, workload identity, platforms that take `Authorization`,
+//! machines that sleep.
 //!
 //! # Containers without CA certificates, and proxies
 //!
@@ -63,8 +64,7 @@
 //! keys fetched. [`Validator::status`] does: it starts the task that fetches them, and never waits.
 //!
 //! ```
-//! use axum::{Router, extract::State, routing::get};
-//! use http::StatusCode;
+//! use axum::{Router, extract::State, http::StatusCode, routing::get};
 //! use tower_entra::{EntraAuthLayer, KeyStatus, Validator};
 //!
 //! async fn readyz(State(validator): State<Validator>) -> (StatusCode, String) {
@@ -101,14 +101,49 @@
 //! closed list. The words of [`last_key_error`](Validator::last_key_error) name hosts, and belong in the
 //! log.
 //!
+//! # Workload identity on AKS, and `AZURE_CLIENT_ID`
+//!
+//! The webhook of workload identity puts
+//! [four variables](https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html)
+//! into the pods that use it: `AZURE_CLIENT_ID`, `AZURE_TENANT_ID`, `AZURE_AUTHORITY_HOST` and
+//! `AZURE_FEDERATED_TOKEN_FILE`. Its `AZURE_CLIENT_ID` is the identity *by which the pod gets tokens*: a
+//! managed identity, or the blueprint of an agent. The audience of the tokens that the API *accepts* is the
+//! client id of the API's own registration. The two are the same only if the pod's identity is that
+//! registration.
+//!
+//! [`EntraConfig::from_env`](crate::EntraConfig::from_env) reads both names, and neither wins:
+//!
+//! | set | effect |
+//! |---|---|
+//! | only `AZURE_CLIENT_ID` of the webhook | the API accepts tokens for the pod's identity, and refuses those for the API with `audience_mismatch` |
+//! | that, and `AzureAd__ClientId` with another value | an error at start-up, which names both |
+//! | that, and `AzureAd__Audience` or `AzureAd__Audiences` | these are accepted **instead of** those of the client id |
+//!
+//! So leave the variables of the Azure SDKs out, and set the API's own, `AzureAd__TenantId` and
+//! `AzureAd__ClientId`:
+//!
+//! ```no_run
+//! use std::{env, ffi::OsString};
+//!
+//! use tower_entra::{EntraConfig, Validator};
+//!
+//! fn validator() -> Result<Validator, Box<dyn std::error::Error>> {
+//!     let is_own = |(name, _): &(OsString, OsString)| !name.to_string_lossy().starts_with("AZURE_");
+//!     Ok(EntraConfig::from_vars(env::vars_os().filter(is_own))?.validator()?)
+//! }
+//! # validator().unwrap();
+//! ```
+//!
+//! Where the code is not to change, name the audiences: `AzureAd__Audiences="CLIENT_ID,api://CLIENT_ID"`,
+//! with the client id of the API. The tenant and the authority of the webhook then hold for the API as well.
+//!
 //! # A platform that takes `Authorization` for itself
 //!
 //! Azure Static Web Apps puts a token of its own into `Authorization` before the API gets the request.
 //! Clients send Entra's token in another header, and the layer reads that one and no other.
 //!
 //! ```
-//! use axum::{Router, routing::get};
-//! use http::HeaderName;
+//! use axum::{Router, http::HeaderName, routing::get};
 //! use tower_entra::{ConfigError, EntraAuthLayer, Validator};
 //!
 //! fn app(validator: Validator) -> Result<Router, ConfigError> {

@@ -1,8 +1,8 @@
 //! Coming from Microsoft.Identity.Web: its names, and those of this crate.
 //!
 //! [`EntraConfig`] reads a section `AzureAd` of there, from a document or from variables such as
-//! `AzureAd__TenantId`. A setting that it does not know, or cannot honour, is refused by its name: take it out
-//! of this section.
+//! `AzureAd__TenantId`. A setting that it does not know, or cannot honour, is refused by its name: take it
+//! out of this section.
 //!
 //! | Microsoft.Identity.Web and ASP.NET Core | tower-entra |
 //! |---|---|

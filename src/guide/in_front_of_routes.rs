@@ -3,11 +3,11 @@
 //! # Nested routers, a preflight and a page
 //!
 //! An axum application has an API for a page of another origin, and a page of its own for all other
-//! paths.
+//! paths. It needs `cargo add tower-http@0.6 --features cors`.
 //!
 //! ```
 //! use axum::{Router, response::Html, routing::get};
-//! use http::{HeaderValue, Method, StatusCode, header::{AUTHORIZATION, WWW_AUTHENTICATE}};
+//! use axum::http::{HeaderValue, Method, StatusCode, header::{AUTHORIZATION, WWW_AUTHENTICATE}};
 //! use tower_entra::{EntraAuthLayer, RequireLayer, Requirement, Validator};
 //! use tower_http::cors::CorsLayer;
 //!
@@ -63,6 +63,7 @@
 //!
 //! An access log outside of the layer has to name the caller, and no person.
 //! [`with_principal_in_response`](EntraAuthLayer::with_principal_in_response) hands the caller outwards.
+//! The events need `cargo add tracing@0.1`.
 //!
 //! ```
 //! use std::time::Instant;

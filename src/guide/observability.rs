@@ -7,11 +7,16 @@
 //! the access log. The default span of tower-http's `TraceLayer` is at the level `debug`, which a filter
 //! at `info` removes, so make one at `info`:
 //!
+//! ```sh
+//! cargo add tower-http@0.6 --features trace
+//! cargo add tracing@0.1
+//! cargo add tracing-subscriber@0.3 --features json
+//! ```
+//!
 //! ```
 //! use std::time::Duration;
 //!
-//! use axum::{Router, body::Body, response::Response, routing::get};
-//! use http::Request;
+//! use axum::{Router, body::Body, http::Request, response::Response, routing::get};
 //! use tower_entra::{AgentPrincipal, Denial, EntraAuthLayer, Error, Validator};
 //! use tower_http::trace::TraceLayer;
 //! use tracing::{Span, info, info_span};
@@ -54,7 +59,7 @@
 //! }
 //!
 //! fn subscribe() {
-//!     // `RUST_LOG=info`. Each line is one JSON object with its span in it.
+//!     // From `info` on, which is the default. Each line is one JSON object with its span in it.
 //!     tracing_subscriber::fmt().json().flatten_event(true).init();
 //! }
 //! # let tenant = tower_entra::Tenants::single("7090e106-1ad3-4313-9b7a-75cc3e576d40");
@@ -336,9 +341,9 @@
 //! `hint` may change at any time: match codes. `debug` events may change at any time, too.
 //!
 //! Where the [conventions of OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/) have a name, it
-//! is theirs: `error.type` of metrics and spans (`code` in events), durations in seconds that end with `.duration`, and the fields of the span
-//! above. Names of this crate's own begin with `tower_entra.`, and of fields are those of Entra's claims
-//! where there is one.
+//! is theirs: `error.type` of metrics and spans (`code` in events), durations in seconds that end with
+//! `.duration`, and the fields of the span above. Names of this crate's own begin with `tower_entra.`, and of
+//! fields are those of Entra's claims where there is one.
 
 #[allow(unused_imports, reason = "for the links above")]
 use crate::EntraAuthLayer;

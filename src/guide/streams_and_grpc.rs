@@ -13,15 +13,14 @@
 //!
 //! Where it must be `EventSource`, the page first gets a ticket with its token, and opens
 //! `/events?ticket=...` with that. A middleware outside of the layer changes the ticket back into the
-//! token, so that the layer checks it like any other.
+//! token, so that the layer checks it like any other. It needs `cargo add base64@0.22 aws-lc-rs@1`.
 //!
 //! ```
 //! use std::{collections::HashMap, sync::{Arc, Mutex}, time::{Duration, Instant}};
 //!
 //! use axum::{Router, extract::{Request, State}, routing::{get, post}};
-//! use axum::middleware::map_request_with_state;
+//! use axum::{http::{HeaderMap, HeaderValue, header::AUTHORIZATION}, middleware::map_request_with_state};
 //! use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-//! use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 //! use tower_entra::{EntraAuthLayer, Validator};
 //!
 //! /// Each is good for one request within half a minute.
@@ -105,11 +104,12 @@
 //! new WebSocket("wss://api.example/live", ["orders.v1", `bearer.${token}`]);
 //! ```
 //!
-//! A middleware outside of the layer moves it into `Authorization`:
+//! A middleware outside of the layer moves it into `Authorization`. The upgrade itself needs
+//! `cargo add axum@0.8 --features ws`.
 //!
 //! ```
 //! use axum::{Router, extract::Request, middleware::map_request, routing::any};
-//! use http::{HeaderValue, StatusCode, header::{AUTHORIZATION, ORIGIN, SEC_WEBSOCKET_PROTOCOL}};
+//! use axum::http::{HeaderValue, StatusCode, header::{AUTHORIZATION, ORIGIN, SEC_WEBSOCKET_PROTOCOL}};
 //! use tower_entra::{EntraAuthLayer, Validator};
 //!
 //! async fn token_of_subprotocol(mut request: Request) -> Result<Request, StatusCode> {
@@ -160,7 +160,7 @@
 //!
 //! A gRPC server has a service for callers with a token, a health service for probes without one, and
 //! perhaps reflection for tools. A layer of the whole server would cover them all; tonic's `named_layer`
-//! covers one service.
+//! covers one service. It needs `cargo add tonic@0.14 tonic-health@0.14`.
 //!
 //! ```
 //! use tonic::service::{LayerExt, Routes};

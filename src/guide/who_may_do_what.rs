@@ -158,8 +158,8 @@
 //! only in delegated tokens. The second does not: people hold app roles too.
 //! [`scope_or_role`](Requirement::scope_or_role) keeps the two apart.
 //!
-//! **Groups as roles (`emit_as_roles`), by name.** [`role`](Requirement::role) takes such a name, with spaces,
-//! backslashes and letters of any language. But another group may have the same name, and the owners
+//! **Groups as roles (`emit_as_roles`), by name.** [`role`](Requirement::role) takes such a name, with
+//! spaces, backslashes and letters of any language. But another group may have the same name, and the owners
 //! of a group may change it, so ask for the group's id. App roles are then absent from the tokens, those of
 //! apps and agents too: an app-only token has no role left and is refused.
 //!

@@ -97,7 +97,8 @@ impl EntraConfig {
     ///
     /// A setting with different values under two names is refused. On Kubernetes with workload identity,
     /// `AZURE_CLIENT_ID` is the identity of the pod and not the registration of the API: leave such
-    /// variables out with [`from_vars`](Self::from_vars).
+    /// variables out with [`from_vars`](Self::from_vars). The guide
+    /// [deployment](crate::guide::deployment#workload-identity-on-aks-and-azure_client_id) says what to set.
     ///
     /// A file is a regular file with at most 64 KiB of UTF-8 that is not blank. It is read once, here.
     ///

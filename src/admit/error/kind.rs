@@ -42,7 +42,8 @@ pub enum ErrorKind {
     /// or the request went away while it waited.
     KeysUnavailable,
     /// The header's `kid` names no key of the authority: a fetch that began after the first request
-    /// that waited for this `kid` lacked it, the authority has withdrawn it, or the claims were not worth a fetch.
+    /// that waited for this `kid` lacked it, the authority has withdrawn it, or the claims were not worth a
+    /// fetch.
     UnknownKey,
     /// The signature does not verify with the key that the header names.
     InvalidSignature,

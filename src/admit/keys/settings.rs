@@ -78,7 +78,8 @@ settings! {
 
     /// How long after its fetch the last good key set remains in use while fetches fail. Afterwards
     /// requests are answered with 503. Its age is that by the monotonic or by the wall clock, whichever
-    /// is greater, so the time for which the machine sleeps counts. Default 24 h; from the refresh interval to 7 days.
+    /// is greater, so the time for which the machine sleeps counts. Default 24 h; from the refresh interval
+    /// to 7 days.
     with_stale_limit, stale_limit: Duration;
 
     /// The longest pause after a first failed fetch. It doubles with each further failure, and each

@@ -35,7 +35,8 @@ use super::{
 use crate::metrics;
 use crate::moment::Moment;
 
-/// The key set of the last good fetch, or before any the initial one. Immutable: a request loads one snapshot and keeps to it.
+/// The key set of the last good fetch, or before any the initial one. Immutable: a request loads one
+/// snapshot and keeps to it.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) keys: Arc<KeySet>,

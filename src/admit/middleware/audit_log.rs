@@ -17,7 +17,8 @@ use crate::admit::{
     requirement::DenialReason,
 };
 
-/// An event of this target about a known caller: the fields `before`, those of an audit record, and those `after`.
+/// An event of this target about a known caller: the fields `before`, those of an audit record, and those
+/// `after`.
 macro_rules! caller_event {
     ($target:ident, $caller:ident, { $($before:tt)* }, { $($after:tt)* }, $message:literal) => {{
         // No `..`: a field that is new in the record does not compile until it is here too.

@@ -52,8 +52,22 @@ impl Denial {
     /// ```
     ///
     /// An [`EntraAuthLayer`](crate::EntraAuthLayer) outside completes the challenge. If it has a
-    /// [`refusal_body`](crate::EntraAuthLayer::refusal_body), that builds the body, unless the response
-    /// has got a `Content-Type` on the way.
+    /// [`refusal_body`](crate::EntraAuthLayer::refusal_body), that builds the body.
+    ///
+    /// A body of the handler's own, put into this response, **needs a `Content-Type`**: without one the layer
+    /// takes the body for empty and replaces it.
+    ///
+    /// ```
+    /// # use http::{HeaderValue, Response, header::CONTENT_TYPE};
+    /// # use tower_entra::Denial;
+    /// fn refuse(denial: Denial) -> Response<String> {
+    ///     let mut response: Response<String> = denial.response();
+    ///     *response.body_mut() = "Ask the owner of the mailbox.".to_owned();
+    ///     let text = HeaderValue::from_static("text/plain");
+    ///     response.headers_mut().insert(CONTENT_TYPE, text);
+    ///     response
+    /// }
+    /// ```
     #[must_use]
     pub fn response<ResBody: Default>(self) -> Response<ResBody> {
         deny(self, &EmptyBody)

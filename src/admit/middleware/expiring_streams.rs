@@ -59,8 +59,8 @@ impl<B> EntraAuthLayer<B> {
     ///
     /// What it does not protect from:
     ///
-    /// - A connection that was upgraded, to a WebSocket say, has no body any more. Close it in the handler, at
-    ///   [`expires_at`](crate::AgentPrincipal::expires_at).
+    /// - A connection that was upgraded, to a WebSocket say, has no body any more. Close it in the handler,
+    ///   at [`expires_at`](crate::AgentPrincipal::expires_at).
     /// - Frames that have passed are in the buffers of the server, of proxies and of the network, and
     ///   reach a slow client after the end.
     /// - The body of the request, and the handler itself: an upload goes on, and work that was begun is

@@ -66,8 +66,9 @@ use crate::{
 /// | `malformed_claims` | the names of claims that count as absent because of their form |
 ///
 /// It holds no names, no addresses and no token. Values of a token that is not verified appear only in
-/// `reason`, escaped, short, and in one line, which a plain format puts in quotes. A request that [`optional`](Self::optional) lets through
-/// without a token makes an event of the first target at the level `debug`.
+/// `reason`, escaped, short, and in one line, which a plain format puts in quotes. A request that
+/// [`optional`](Self::optional) lets through without a token makes an event of the first target at the
+/// level `debug`.
 ///
 /// Put tracing layers outside of this one. The header is marked as sensitive only further inside: one
 /// that shows headers of requests shows the token, unless tower-http's
@@ -112,8 +113,8 @@ pub struct EntraAuthLayer<B = EmptyBody> {
 }
 
 impl EntraAuthLayer {
-    /// Refuses what `validator` does not admit; [`or`](Self::or) adds others. The `realm` of its challenges is the validator's
-    /// first audience.
+    /// Refuses what `validator` does not admit; [`or`](Self::or) adds others. The `realm` of its challenges
+    /// is the validator's first audience.
     #[must_use]
     pub fn new(validator: Validator) -> Self {
         let realm = validator.audiences().first().map_or("", String::as_str);
@@ -144,9 +145,9 @@ impl<B> EntraAuthLayer<B> {
     /// issuer and for the tenant in it. That one makes every check and decides alone. What it refuses is
     /// refused; no other is tried. A token that names an issuer of none, or whose `iss` cannot be read, is
     /// refused by the first validator of the layer, with its reason. Of two validators for the same issuer
-    /// and tenant, with other audiences say, only the earlier gets tokens: name the one with a list of tenants
-    /// before one for any organization. The public cloud and that of the US Government have the same issuer
-    /// of version 1.0 tokens.
+    /// and tenant, with other audiences say, only the earlier gets tokens: name the one with a list of
+    /// tenants before one for any organization. The public cloud and that of the US Government have the same
+    /// issuer of version 1.0 tokens.
     ///
     /// ```
     /// # use tower_entra::{Authority, ConfigError, EntraAuthLayer, Tenants, Validator};
@@ -175,7 +176,8 @@ impl<B> EntraAuthLayer<B> {
     /// [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata), use
     /// [`with_authorization_servers`](crate::ProtectedResourceMetadata::with_authorization_servers).
     ///
-    /// Name the keys of each by [`with_name`](crate::KeySettings::with_name), or their metrics share one series.
+    /// Name the keys of each by [`with_name`](crate::KeySettings::with_name), or their metrics share one
+    /// series.
     ///
     /// With one validator this costs nothing. With several, the claims of each token are decoded, and read up
     /// to their first `iss`, before any check, of a remembered token too.
@@ -390,7 +392,7 @@ impl<B> EntraAuthLayer<B> {
     /// were left empty. Those are the denials of a [`RequireLayer`](crate::RequireLayer) without a
     /// `refusal_body` of its own, of an axum handler that returns a [`Denial`](crate::Denial), and of
     /// [`Denial::response`](crate::Denial::response). A response with a `Content-Type` keeps its
-    /// body.
+    /// body. A body that a handler has put into such a response without one is replaced.
     ///
     /// ```
     /// # use tower_entra::{EntraAuthLayer, Error, Validator};

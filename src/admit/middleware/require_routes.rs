@@ -29,8 +29,8 @@ use crate::{
 /// default.
 ///
 /// A route for which nothing is stated is closed to every caller, and its handler does not run. So a route
-/// that is added and forgotten fails at its first call, and is not open to every caller with a token. The closure names the
-/// route of a request; in axum that is its `MatchedPath`, in full where routers are nested:
+/// that is added and forgotten fails at its first call, and is not open to every caller with a token. The
+/// closure names the route of a request; in axum that is its `MatchedPath`, in full where routers are nested:
 ///
 /// ```
 /// use axum::{Router, extract::MatchedPath, routing::{get, post}};
