@@ -122,7 +122,7 @@ AZURE_AUTHORITY_HOST unset and name the authority in its code, for as long as yo
         .authority({authority})
         .build()?
 
-For a program that reads no configuration:
+(Without `with_v1_issuer`, tokens of version 1.0 are refused.) For a program without a configuration:
 
     Validator::builder(Tenants::single({tenant:?}), [{audience:?}])
         .authority({authority})

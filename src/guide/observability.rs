@@ -131,8 +131,8 @@
 //! cargo add metrics-exporter-prometheus@0.18 --no-default-features --features http-listener
 //! ```
 //!
-//! Install it in `main`, before the validator is built, with the names that Prometheus recommends, and with
-//! buckets, without which a histogram becomes a summary:
+//! Install it at the beginning of `main`, before the validator is built, by `serve_metrics()?;`. It has the
+//! names that Prometheus recommends, and buckets, without which a histogram becomes a summary:
 //!
 //! ```text
 //! use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
