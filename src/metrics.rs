@@ -12,6 +12,14 @@
 //! | [`tower_entra.keys.age`](KEY_SET_AGE) | gauge | seconds | `key_source` |
 //! | [`tower_entra.keys.time_left`](KEY_SET_TIME_LEFT) | gauge | seconds | `key_source` |
 //!
+//! With the feature `acquire` also:
+//!
+//! | name | type | unit | labels |
+//! |---|---|---|---|
+//! | [`tower_entra.acquire.tokens`](ACQUIRED_TOKENS) | counter | tokens asked for | `flow`, `outcome`, `source`, `error.type` |
+//! | [`tower_entra.acquire.requests`](TOKEN_REQUESTS) | counter | requests | `leg`, `outcome`, `error.type` |
+//! | [`tower_entra.acquire.request.duration`](TOKEN_REQUEST_DURATION) | histogram | seconds | `leg`, `outcome` |
+//!
 //! The guide [observability](crate::guide::observability) has the alert rules and panels for them, their
 //! names in Prometheus, and the promise that they stay as they are.
 //!
@@ -109,6 +117,36 @@ names! {
     /// How long the key set in force would still serve if no fetch were good any more; 0 without
     /// one, and before the task has started. Renewed every 15 s, and without one with each fetch.
     KEY_SET_TIME_LEFT = "tower_entra.keys.time_left";
+
+    /// Counts each time that a token source was asked for a token.
+    ///
+    /// | `flow` | who acts |
+    /// |---|---|
+    /// | `app` | an app as itself |
+    /// | `app_on_behalf_of` | an app on behalf of a user |
+    /// | `agent` | an agent as itself |
+    /// | `agent_on_behalf_of` | an agent on behalf of a user |
+    /// | `agent_user` | an agent by its user account |
+    ///
+    /// `outcome` is `success` or `failure`. With `success`, `source` is `cache` for a token that was
+    /// remembered, and `entra` for one that the caller waited for. With `failure`, `error.type` is
+    /// `AcquireErrorKind::as_str`. Feature `acquire`.
+    ACQUIRED_TOKENS = "tower_entra.acquire.tokens";
+
+    /// Counts the requests to the token endpoint, a retry as one more.
+    ///
+    /// | `leg` | what is asked for |
+    /// |---|---|
+    /// | `app` | an app's own token, as itself or on behalf of a user |
+    /// | `agent_assertion` | T1: the blueprint's assertion of an agent |
+    /// | `agent_exchange` | T2: the agent's own token for the exchange |
+    /// | `agent` | the agent's token that was asked for |
+    ///
+    /// `outcome` is `success` or `failure`, and `error.type` `AcquireErrorKind::as_str`. Feature `acquire`.
+    TOKEN_REQUESTS = "tower_entra.acquire.requests";
+
+    /// How long a request to the token endpoint took. `outcome` is `success` or `failure`. Feature `acquire`.
+    TOKEN_REQUEST_DURATION = "tower_entra.acquire.request.duration";
 }
 
 /// How often gauges are renewed while nothing happens. Never without the feature, so that no timer
@@ -240,6 +278,50 @@ recorded! {
     fn no_key_set(source: Option<&'static str>) {
         metrics::gauge!(KEY_SET_TIME_LEFT, labels_of(source, &[])).set(0.0);
     }
+
+    /// Registers every series of acquisitions, counters with 0. Idempotent.
+    #[cfg(feature = "acquire")]
+    fn start_acquiring(
+        flows: &[&'static str],
+        legs: &[&'static str],
+        kinds: &[&'static str]
+    ) {
+        describe_acquiring();
+        for flow in flows.iter().copied() {
+            for source in ["cache", "entra"] {
+                add(&acquired_key((flow, Ok(source))), 0);
+            }
+            for kind in kinds.iter().copied() {
+                add(&acquired_key((flow, Err(kind))), 0);
+            }
+        }
+        for leg in legs.iter().copied() {
+            metrics::counter!(TOKEN_REQUESTS, request_labels(leg, None)).increment(0);
+            for kind in kinds.iter().copied() {
+                metrics::counter!(TOKEN_REQUESTS, request_labels(leg, Some(kind))).increment(0);
+            }
+            for outcome in ["success", "failure"] {
+                let labels = labels_of(None, &[("leg", leg), ("outcome", outcome)]);
+                let _ = metrics::histogram!(TOKEN_REQUEST_DURATION, labels);
+            }
+        }
+    }
+
+    /// A token source was asked: the token's source, or the kind of the error.
+    #[cfg(feature = "acquire")]
+    fn acquired(flow: &'static str, got: Result<&'static str, &'static str>) {
+        static KEYS: Keys<(&str, Result<&str, &str>)> = Keys::new();
+        KEYS.count((flow, got), || acquired_key((flow, got)));
+    }
+
+    /// A request to the token endpoint has ended, with this kind of error if it failed.
+    #[cfg(feature = "acquire")]
+    fn token_requested(leg: &'static str, failed: Option<&'static str>, took: Duration) {
+        metrics::counter!(TOKEN_REQUESTS, request_labels(leg, failed)).increment(1);
+        let outcome = if failed.is_some() { "failure" } else { "success" };
+        let labels = labels_of(None, &[("leg", leg), ("outcome", outcome)]);
+        metrics::histogram!(TOKEN_REQUEST_DURATION, labels).record(took);
+    }
 }
 
 /// The codes of a caller's kind and agent status.
@@ -312,6 +394,47 @@ fn describe() {
         Unit::Seconds,
         "Time that the key set would still serve without another good fetch."
     );
+}
+
+#[cfg(all(feature = "metrics", feature = "acquire"))]
+fn describe_acquiring() {
+    use metrics::{Unit, describe_counter, describe_histogram};
+
+    describe_counter!(
+        ACQUIRED_TOKENS,
+        Unit::Count,
+        "Tokens that were asked for, remembered ones included."
+    );
+    describe_counter!(
+        TOKEN_REQUESTS,
+        Unit::Count,
+        "Requests to the token endpoint."
+    );
+    describe_histogram!(
+        TOKEN_REQUEST_DURATION,
+        Unit::Seconds,
+        "Duration of a request to the token endpoint."
+    );
+}
+
+#[cfg(all(feature = "metrics", feature = "acquire"))]
+fn acquired_key((flow, got): (&'static str, Result<&'static str, &'static str>)) -> Key {
+    let (outcome, last) = match got {
+        Ok(source) => ("success", ("source", source)),
+        Err(kind) => ("failure", ("error.type", kind)),
+    };
+    let labels = [("flow", flow), ("outcome", outcome), last];
+    Key::from_parts(ACQUIRED_TOKENS, labels_of(None, &labels))
+}
+
+#[cfg(all(feature = "metrics", feature = "acquire"))]
+fn request_labels(leg: &'static str, failed: Option<&'static str>) -> Vec<metrics::Label> {
+    let mut labels = vec![("leg", leg)];
+    match failed {
+        None => labels.push(("outcome", "success")),
+        Some(kind) => labels.extend([("outcome", "failure"), ("error.type", kind)]),
+    }
+    labels_of(None, &labels)
 }
 
 #[cfg(feature = "metrics")]

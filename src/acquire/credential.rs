@@ -224,11 +224,13 @@ impl ClientCredential {
         Ok(Proof::Assertion(assertion))
     }
 
-    /// Has the next proof made of what is in the file now.
-    pub(super) fn read_again(&self) {
+    /// Has the next proof made of what is in the file now. Whether the next proof can be another than the
+    /// last: a secret never is.
+    pub(super) fn read_again(&self) -> bool {
         if let Kind::CertificateFile(file) = &*self.kind {
             file.read_again();
         }
+        !matches!(&*self.kind, Kind::Secret(_))
     }
 
     /// `secret`, `certificate`, `assertion_file` or `assertion`.

@@ -232,6 +232,10 @@ hints! {
         than the one asked for, which was thrown away.";
     NOT_AN_ANSWER = "Check that the authority is Entra's and that no proxy or sign-in page answers in its \
         place.";
+    AGENT_ID_FORM = "Name the agent by its application (client) id, a GUID.";
+    CLAIMS_FORM = "Hand on the claims of the challenge as they were decoded: one JSON object.";
+    CORRELATION_ID_FORM = "Give a GUID, or none: one is then made.";
+    IN_TENANT = "Exchange the token with the client of its own tenant (ConfidentialClient::in_tenant).";
     USER_NAME_FORM = "Name the user by a user principal name, such as agent1@contoso.com, or by object id \
         with AgentUser::object_id.";
     USER_NAME_IS_AN_ID = "Name a user whose object id is known with AgentUser::object_id.";

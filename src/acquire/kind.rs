@@ -29,6 +29,20 @@ pub enum AcquireErrorKind {
 }
 
 impl AcquireErrorKind {
+    /// Every kind, for the series of metrics.
+    pub(super) const ALL: [Self; 10] = [
+        Self::ConsentRequired,
+        Self::InteractionRequired,
+        Self::AssertionRefused,
+        Self::NotAllowed,
+        Self::CredentialRefused,
+        Self::Misconfigured,
+        Self::Throttled,
+        Self::Busy,
+        Self::Unavailable,
+        Self::IdentityMismatch,
+    ];
+
     /// A stable code: it changes only with a major version.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

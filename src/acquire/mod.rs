@@ -3,7 +3,13 @@
 
 #![allow(dead_code, unused_imports)] // While the parts are built.
 
+mod acting;
+
+mod agent;
+
 mod answer;
+
+mod app;
 
 mod assertion;
 
@@ -15,6 +21,8 @@ mod certificate_file;
 
 mod claims;
 
+mod client;
+
 mod codes;
 
 mod credential;
@@ -25,6 +33,8 @@ mod entry;
 
 mod error;
 
+mod exchange;
+
 mod files;
 
 mod flight;
@@ -34,6 +44,8 @@ mod flight_error;
 mod guid;
 
 mod hints;
+
+mod journal;
 
 mod json;
 
@@ -55,6 +67,8 @@ mod scopes;
 
 mod settings;
 
+mod source;
+
 mod token;
 
 mod user;
@@ -62,11 +76,15 @@ mod user;
 mod wanted;
 
 pub use self::{
+    agent::AgentIdentity,
+    client::{ConfidentialClient, ConfidentialClientBuilder},
     credential::{AssertionRequest, ClientCredential},
     error::AcquireError,
     kind::AcquireErrorKind,
     scopes::Scopes,
     settings::AcquireSettings,
+    source::{TokenOptions, TokenSource},
     token::AccessToken,
     user::AgentUser,
 };
+pub use crate::user_assertion::UserAssertion;
