@@ -27,6 +27,7 @@ FLOORS = {
     "src/admit/middleware/": 9,
     "src/admit/builder.rs": 9,
     "src/admit/config/": 9,
+    "src/admit/user_assertion.rs": 8,
     "src/admit/validator.rs": 8,
     "src/admit/gate.rs": 7,
     "src/admit/verdict_series.rs": 7,
@@ -759,7 +760,7 @@ def made_up():
         "src/admit/mod.rs": """
             #[macro_use] mod values;
             mod algorithm; mod audiences; mod builder; mod cache; mod checks; mod config; mod error; mod facets; mod findings; mod gate;
-            mod issuers; mod keys; mod middleware; mod principal; mod requirement; mod tenants; mod token; mod token_header; mod validator; mod verdict_series;
+            mod issuers; mod keys; mod middleware; mod principal; mod requirement; mod tenants; mod token; mod token_header; mod user_assertion; mod validator; mod verdict_series;
             pub use self::{error::Error, validator::Validator};
             #[cfg(test)] #[path = "some_tests.rs"] mod tests;
         """,

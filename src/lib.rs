@@ -275,6 +275,8 @@ pub mod guide;
 #[doc(hidden)]
 pub mod fuzzing;
 
+#[cfg(all(feature = "acquire", feature = "axum"))]
+pub use self::admit::MissingUserAssertion;
 #[cfg(feature = "axum")]
 pub use self::admit::{MissingPrincipal, Problem};
 pub use self::{

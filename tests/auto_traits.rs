@@ -53,6 +53,16 @@ const _: () = {
     copied::<TenantId>();
 };
 
+#[cfg(feature = "acquire")]
+const _: () = {
+    use tower_entra::acquire::{ClientCredential, UserAssertion};
+
+    shared::<ClientCredential>();
+    shared::<UserAssertion>();
+    cloned::<ClientCredential>();
+    cloned::<UserAssertion>();
+};
+
 #[test]
 fn an_error_is_small_enough_to_be_returned_by_value() {
     assert!(size_of::<Error>() <= 32);

@@ -41,6 +41,9 @@ pub(crate) mod token;
 
 mod token_header;
 
+#[cfg(feature = "acquire")]
+mod user_assertion;
+
 mod validator;
 
 mod values;
@@ -48,6 +51,8 @@ mod values;
 #[cfg(feature = "metrics")]
 mod verdict_series;
 
+#[cfg(all(feature = "acquire", feature = "axum"))]
+pub use self::middleware::MissingUserAssertion;
 #[cfg(feature = "axum")]
 pub use self::middleware::{MissingPrincipal, Problem};
 pub use self::{

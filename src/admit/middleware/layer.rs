@@ -125,6 +125,8 @@ impl EntraAuthLayer {
         let responder = Responder {
             shared,
             body: EmptyBody,
+            #[cfg(feature = "acquire")]
+            gives_assertion: false,
             gives_principal: false,
             ends_streams: false,
             answers_grpc: false,
@@ -306,6 +308,35 @@ impl<B> EntraAuthLayer<B> {
         self
     }
 
+    /// Puts a [`UserAssertion`](crate::acquire::UserAssertion) into the extensions of an admitted request
+    /// whose token is delegated: what the API needs to ask for a token of another API on behalf of its
+    /// caller. Default: the token stays in its header only.
+    ///
+    /// ```
+    /// use tower_entra::{EntraAuthLayer, Validator, acquire::UserAssertion};
+    ///
+    /// # fn layer(validator: Validator) {
+    /// let layer = EntraAuthLayer::new(validator).with_user_assertion();
+    /// # }
+    /// # fn handle(request: http::Request<()>) {
+    /// // In the service inside. With the feature `axum`, a handler extracts it.
+    /// let user: Option<&UserAssertion> = request.extensions().get();
+    /// # }
+    /// ```
+    ///
+    /// The token of an app or an agent that acts as itself gives none, and nor does a request that
+    /// [`optional`](Self::optional) lets through without a token. With [several validators](Self::or) it is
+    /// the token that one of them has admitted. An assertion that an outer layer has put there is taken out
+    /// first, whether or not this setting is on: it belongs to another principal.
+    ///
+    /// It costs a copy and a SHA-256 of each such token. Without it, a request costs no more than before.
+    #[cfg(feature = "acquire")]
+    #[must_use]
+    pub fn with_user_assertion(mut self) -> Self {
+        self.responder.gives_assertion = true;
+        self
+    }
+
     /// Answers a refused gRPC call as gRPC does, with `grpc-status` and `grpc-message`: `Trailers-Only`
     /// of [gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses).
     /// Default: by the HTTP status, like every request.
@@ -420,6 +451,8 @@ impl<B> EntraAuthLayer<B> {
             responder: Responder {
                 shared: self.responder.shared,
                 body,
+                #[cfg(feature = "acquire")]
+                gives_assertion: self.responder.gives_assertion,
                 gives_principal: self.responder.gives_principal,
                 ends_streams: self.responder.ends_streams,
                 answers_grpc: self.responder.answers_grpc,

@@ -42,8 +42,13 @@ pub(crate) mod properties;
 #[cfg(feature = "axum")]
 mod extract;
 
+#[cfg(all(feature = "acquire", feature = "axum"))]
+mod extract_assertion;
+
 #[cfg(feature = "axum")]
 pub use self::extract::{MissingPrincipal, Problem};
+#[cfg(all(feature = "acquire", feature = "axum"))]
+pub use self::extract_assertion::MissingUserAssertion;
 pub use self::{
     expiring_body::{ExpiringBody, StreamExpired},
     expiring_streams::{ExpiringStreams, ExpiringStreamsFuture, ExpiringStreamsLayer},

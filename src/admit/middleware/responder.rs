@@ -10,6 +10,8 @@ use http::{
     },
 };
 
+#[cfg(feature = "acquire")]
+use super::caller::give_assertion;
 use super::{
     audit_log::Audit,
     challenge::{Challenge, set, whole_seconds},
@@ -43,6 +45,9 @@ pub(super) struct Shared {
 pub(super) struct Responder<B> {
     pub(super) shared: Arc<Shared>,
     pub(super) body: B,
+    /// Whether an admitted request gets the caller's token, if it is delegated.
+    #[cfg(feature = "acquire")]
+    pub(super) gives_assertion: bool,
     /// Whether the response to an admitted request gets the caller, too.
     pub(super) gives_principal: bool,
     /// Whether that response ends when the caller's token expires.
@@ -108,7 +113,8 @@ impl<B> Responder<B> {
         response
     }
 
-    /// Logs an admitted request, and keeps what its response needs.
+    /// Logs an admitted request, gives it what it is to have besides the caller, and keeps what its response
+    /// needs.
     pub(super) fn admitted<ReqBody>(
         &self,
         caller: Option<&AgentPrincipal>,
@@ -118,6 +124,10 @@ impl<B> Responder<B> {
     ) -> Admitted {
         let is_grpc = self.answers_grpc && grpc::is_call(request);
         let ending = caller.filter(|_| self.ends_streams);
+        #[cfg(feature = "acquire")]
+        if let Some(caller) = caller.filter(|_| self.gives_assertion) {
+            give_assertion(caller, self.shared.challenge.token_header(), request);
+        }
         Admitted {
             audited: self.shared.audit.admitted(caller),
             nature: caller.map(|caller| (caller.kind(), caller.agent_status())),

@@ -18,6 +18,8 @@ use super::{
     responder::Responder,
     validators::{Place, Validators},
 };
+#[cfg(feature = "acquire")]
+use crate::user_assertion::UserAssertion;
 use crate::{
     admit::{
         error::{CredentialsFault, Error, Refusal, WrongCredentials},
@@ -135,6 +137,9 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // Remove any principal that an outer layer inserted.
         request.extensions_mut().remove::<AgentPrincipal>();
+        // And that principal's token, which must not survive beside another principal.
+        #[cfg(feature = "acquire")]
+        request.extensions_mut().remove::<UserAssertion>();
         match self.judge(&request) {
             Verdict::Admit { principal, by } => {
                 let validator = self.validators.at(by);
