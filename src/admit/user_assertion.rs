@@ -43,6 +43,7 @@ pub(crate) fn assertion_of(caller: &AgentPrincipal, token: &str) -> Option<UserA
             caller.audience(),
             caller.tenant_id(),
             caller.object_id(),
+            caller.supports_claims_challenge(),
         )
     })
 }
