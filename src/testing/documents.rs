@@ -1,4 +1,4 @@
-//! The two documents that the issuer serves.
+//! The two documents that the issuer serves, and the paths of all its endpoints.
 
 use std::collections::BTreeMap;
 
@@ -43,6 +43,7 @@ impl Documents {
 pub(super) enum Endpoint {
     Discovery,
     Keys,
+    Token,
 }
 
 /// The target of a request whose head is `GET {target} HTTP/1.1` and headers.
@@ -54,7 +55,7 @@ pub(super) fn target_of(head: &str) -> &str {
 pub(super) struct Route {
     pub(super) endpoint: Endpoint,
     /// The tenant in the path; a GUID is in lower case.
-    tenant: String,
+    pub(super) tenant: String,
     app_id: Option<String>,
 }
 
@@ -65,9 +66,12 @@ impl Route {
         let endpoint = match rest {
             "v2.0/.well-known/openid-configuration" => Endpoint::Discovery,
             "discovery/v2.0/keys" => Endpoint::Keys,
+            "oauth2/v2.0/token" => Endpoint::Token,
             _ => return None,
         };
         let tenant = match tenant {
+            // The token endpoint has words for a tenant that there is not.
+            any if endpoint == Endpoint::Token => any.to_ascii_lowercase(),
             "organizations" | "common" | "consumers" => tenant.to_owned(),
             guid => guid.parse::<TenantId>().ok()?.to_string(),
         };

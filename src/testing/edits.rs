@@ -27,7 +27,7 @@ impl Issuer {
     #[must_use]
     pub fn keys_document(&self) -> Vec<u8> {
         let state = self.shared.lock();
-        state.documents.key_set(&self.shared.url, &state.keys)
+        state.documents.key_set(self.shared.base(), &state.keys)
     }
 
     /// Undoes [`set_keys_document`](Self::set_keys_document), [`publish_jwk`](Self::publish_jwk)

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::testing::{
     documents::Endpoint,
-    response::{CACHE, Header, JSON, gzip_bomb, head, response},
+    response::{Header, JSON, Reply, gzip_bomb, head, response},
+    sts::legs::Leg,
 };
 
 /// A fault of an answer.
@@ -12,7 +13,8 @@ use crate::testing::{
 #[non_exhaustive]
 pub enum Fault {
     /// Answers with this status. The body is the right document, so that only the status shows the
-    /// fault.
+    /// fault. At the token endpoint a status from 400 on has the body of an Entra that is out of order:
+    /// `temporarily_unavailable`.
     Status(u16),
     /// The same, with a `Retry-After` header.
     StatusWithRetryAfter {
@@ -50,9 +52,18 @@ pub enum Fault {
     Close,
     /// Answers 200 with the right document, followed by text that is not JSON.
     TrailingGarbage,
+    /// Answers with exactly this.
+    Answer {
+        /// The status.
+        status: u16,
+        /// Names and values of headers; `Content-Length` and `Connection` are added.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Vec<u8>,
+    },
 }
 
-/// The documents whose answers have a [`Fault`].
+/// The endpoints whose answers have a [`Fault`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
@@ -63,9 +74,13 @@ pub enum Target {
     Discovery,
     /// Only the key set.
     Keys,
+    /// The token endpoint.
+    Token,
+    /// Only these requests to the token endpoint. A fault of the whole endpoint continues for the others.
+    Leg(Leg),
 }
 
-/// The planned faults, at most one for each document.
+/// The planned faults, at most one for each document and each leg.
 #[derive(Default)]
 pub(super) struct Faults(Vec<Plan>);
 
@@ -85,32 +100,40 @@ impl Faults {
             }
             None => false,
         });
-        self.0.push(Plan {
+        let plan = Plan {
             target,
             fault,
             times,
-        });
+        };
+        // That of one leg comes before that of the whole token endpoint.
+        match target {
+            Target::Leg(_) => self.0.insert(0, plan),
+            _ => self.0.push(plan),
+        }
     }
 
     /// The fault of the next answer from this endpoint, which is counted.
-    pub(super) fn next(&mut self, endpoint: Endpoint) -> Option<Fault> {
+    pub(super) fn next(&mut self, endpoint: Endpoint, leg: Option<Leg>) -> Option<Fault> {
         let plan = self
             .0
             .iter_mut()
-            .find(|plan| plan.target.covers(endpoint))?;
+            .filter(|plan| plan.times != Some(0))
+            .find(|plan| plan.target.covers(endpoint, leg))?;
         if let Some(times) = &mut plan.times {
-            *times = times.checked_sub(1)?;
+            *times -= 1;
         }
         Some(plan.fault.clone())
     }
 }
 
 impl Target {
-    fn covers(self, endpoint: Endpoint) -> bool {
+    fn covers(self, endpoint: Endpoint, leg: Option<Leg>) -> bool {
         match self {
-            Self::Both => true,
+            Self::Both => matches!(endpoint, Endpoint::Discovery | Endpoint::Keys),
             Self::Discovery => endpoint == Endpoint::Discovery,
             Self::Keys => endpoint == Endpoint::Keys,
+            Self::Token => endpoint == Endpoint::Token,
+            Self::Leg(own) => endpoint == Endpoint::Token && leg == Some(own),
         }
     }
 
@@ -119,7 +142,8 @@ impl Target {
         match (self, taken) {
             (Self::Both, Self::Discovery) => Some(Self::Keys),
             (Self::Both, Self::Keys) => Some(Self::Discovery),
-            (_, Self::Both) => None,
+            (Self::Discovery | Self::Keys | Self::Both, Self::Both)
+            | (Self::Leg(_), Self::Token) => None,
             (kept, taken) => (kept != taken).then_some(kept),
         }
     }
@@ -141,8 +165,8 @@ pub(super) enum Step {
 
 impl Step {
     /// The answer without a fault.
-    pub(super) fn document(document: &[u8]) -> Self {
-        Self::Send(response(200, &[JSON, CACHE], document))
+    pub(super) fn reply(reply: &Reply) -> Self {
+        Self::Send(reply.bytes())
     }
 
     pub(super) fn status(status: u16) -> Self {
@@ -151,8 +175,17 @@ impl Step {
 }
 
 impl Fault {
-    /// The steps of an answer that should have been this document.
-    pub(super) fn steps(&self, document: &[u8]) -> Vec<Step> {
+    /// Whether the answer has the status of an error, so that its body is an error too.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Status(status) | Self::StatusWithRetryAfter { status, .. } => *status >= 400,
+            _ => false,
+        }
+    }
+
+    /// The steps of an answer that should have been this one.
+    pub(super) fn steps(&self, reply: &Reply) -> Vec<Step> {
+        let document = reply.body.as_slice();
         let ok =
             |headers: &[Header<'_>], body: &[u8]| vec![Step::Send(response(200, headers, body))];
         match self {
@@ -162,13 +195,13 @@ impl Fault {
                 vec![Step::Send(response(*status, &headers, document))]
             }
             Self::Hang => vec![Step::Hold],
-            Self::Slow(delay) => vec![Step::Pause(*delay), Step::document(document)],
+            Self::Slow(delay) => vec![Step::Pause(*delay), Step::reply(reply)],
             Self::Drip => {
-                let head = head(200, &[JSON, CACHE], Some(document.len()));
+                let head = head(reply.status, &reply.headers(), Some(document.len()));
                 vec![Step::Send(head), Step::Drip(document.to_vec())]
             }
             Self::Truncated => {
-                let mut bytes = head(200, &[JSON, CACHE], Some(document.len()));
+                let mut bytes = head(reply.status, &reply.headers(), Some(document.len()));
                 bytes.extend_from_slice(&document[..document.len() / 2]);
                 vec![Step::Send(bytes)]
             }
@@ -194,6 +227,17 @@ impl Fault {
                 )]
             }
             Self::Close => Vec::new(),
+            Self::Answer {
+                status,
+                headers,
+                body,
+            } => {
+                let headers: Vec<Header<'_>> = headers
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_str()))
+                    .collect();
+                vec![Step::Send(response(*status, &headers, body))]
+            }
             Self::TrailingGarbage => ok(
                 &[JSON],
                 &[document, b"\n<!-- served by node 7 -->"].concat(),

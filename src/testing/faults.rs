@@ -8,7 +8,8 @@ use crate::testing::{
 /// Faults. Each lasts until [`heal`](Self::heal), until its number of answers is reached, or until
 /// another replaces it.
 impl Issuer {
-    /// Answers every request with this fault from now on.
+    /// Answers every request for a document with this fault from now on, those to the token endpoint
+    /// excepted.
     pub fn fail(&self, fault: Fault) {
         self.fail_at(Target::Both, fault);
     }
@@ -18,14 +19,14 @@ impl Issuer {
         self.fail_times_at(Target::Both, times, fault);
     }
 
-    /// Answers every request for one of the documents with this fault. A fault of the other document
-    /// continues.
+    /// Answers every request for one of the documents, or to the token endpoint, with this fault. A fault
+    /// of another endpoint continues.
     pub fn fail_at(&self, target: Target, fault: Fault) {
         self.shared.lock().faults.plan(target, None, fault);
     }
 
-    /// Answers the next `times` requests for one of the documents with this fault. A fault of the other
-    /// document continues.
+    /// Answers the next `times` requests for one of the documents, or to the token endpoint, with this
+    /// fault. A fault of another endpoint continues.
     pub fn fail_times_at(&self, target: Target, times: u32, fault: Fault) {
         self.shared.lock().faults.plan(target, Some(times), fault);
     }

@@ -4,11 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     Authority, TenantId, Validator, ValidatorBuilder,
-    testing::{
-        documents::target_of,
-        server::Server,
-        state::{Settings, Shared},
-    },
+    testing::{documents::target_of, server::Server, settings::Settings, state::Shared},
 };
 
 /// An Entra look-alike on loopback. **Never for production.**
@@ -53,7 +49,8 @@ impl Issuer {
         }
     }
 
-    /// The URL of the issuer: `http://127.0.0.1:PORT`, without a trailing slash.
+    /// The URL of the issuer: `http://127.0.0.1:PORT`, without a trailing slash, whatever its
+    /// [`public_url`](IssuerBuilder::public_url).
     #[must_use]
     pub fn url(&self) -> String {
         self.shared.url.clone()
@@ -240,6 +237,24 @@ impl IssuerBuilder {
     /// In either case the issuer itself serves and signs for every tenant.
     pub fn multi_tenant(mut self) -> Self {
         self.settings.multi_tenant = true;
+        self
+    }
+
+    /// Sets the URL that all documents and tokens have in the place of [`Issuer::url`], for a proxy with TLS
+    /// in front. The default is `Issuer::url`; the `Host` of a request is never used.
+    ///
+    /// MSAL for Python speaks to a token endpoint over `https` only.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        let url = url.into();
+        self.settings.public_url = Some(url.trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Serves two tokens over HTTP, as `text/plain`, for clients of other languages: `GET /mint/person` a
+    /// person's token for the [blueprint](Issuer::blueprint), `GET /mint/app` an app-only one for it. By
+    /// default there are no such paths.
+    pub fn mints_over_http(mut self) -> Self {
+        self.settings.mints_over_http = true;
         self
     }
 

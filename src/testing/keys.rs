@@ -8,7 +8,10 @@ use std::{
 use aws_lc_rs::{
     rand::{self, SystemRandom},
     rsa::KeySize,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair},
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+        RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey,
+    },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
@@ -166,6 +169,13 @@ impl SigningKey {
         }
     }
 
+    pub(super) fn public_key(&self) -> PublicKey {
+        match &self.material {
+            Material::Rsa(key) => PublicKey::Rsa(key.public_key().as_ref().to_vec()),
+            Material::P256(key) => PublicKey::P256(key.public_key().as_ref().to_vec()),
+        }
+    }
+
     /// The JWK of the public key, as Entra publishes it.
     pub(super) fn jwk(&self) -> Map<String, Value> {
         let jwk = match &self.material {
@@ -194,6 +204,33 @@ impl SigningKey {
             jwk.insert("alg".to_owned(), Value::from("PS256"));
         }
         jwk
+    }
+}
+
+/// A key that verifies signatures.
+#[derive(Clone)]
+pub(super) enum PublicKey {
+    /// The DER of an RFC 8017 `RSAPublicKey` or an RFC 5280 `SubjectPublicKeyInfo`.
+    Rsa(Vec<u8>),
+    /// An uncompressed SEC 1 point.
+    P256(Vec<u8>),
+}
+
+impl PublicKey {
+    pub(super) fn verifies(&self, algorithm: Algorithm, input: &[u8], signature: &[u8]) -> bool {
+        let verified = match (self, algorithm) {
+            (Self::Rsa(der), Algorithm::Rs256) => {
+                UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).verify(input, signature)
+            }
+            (Self::Rsa(der), Algorithm::Ps256) => {
+                UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, der).verify(input, signature)
+            }
+            (Self::P256(point), Algorithm::Es256) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(input, signature)
+            }
+            _ => return false,
+        };
+        verified.is_ok()
     }
 }
 

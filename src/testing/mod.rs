@@ -130,6 +130,8 @@
 
 mod issuer;
 
+mod settings;
+
 mod scenario;
 
 mod token;
@@ -139,6 +141,8 @@ mod mint;
 mod principal;
 
 mod rotation;
+
+mod names;
 
 mod keys;
 
@@ -158,6 +162,8 @@ mod server;
 
 mod state;
 
+mod sts;
+
 #[cfg(test)]
 mod tests;
 
@@ -165,5 +171,8 @@ pub use self::{
     fault::{Fault, Target},
     issuer::{Issuer, IssuerBuilder},
     keys::KeyKind,
+    sts::{
+        Agent, AgentAccount, Api, Blueprint, Client, FederatedCredential, Leg, Policy, TokenRequest,
+    },
     token::TokenBuilder,
 };

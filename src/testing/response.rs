@@ -6,6 +6,47 @@ use http::StatusCode;
 
 pub(super) type Header<'a> = (&'a str, &'a str);
 
+/// What an endpoint answers without a fault.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    /// One of the two documents.
+    pub(super) fn document(body: Vec<u8>) -> Self {
+        Self {
+            status: 200,
+            headers: [JSON, CACHE]
+                .map(|(name, value)| (name, value.to_owned()))
+                .to_vec(),
+            body,
+        }
+    }
+
+    /// An error of its own in JSON: clients of Entra read the body of every status.
+    pub(super) fn error(status: u16, error: &str, description: &str) -> Self {
+        let body = serde_json::json!({"error": error, "error_description": description});
+        Self {
+            status,
+            headers: vec![(JSON.0, JSON.1.to_owned())],
+            body: body.to_string().into_bytes(),
+        }
+    }
+
+    pub(super) fn headers(&self) -> Vec<Header<'_>> {
+        let headers = self.headers.iter();
+        headers
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect()
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        response(self.status, &self.headers(), &self.body)
+    }
+}
+
 pub(super) fn response(status: u16, headers: &[Header<'_>], body: &[u8]) -> Vec<u8> {
     // These never have a body (RFC 9110, section 6.4.1).
     if matches!(status, 100..=199 | 204 | 304) {
@@ -61,8 +102,8 @@ pub(super) fn gzip_bomb() -> Vec<u8> {
     gzip
 }
 
-pub(super) const JSON: Header<'_> = ("Content-Type", "application/json; charset=utf-8");
-pub(super) const CACHE: Header<'_> = ("Cache-Control", "max-age=86400, private");
+pub(super) const JSON: Header<'static> = ("Content-Type", "application/json; charset=utf-8");
+pub(super) const CACHE: Header<'static> = ("Cache-Control", "max-age=86400, private");
 
 const BOMB_REPEATS: usize = 65_024;
 const BOMB_LENGTH: u32 = 1 + 65_024 * 258;

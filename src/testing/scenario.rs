@@ -1,11 +1,9 @@
 //! The callers that Entra issues tokens for, one method each.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-
-use crate::{
-    ObjectId,
-    testing::{issuer::Issuer, token::TokenBuilder},
+use crate::testing::{
+    issuer::Issuer,
+    names::{AGENT_USER, ROLE, SCOPE, guid_from, object_id_of, principal_name_of, subject_of},
+    token::TokenBuilder,
 };
 
 /// Tokens, one method for each kind of caller. By default they are of version 2.0, valid for an hour
@@ -13,7 +11,7 @@ use crate::{
 impl Issuer {
     /// An agent identity acting for itself, with the role `Orders.Read.All`.
     pub fn autonomous_agent(&self) -> TokenBuilder {
-        self.agent()
+        self.agent_token()
             .claim("oid", self.agent_id())
             .claim("sub", self.agent_id())
             .claim("idtyp", "app")
@@ -27,12 +25,13 @@ impl Issuer {
     /// `user` is any name, such as `alice`, from which the person's object id follows: see
     /// [`object_id_of`](Self::object_id_of).
     pub fn agent_on_behalf_of(&self, user: &str) -> TokenBuilder {
-        self.person(self.agent(), user).claim("xms_sub_fct", "3")
+        self.person(self.agent_token(), user)
+            .claim("xms_sub_fct", "3")
     }
 
     /// An agent identity acting through its own user account, with the scope `Orders.Read`.
     pub fn agent_user(&self) -> TokenBuilder {
-        self.person(self.agent(), AGENT_USER)
+        self.person(self.agent_token(), AGENT_USER)
             .claim("xms_sub_fct", "3 13")
     }
 
@@ -44,14 +43,15 @@ impl Issuer {
     /// The person of this name through the ordinary client, with the scope `Orders.Read`: see
     /// [`agent_on_behalf_of`](Self::agent_on_behalf_of).
     pub fn user_named(&self, user: &str) -> TokenBuilder {
-        self.person(self.client(), user).claim("xms_sub_fct", "3")
+        self.person(self.client_token(), user)
+            .claim("xms_sub_fct", "3")
     }
 
     /// The ordinary client acting for itself, with the role `Orders.Read.All`.
     pub fn application(&self) -> TokenBuilder {
         // Unlike an agent identity, an application has an object id that is not its client id.
         let oid = guid_from(self.client_id());
-        self.client()
+        self.client_token()
             .claim("oid", &oid)
             .claim("sub", &oid)
             .claim("idtyp", "app")
@@ -64,7 +64,7 @@ impl Issuer {
     ///
     /// Its audience is nevertheless the API's, so that an API can refuse it only as an ID token.
     pub fn id_token(&self) -> TokenBuilder {
-        self.named(TokenBuilder::new(self), USER)
+        self.named(TokenBuilder::new(&self.shared), USER)
             .claim("nonce", "741999f8-63d1-4c35-ad75-482e8c185155")
     }
 
@@ -72,7 +72,7 @@ impl Issuer {
     /// client, with the scope `Orders.Read` and no facets.
     pub fn token(&self) -> TokenBuilder {
         let oid = self.object_id_of(USER);
-        TokenBuilder::new(self)
+        TokenBuilder::new(&self.shared)
             .claim("sub", self.subject_of(&oid))
             .claim("oid", oid)
             .claim("azp", self.client_id())
@@ -82,10 +82,7 @@ impl Issuer {
     /// The object id of the person of this name, the same in every token. A GUID is its own object id.
     #[must_use]
     pub fn object_id_of(&self, user: &str) -> String {
-        match user.parse::<ObjectId>() {
-            Ok(guid) => guid.to_string(),
-            Err(_) => guid_from(user),
-        }
+        object_id_of(user)
     }
 
     /// The object id of the agent's own user account.
@@ -94,8 +91,8 @@ impl Issuer {
         self.object_id_of(AGENT_USER)
     }
 
-    fn agent(&self) -> TokenBuilder {
-        TokenBuilder::new(self)
+    fn agent_token(&self) -> TokenBuilder {
+        TokenBuilder::new(&self.shared)
             .claim("azp", self.agent_id())
             .claim("azpacr", "2")
             .claim("xms_act_fct", "3 9 11")
@@ -103,8 +100,8 @@ impl Issuer {
             .claim("xms_par_app_azp", self.blueprint_id())
     }
 
-    fn client(&self) -> TokenBuilder {
-        TokenBuilder::new(self)
+    fn client_token(&self) -> TokenBuilder {
+        TokenBuilder::new(&self.shared)
             .claim("azp", self.client_id())
             .claim("azpacr", "1")
             .claim("xms_act_fct", "3 9")
@@ -124,35 +121,13 @@ impl Issuer {
             .claim("sub", self.subject_of(&oid))
             .claim("oid", oid)
             .claim("name", user)
-            .claim("preferred_username", format!("{user}@example.com"))
+            .claim("preferred_username", principal_name_of(user))
     }
 
     /// The pseudonym of a person at this API, different at every other: 43 characters.
     fn subject_of(&self, oid: &str) -> String {
-        let pair = format!("{oid} at {}", self.audience());
-        URL_SAFE_NO_PAD.encode(digest(&SHA256, pair.as_bytes()))
+        subject_of(oid, self.audience())
     }
 }
 
-/// A GUID in the form of a random one, always the same for the same name.
-fn guid_from(name: &str) -> String {
-    let hash = digest(&SHA256, name.as_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.as_ref()[..16]);
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
-    [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ]
-    .join("-")
-}
-
 const USER: &str = "alice";
-const AGENT_USER: &str = "orders-agent";
-const SCOPE: &str = "Orders.Read";
-const ROLE: &str = "Orders.Read.All";

@@ -1,4 +1,5 @@
-//! The HTTP/1.1 server: only GET, one request a connection, and full control of the bytes.
+//! The HTTP/1.1 server: GET for documents, POST for tokens, one request a connection, and full control of
+//! the bytes.
 
 use std::{
     convert::Infallible,
@@ -18,8 +19,11 @@ use tokio::{
 };
 
 use crate::testing::{
+    documents::{Endpoint, Route, target_of},
     fault::Step,
+    response::Reply,
     state::{Answer, Shared},
+    sts::endpoint::{self, Body},
 };
 
 /// A running server; dropping it stops it.
@@ -114,28 +118,41 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) -> Infallible {
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: &Shared) {
-    let head = match time::timeout(HEAD_LIMIT, read_head(&mut stream)).await {
-        Ok(Ok(head)) => head,
+async fn serve(mut stream: TcpStream, shared: &Arc<Shared>) {
+    let steps = match time::timeout(HEAD_LIMIT, read_request(&mut stream)).await {
+        Ok(Ok((head, body))) => steps(shared, head, &body),
         Ok(Err(Unread::Gone)) => return,
-        Ok(Err(Unread::TooLong)) => return play(&mut stream, &[Step::status(431)]).await,
-        Err(_) => return play(&mut stream, &[Step::status(408)]).await,
-    };
-    if !head.starts_with("GET ") {
-        return play(&mut stream, &[Step::status(405)]).await;
-    }
-    let steps = match shared.receive(head) {
-        Answer::NotFound => vec![Step::status(404)],
-        Answer::Document {
-            document,
-            fault: None,
-        } => vec![Step::document(&document)],
-        Answer::Document {
-            document,
-            fault: Some(fault),
-        } => fault.steps(&document),
+        Ok(Err(Unread::TooLong)) => vec![Step::status(431)],
+        Err(_) => vec![Step::status(408)],
     };
     play(&mut stream, &steps).await;
+}
+
+fn steps(shared: &Arc<Shared>, head: String, body: &Body) -> Vec<Step> {
+    let method = head.split(' ').next().unwrap_or_default();
+    let token_route =
+        Route::parse(target_of(&head)).filter(|route| route.endpoint == Endpoint::Token);
+    match (method, token_route) {
+        ("POST", Some(route)) => return endpoint::post(shared, &head, &route.tenant, body),
+        ("GET", _) => {}
+        (method, Some(_)) => return endpoint::not_allowed(shared, method),
+        (_, None) => {
+            let refusal = "the endpoint accepts only GET requests";
+            return vec![Step::reply(&Reply::error(405, "invalid_request", refusal))];
+        }
+    }
+    match shared.receive(head) {
+        Answer::NotFound => {
+            let refusal = "there is no such path, or no such tenant";
+            vec![Step::reply(&Reply::error(404, "not_found", refusal))]
+        }
+        Answer::NotAllowed => endpoint::not_allowed(shared, "GET"),
+        Answer::Document { reply, fault: None } => vec![Step::reply(&reply)],
+        Answer::Document {
+            reply,
+            fault: Some(fault),
+        } => fault.steps(&reply),
+    }
 }
 
 enum Unread {
@@ -143,20 +160,49 @@ enum Unread {
     TooLong,
 }
 
-/// Reads up to the empty line that ends the head of a request.
-async fn read_head(stream: &mut TcpStream) -> Result<String, Unread> {
-    let mut head = Vec::new();
-    let mut chunk = [0; 1024];
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        match stream.read(&mut chunk).await {
-            Ok(0) | Err(_) => return Err(Unread::Gone),
-            Ok(read) => head.extend_from_slice(&chunk[..read]),
+/// Reads the head of a request, up to its empty line, and the body of a POST.
+async fn read_request(stream: &mut TcpStream) -> Result<(String, Body), Unread> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(end) = bytes.windows(4).position(|end| end == b"\r\n\r\n") {
+            break end + 4;
         }
-        if head.len() > MAX_HEAD {
+        if bytes.len() > MAX_HEAD {
             return Err(Unread::TooLong);
         }
+        read_some(stream, &mut bytes).await?;
+    };
+    let mut body = bytes.split_off(end);
+    let head = String::from_utf8_lossy(&bytes).into_owned();
+    if !head.starts_with("POST ") {
+        return Ok((head, Body::Read(Vec::new())));
     }
-    Ok(String::from_utf8_lossy(&head).into_owned())
+    let length = endpoint::header(&head, "content-length").map(str::parse::<usize>);
+    let length = match length {
+        Some(Ok(length)) if length <= MAX_BODY => length,
+        Some(_) => return Ok((head, Body::TooLong)),
+        None => return Ok((head, Body::NoLength)),
+    };
+    if endpoint::header(&head, "expect").is_some() && body.is_empty() && length > 0 {
+        let written = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+        written.map_err(|_| Unread::Gone)?;
+    }
+    while body.len() < length {
+        read_some(stream, &mut body).await?;
+    }
+    body.truncate(length);
+    Ok((head, Body::Read(body)))
+}
+
+async fn read_some(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Result<(), Unread> {
+    let mut chunk = [0; 1024];
+    match stream.read(&mut chunk).await {
+        Ok(0) | Err(_) => Err(Unread::Gone),
+        Ok(read) => {
+            bytes.extend_from_slice(&chunk[..read]);
+            Ok(())
+        }
+    }
 }
 
 async fn play(stream: &mut TcpStream, steps: &[Step]) {
@@ -201,8 +247,9 @@ async fn hold(stream: &mut TcpStream) -> io::Result<()> {
 
 const MAX_CONNECTIONS: usize = 1_024;
 const MAX_HEAD: usize = 16 * 1024;
+const MAX_BODY: usize = 128 * 1024;
 
-/// How long a client may take to send the head of its request.
+/// How long a client may take to send its request.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long a connection may last, with any fault.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(600);

@@ -2,40 +2,22 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
     Authority, Tenants, Validator, ValidatorBuilder,
     testing::{
+        algorithm::Algorithm,
         documents::{Documents, Endpoint, Route, target_of},
         fault::{Fault, Faults},
         keys::KeyRing,
+        names::api_client_id,
+        response::Reply,
+        settings::Settings,
+        sts::{issued::Tokens, legs::TokenLog, registrations::Directory},
     },
 };
-
-#[derive(Clone, Debug)]
-pub(super) struct Settings {
-    pub(super) tenant_id: String,
-    pub(super) audience: String,
-    pub(super) client_id: String,
-    pub(super) agent_id: String,
-    pub(super) blueprint_id: String,
-    pub(super) multi_tenant: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            tenant_id: "7090e106-1ad3-4313-9b7a-75cc3e576d40".to_owned(),
-            audience: "api://3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a".to_owned(),
-            client_id: "001458b4-6bef-4de5-acde-bf9b2edaf9fb".to_owned(),
-            agent_id: "facbde84-d22b-4c07-a3e2-66f35c3f4a2e".to_owned(),
-            blueprint_id: "4d4c6958-d676-49f0-815f-608f5aacfd24".to_owned(),
-            multi_tenant: false,
-        }
-    }
-}
 
 pub(super) struct Shared {
     pub(super) url: String,
@@ -46,6 +28,9 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(url: String, settings: Settings) -> Self {
         let state = State {
+            directory: Arc::new(Directory::new(&settings)),
+            tokens: Tokens::default(),
+            token_log: TokenLog::default(),
             keys: KeyRing::new(),
             documents: Documents::default(),
             faults: Faults::default(),
@@ -63,17 +48,43 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Scheme, host and port of everything that is issued or published.
+    pub(super) fn base(&self) -> &str {
+        self.settings.public_url.as_deref().unwrap_or(&self.url)
+    }
+
     pub(super) fn v1_issuer(&self, tenant: &str) -> String {
-        format!("{}/{tenant}/", self.url)
+        format!("{}/{tenant}/", self.base())
     }
 
     pub(super) fn v2_issuer(&self, tenant: &str) -> String {
-        format!("{}/{tenant}/v2.0", self.url)
+        format!("{}/{tenant}/v2.0", self.base())
     }
 
     pub(super) fn authority(&self) -> Authority {
-        let v1_issuer = format!("{}/{{tid}}/", self.url);
-        Authority::insecure_loopback(self.url.clone()).with_v1_issuer(v1_issuer)
+        let base = self.base();
+        let authority = match base.starts_with("http://") {
+            true => Authority::insecure_loopback(base),
+            false => Authority::custom(base.to_owned()),
+        };
+        authority.with_v1_issuer(format!("{base}/{{tid}}/"))
+    }
+
+    /// Whether a published key of this id has made the signature.
+    pub(super) fn verifies(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        input: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        let key = {
+            let state = self.lock();
+            let mut keys = state.keys.published();
+            let entry = keys.find(|entry| kid == Some(entry.kid.as_str()));
+            entry.map(|entry| entry.key.public_key())
+        };
+        key.is_some_and(|key| key.verifies(algorithm, input, signature))
     }
 
     pub(super) fn validator_builder(&self) -> ValidatorBuilder {
@@ -82,13 +93,16 @@ impl Shared {
         } else {
             Tenants::single(&self.settings.tenant_id)
         };
-        Validator::builder(tenants, [&self.settings.audience]).authority(self.authority())
+        // In tokens of version 2.0 that Entra issues, the audience is the API's client id.
+        let audience = &self.settings.audience;
+        let audiences = [audience.clone(), api_client_id(audience)];
+        Validator::builder(tenants, audiences).authority(self.authority())
     }
 
     /// The document for a request that is neither logged nor answered with a fault.
     pub(super) fn document(&self, target: &str) -> Option<Vec<u8>> {
         let route = Route::parse(target)?;
-        Some(self.lock().document(&self.url, &route))
+        self.lock().document(self.base(), &route)
     }
 
     /// Logs a request and decides its answer, under one lock.
@@ -101,23 +115,31 @@ impl Shared {
         let Some(route) = route else {
             return Answer::NotFound;
         };
-        let document = state.document(&self.url, &route);
-        Answer::Document {
-            document,
-            fault: state.faults.next(route.endpoint),
+        match state.document(self.base(), &route) {
+            Some(document) => Answer::Document {
+                reply: Reply::document(document),
+                fault: state.faults.next(route.endpoint, None),
+            },
+            None => Answer::NotAllowed,
         }
     }
 }
 
 pub(super) enum Answer {
     NotFound,
+    /// A GET for the token endpoint.
+    NotAllowed,
     Document {
-        document: Vec<u8>,
+        reply: Reply,
         fault: Option<Fault>,
     },
 }
 
 pub(super) struct State {
+    /// A request keeps the one with which it began.
+    pub(super) directory: Arc<Directory>,
+    pub(super) tokens: Tokens,
+    pub(super) token_log: TokenLog,
     pub(super) keys: KeyRing,
     pub(super) documents: Documents,
     pub(super) faults: Faults,
@@ -125,10 +147,11 @@ pub(super) struct State {
 }
 
 impl State {
-    fn document(&self, url: &str, route: &Route) -> Vec<u8> {
+    fn document(&self, url: &str, route: &Route) -> Option<Vec<u8>> {
         match route.endpoint {
-            Endpoint::Discovery => self.documents.discovery(url, route),
-            Endpoint::Keys => self.documents.key_set(url, &self.keys),
+            Endpoint::Discovery => Some(self.documents.discovery(url, route)),
+            Endpoint::Keys => Some(self.documents.key_set(url, &self.keys)),
+            Endpoint::Token => None,
         }
     }
 }
@@ -141,11 +164,11 @@ pub(super) struct Log {
 }
 
 impl Log {
-    fn record(&mut self, head: String, endpoint: Option<Endpoint>) {
+    pub(super) fn record(&mut self, head: String, endpoint: Option<Endpoint>) {
         match endpoint {
             Some(Endpoint::Discovery) => self.discovery_fetches += 1,
             Some(Endpoint::Keys) => self.key_fetches += 1,
-            None => {}
+            Some(Endpoint::Token) | None => {}
         }
         if self.heads.len() == HEADS_KEPT {
             self.heads.pop_front();

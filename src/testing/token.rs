@@ -13,12 +13,11 @@ use serde_json::{Map, Value};
 use crate::testing::{
     algorithm::Algorithm,
     documents::to_value,
-    issuer::Issuer,
     keys::{Signer, random_text},
     state::Shared,
 };
 
-/// The builder of a token of an [`Issuer`].
+/// The builder of a token of an [`Issuer`](super::Issuer).
 ///
 /// The methods apply in the order in which they are called: a later one replaces what an earlier one
 /// has set. Every value can be set, right or wrong; [`mint`](Self::mint) makes the token.
@@ -37,9 +36,9 @@ pub struct TokenBuilder {
 
 /// Claims.
 impl TokenBuilder {
-    pub(super) fn new(issuer: &Issuer) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
         let token = Self {
-            shared: Arc::clone(&issuer.shared),
+            shared: Arc::clone(shared),
             claims: Map::new(),
             payload: None,
             header: BTreeMap::new(),
@@ -50,8 +49,8 @@ impl TokenBuilder {
         };
         token
             .claim("ver", "2.0")
-            .tenant(issuer.tenant_id())
-            .audience(issuer.audience())
+            .tenant(&shared.settings.tenant_id)
+            .audience(&shared.settings.audience)
             .issued_at(now())
             .valid_for(LIFETIME)
             .claim("uti", random_text(UTI_BYTES))
@@ -225,7 +224,7 @@ impl fmt::Debug for TokenBuilder {
     }
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = elapsed.expect("the time is after 1970").as_secs();
     i64::try_from(seconds).expect("the time is before the year 292 billion")

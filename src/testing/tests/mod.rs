@@ -14,6 +14,8 @@ mod faults;
 
 mod life;
 
+mod sts;
+
 use std::{
     io::{Read, Write},
     net::TcpStream,

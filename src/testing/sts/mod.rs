@@ -1,0 +1,39 @@
+//! The token endpoint: who is registered, what each request must prove, and what it gets.
+
+mod handles;
+
+mod requests;
+
+pub(super) mod registrations;
+
+pub(super) mod legs;
+
+pub(super) mod endpoint;
+
+mod grants;
+
+mod scopes;
+
+mod assertions;
+
+mod answers;
+
+mod fmi;
+
+mod call;
+
+pub(super) mod issued;
+
+mod certificate;
+
+mod jwt;
+
+mod form;
+
+mod refusal;
+
+pub use self::{
+    handles::{Agent, AgentAccount, Api, Blueprint, Client},
+    legs::{Leg, TokenRequest},
+    registrations::{FederatedCredential, Policy},
+};
