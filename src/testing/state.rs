@@ -12,7 +12,6 @@ use crate::{
         documents::{Documents, Endpoint, Route, target_of},
         fault::{Fault, Faults},
         keys::KeyRing,
-        names::api_client_id,
         response::Reply,
         settings::Settings,
         sts::{issued::Tokens, legs::TokenLog, registrations::Directory},
@@ -46,6 +45,11 @@ impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic over a wrong argument leaves no change half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes who is registered and what is granted, for the requests that come from now on.
+    pub(super) fn edit<T>(&self, change: impl FnOnce(&mut Directory) -> T) -> T {
+        change(Arc::make_mut(&mut self.lock().directory))
     }
 
     /// Scheme, host and port of everything that is issued or published.
@@ -93,10 +97,7 @@ impl Shared {
         } else {
             Tenants::single(&self.settings.tenant_id)
         };
-        // In tokens of version 2.0 that Entra issues, the audience is the API's client id.
-        let audience = &self.settings.audience;
-        let audiences = [audience.clone(), api_client_id(audience)];
-        Validator::builder(tenants, audiences).authority(self.authority())
+        Validator::builder(tenants, [&self.settings.audience]).authority(self.authority())
     }
 
     /// The document for a request that is neither logged nor answered with a fault.

@@ -9,8 +9,9 @@ use crate::testing::{
     names::{guid_from, subject_of},
     sts::{
         call::{Call, SKEW},
-        grants::{Grant, Granted, UserGrant},
+        grants::{Grant, Granted},
         issued::{Person, RefreshToken, new_refresh_token, seconds},
+        permissions::UserGrant,
         registrations::{Api, App, AppKind, EXCHANGE_ID},
         scopes::DEFAULT,
     },
@@ -127,7 +128,7 @@ fn user_token(call: &Call<'_>, grant: &Grant<'_>, user: &UserGrant<'_>) -> Token
         false => "3",
     };
     let mut token = named(actor(call, grant), person)
-        .claim("sub", subject_of(&person.oid, &asked.api.resource))
+        .claim("sub", subject_of(&person.oid, &asked.api.audience))
         .claim("idtyp", "user")
         .claim("xms_sub_fct", facets)
         .claim("xms_idrel", "1")
@@ -157,7 +158,7 @@ fn at_api(token: TokenBuilder, api: &Api, resource: &str) -> TokenBuilder {
     };
     match api.v1_tokens {
         true => token.v1().audience(resource),
-        false => token.audience(&api.client_id),
+        false => token.audience(&api.audience),
     }
 }
 

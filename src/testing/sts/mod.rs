@@ -1,6 +1,12 @@
 //! The token endpoint: who is registered, what each request must prove, and what it gets.
 
-mod handles;
+mod apps;
+
+mod accounts;
+
+mod apis;
+
+mod federated;
 
 mod requests;
 
@@ -11,6 +17,10 @@ pub(super) mod legs;
 pub(super) mod endpoint;
 
 mod grants;
+
+mod users;
+
+mod permissions;
 
 mod scopes;
 
@@ -33,7 +43,9 @@ mod form;
 mod refusal;
 
 pub use self::{
-    handles::{Agent, AgentAccount, Api, Blueprint, Client},
+    accounts::AgentAccount,
+    apis::Api,
+    apps::{Agent, Blueprint, Client},
     legs::{Leg, TokenRequest},
     registrations::{FederatedCredential, Policy},
 };

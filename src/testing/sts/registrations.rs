@@ -6,11 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use crate::testing::{
-    algorithm::Algorithm,
-    names::{AGENT_USER, ROLE, SCOPE, api_client_id, object_id_of, principal_name_of},
-    settings::Settings,
-    sts::certificate::Certificate,
+use crate::{
+    AppId,
+    testing::{
+        algorithm::Algorithm,
+        names::{AGENT_USER, ROLE, SCOPE, api_client_id, object_id_of, principal_name_of},
+        settings::Settings,
+        sts::certificate::Certificate,
+    },
 };
 
 /// Everything that the token endpoint knows.
@@ -61,6 +64,8 @@ pub(super) struct Consent {
 pub(super) struct Api {
     pub(super) resource: String,
     pub(super) client_id: String,
+    /// Of version 2.0 tokens.
+    pub(super) audience: String,
     pub(super) scopes: Vec<String>,
     pub(super) roles: Vec<String>,
     pub(super) v1_tokens: bool,
@@ -96,7 +101,7 @@ impl Directory {
         let api = Api {
             scopes: [SCOPE, "Orders.Write"].map(str::to_owned).to_vec(),
             roles: [ROLE, "Orders.Write.All"].map(str::to_owned).to_vec(),
-            ..Api::new(&settings.audience)
+            ..Api::of(&settings.audience)
         };
         let graph = Api {
             client_id: GRAPH_ID.to_owned(),
@@ -231,10 +236,24 @@ impl App {
 }
 
 impl Api {
+    /// The API of the issuer's audience. Its tokens have exactly that, as those that a test mints.
+    pub(super) fn of(audience: &str) -> Self {
+        let resource = match audience.parse::<AppId>() {
+            Ok(client_id) => format!("api://{client_id}"),
+            Err(_) => audience.to_owned(),
+        };
+        Self {
+            audience: audience.to_owned(),
+            ..Self::new(&resource)
+        }
+    }
+
     pub(super) fn new(resource: &str) -> Self {
+        let client_id = api_client_id(resource);
         Self {
             resource: resource.to_owned(),
-            client_id: api_client_id(resource),
+            audience: client_id.clone(),
+            client_id,
             scopes: Vec::new(),
             roles: Vec::new(),
             v1_tokens: false,

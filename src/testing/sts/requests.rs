@@ -1,6 +1,6 @@
 //! What a test asks and sets of the token endpoint as a whole.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -13,7 +13,6 @@ use crate::{
         sts::{
             issued::seconds,
             legs::{Leg, TokenRequest},
-            registrations::Directory,
         },
     },
 };
@@ -124,20 +123,19 @@ impl Issuer {
         let Ok(tenant) = tid.parse::<TenantId>() else {
             panic!("a tenant of a testing::Issuer must be a GUID, not {tid:?}");
         };
-        self.edit(|directory| directory.tenants.insert(tenant.to_string()));
+        self.shared
+            .edit(|directory| directory.tenants.insert(tenant.to_string()));
     }
 
     /// Disables the account of a person: AADSTS50057.
     pub fn disable_user(&self, user: &str) {
-        self.edit(|directory| directory.disable_user(user, true));
+        self.shared
+            .edit(|directory| directory.disable_user(user, true));
     }
 
     /// Undoes [`disable_user`](Self::disable_user).
     pub fn enable_user(&self, user: &str) {
-        self.edit(|directory| directory.disable_user(user, false));
-    }
-
-    pub(super) fn edit<T>(&self, change: impl FnOnce(&mut Directory) -> T) -> T {
-        change(Arc::make_mut(&mut self.shared.lock().directory))
+        self.shared
+            .edit(|directory| directory.disable_user(user, false));
     }
 }

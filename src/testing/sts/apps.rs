@@ -1,20 +1,18 @@
-//! Handles of what is registered.
+//! The apps that are registered: ordinary clients, blueprints and agents.
 
 use std::{fmt, sync::Arc};
 
 use crate::{
     TenantId,
     testing::{
-        algorithm::Algorithm,
         issuer::Issuer,
-        keys::PublicKey,
         names::{AGENT_USER, object_id_of, principal_name_of, random_guid, subject_of},
         state::Shared,
         sts::{
-            certificate::{Certificate, new_pem, pem_block},
-            registrations::{
-                self, AppKind, Directory, EXCHANGE, FederatedCredential, Policy, User,
-            },
+            accounts::AgentAccount,
+            apis::Api,
+            certificate::{Certificate, new_pem},
+            registrations::{self, AppKind, FederatedCredential, Policy, User},
         },
         token::{TokenBuilder, now},
     },
@@ -36,18 +34,6 @@ impl Issuer {
         Client::of(&self.shared, self.client_id())
     }
 
-    /// The API of [`audience`](Self::audience), with the scopes `Orders.Read` and `Orders.Write` and the
-    /// roles `Orders.Read.All` and `Orders.Write.All`.
-    #[must_use]
-    pub fn api(&self) -> Api {
-        let resource = self.audience();
-        Api {
-            shared: Arc::clone(&self.shared),
-            client_id: registrations::Api::new(resource).client_id,
-            resource: resource.to_owned(),
-        }
-    }
-
     /// Registers another blueprint, without credentials and agents.
     #[must_use = "its client id is in the handle only"]
     pub fn add_blueprint(&self) -> Blueprint {
@@ -61,36 +47,13 @@ impl Issuer {
         let id = add_app(&self.shared, AppKind::Client);
         Client::of(&self.shared, &id)
     }
-
-    /// Registers an API with this App ID URI, such as `api://orders`, or replaces it. Its client id is the
-    /// GUID in the URI, or follows from the URI.
-    ///
-    /// It has no scopes and roles yet, requests the facet claims, and gets tokens of version 2.0.
-    #[must_use]
-    pub fn add_api(&self, resource: &str) -> Api {
-        let api = registrations::Api::new(resource);
-        let handle = Api {
-            shared: Arc::clone(&self.shared),
-            client_id: api.client_id.clone(),
-            resource: resource.to_owned(),
-        };
-        self.edit(|directory| {
-            directory.apis.retain(|old| old.client_id != api.client_id);
-            directory.apis.push(api);
-        });
-        handle
-    }
 }
 
 fn add_app(shared: &Arc<Shared>, kind: AppKind) -> String {
     let id = random_guid();
     let app = registrations::App::new(&id, kind);
-    edit(shared, |directory| directory.apps.insert(id.clone(), app));
+    shared.edit(|directory| directory.apps.insert(id.clone(), app));
     id
-}
-
-fn edit<T>(shared: &Shared, change: impl FnOnce(&mut Directory) -> T) -> T {
-    change(Arc::make_mut(&mut shared.lock().directory))
 }
 
 /// An ordinary application that is registered with an [`Issuer`].
@@ -161,13 +124,16 @@ macro_rules! app {
             /// Withdraws every consent to scopes of the API: AADSTS65001 with `consent_required`.
             #[track_caller]
             pub fn withdraw_consent(&self, api: &Api) {
-                self.edit(|app| app.consents.retain(|consent| consent.api != api.client_id));
+                self.edit(|app| {
+                    app.consents
+                        .retain(|consent| consent.api != api.client_id())
+                });
             }
 
             /// Withdraws every role of the API.
             #[track_caller]
             pub fn withdraw_roles(&self, api: &Api) {
-                self.edit(|app| app.roles.retain(|(granted, _)| *granted != api.client_id));
+                self.edit(|app| app.roles.retain(|(granted, _)| *granted != api.client_id()));
             }
 
             /// Sets the policy for every token of this app.
@@ -191,19 +157,17 @@ macro_rules! app {
 
             /// Deletes the app: AADSTS700016.
             pub fn remove(&self) {
-                edit(&self.shared, |directory| {
-                    directory.apps.remove(&self.client_id.to_ascii_lowercase())
-                });
+                self.shared
+                    .edit(|directory| directory.apps.remove(&self.client_id.to_ascii_lowercase()));
             }
 
             #[track_caller]
             fn edit<T>(&self, change: impl FnOnce(&mut registrations::App) -> T) -> T {
-                edit(&self.shared, |directory| {
-                    match directory.app_mut(&self.client_id) {
+                self.shared
+                    .edit(|directory| match directory.app_mut(&self.client_id) {
                         Some(app) => change(app),
                         None => panic!("{} is no longer registered", self.client_id),
-                    }
-                })
+                    })
             }
         }
 
@@ -339,17 +303,18 @@ impl Blueprint {
     /// Every agent, in no order.
     #[must_use]
     pub fn agents(&self) -> Vec<Agent> {
-        edit(&self.shared, |directory| {
-            let apps = directory.apps.values();
-            let own = apps.filter(|app| match &app.kind {
-                AppKind::Agent { blueprint, .. } => *blueprint == self.client_id,
-                _ => false,
-            });
-            own.map(|app| app.client_id.clone()).collect::<Vec<_>>()
-        })
-        .iter()
-        .map(|id| Agent::of(&self.shared, id))
-        .collect()
+        self.shared
+            .edit(|directory| {
+                let apps = directory.apps.values();
+                let own = apps.filter(|app| match &app.kind {
+                    AppKind::Agent { blueprint, .. } => *blueprint == self.client_id,
+                    _ => false,
+                });
+                own.map(|app| app.client_id.clone()).collect::<Vec<_>>()
+            })
+            .iter()
+            .map(|id| Agent::of(&self.shared, id))
+            .collect()
     }
 
     /// Registers another agent in the home tenant, without permissions and user account.
@@ -416,7 +381,7 @@ impl Agent {
     #[track_caller]
     pub fn user(&self) -> AgentAccount {
         let default = object_id_of(AGENT_USER);
-        let oids = edit(&self.shared, |directory| {
+        let oids = self.shared.edit(|directory| {
             let users = directory.users.iter();
             let own = users.filter(|(_, user)| user.agent.as_ref() == Some(&self.client_id));
             own.map(|(oid, _)| oid.clone()).collect::<Vec<_>>()
@@ -438,220 +403,8 @@ impl Agent {
             disabled: false,
             agent: Some(self.client_id.clone()),
         };
-        edit(&self.shared, |directory| {
-            directory.users.insert(oid.clone(), user)
-        });
+        self.shared
+            .edit(|directory| directory.users.insert(oid.clone(), user));
         AgentAccount::of(&self.shared, &oid)
-    }
-}
-
-/// The user account of an [`Agent`].
-#[derive(Clone)]
-pub struct AgentAccount {
-    shared: Arc<Shared>,
-    object_id: String,
-    principal_name: String,
-}
-
-impl AgentAccount {
-    fn of(shared: &Arc<Shared>, oid: &str) -> Self {
-        let principal_name = edit(shared, |directory| {
-            let user = directory.users.get(oid);
-            user.map(|user| user.principal_name.clone())
-        });
-        Self {
-            shared: Arc::clone(shared),
-            object_id: oid.to_owned(),
-            principal_name: principal_name.unwrap_or_default(),
-        }
-    }
-
-    /// The object id, for `user_id`.
-    #[must_use]
-    pub fn object_id(&self) -> &str {
-        &self.object_id
-    }
-
-    /// The sign-in name, for `username`.
-    #[must_use]
-    pub fn principal_name(&self) -> &str {
-        &self.principal_name
-    }
-
-    /// Disables the account: AADSTS50057.
-    pub fn disable(&self) {
-        edit(&self.shared, |directory| {
-            directory.disable_user(&self.object_id, true);
-        });
-    }
-
-    /// Undoes [`disable`](Self::disable).
-    pub fn enable(&self) {
-        edit(&self.shared, |directory| {
-            directory.disable_user(&self.object_id, false);
-        });
-    }
-
-    /// Deletes the account: AADSTS50034.
-    pub fn remove(&self) {
-        edit(&self.shared, |directory| {
-            directory.users.remove(&self.object_id)
-        });
-    }
-}
-
-impl fmt::Debug for AgentAccount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AgentAccount")
-            .field("object_id", &self.object_id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// An API that is registered with an [`Issuer`].
-#[derive(Clone)]
-pub struct Api {
-    shared: Arc<Shared>,
-    resource: String,
-    client_id: String,
-}
-
-/// Methods without a result of their own return the handle.
-#[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
-impl Api {
-    /// The App ID URI, which is before the `/` of a scope.
-    #[must_use]
-    pub fn resource(&self) -> &str {
-        &self.resource
-    }
-
-    /// The client id, which is the audience of version 2.0 tokens.
-    #[must_use]
-    pub fn client_id(&self) -> &str {
-        &self.client_id
-    }
-
-    /// The scopes that it has.
-    #[must_use]
-    #[track_caller]
-    pub fn scopes(&self) -> Vec<String> {
-        self.read(|api| api.scopes.clone())
-    }
-
-    /// The roles that it has.
-    #[must_use]
-    #[track_caller]
-    pub fn roles(&self) -> Vec<String> {
-        self.read(|api| api.roles.clone())
-    }
-
-    /// Adds a scope, to which nobody has consented yet.
-    #[track_caller]
-    pub fn add_scope(&self, scope: &str) -> Self {
-        self.read(|api| api.scopes.push(scope.to_owned()));
-        self.clone()
-    }
-
-    /// Adds a role, which is assigned to no app yet.
-    #[track_caller]
-    pub fn add_role(&self, role: &str) -> Self {
-        self.read(|api| api.roles.push(role.to_owned()));
-        self.clone()
-    }
-
-    /// Makes its tokens of version 1.0, with the audience that was asked for.
-    #[track_caller]
-    pub fn with_v1_tokens(&self) -> Self {
-        self.read(|api| api.v1_tokens = true);
-        self.clone()
-    }
-
-    /// Leaves the facets and other optional claims out of its tokens, as for a registration that does not
-    /// request them.
-    #[track_caller]
-    pub fn without_facets(&self) -> Self {
-        self.read(|api| api.facets = false);
-        self.clone()
-    }
-
-    /// Refuses callers to which no role is assigned: AADSTS501051 and, with a person, AADSTS50105.
-    #[track_caller]
-    pub fn require_assignment(&self) -> Self {
-        self.read(|api| api.assignment_required = true);
-        self.clone()
-    }
-
-    /// Sets the policy for every token for this API.
-    #[track_caller]
-    pub fn set_policy(&self, policy: Policy) {
-        self.read(|api| api.policy = policy);
-    }
-
-    /// Deletes it: AADSTS500011.
-    pub fn remove(&self) {
-        edit(&self.shared, |directory| {
-            directory.apis.retain(|api| api.client_id != self.client_id);
-        });
-    }
-
-    #[track_caller]
-    fn read<T>(&self, read: impl FnOnce(&mut registrations::Api) -> T) -> T {
-        edit(&self.shared, |directory| {
-            match directory.api_mut(&self.client_id) {
-                Some(api) => read(api),
-                None => panic!("{} is no longer registered", self.resource),
-            }
-        })
-    }
-}
-
-impl fmt::Debug for Api {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api")
-            .field("resource", &self.resource)
-            .finish_non_exhaustive()
-    }
-}
-
-impl FederatedCredential {
-    /// Trusts the assertions that another look-alike signs for this subject, such as
-    /// `repo:contoso/orders:ref:refs/heads/main`.
-    ///
-    /// A [`TokenBuilder`] of that look-alike makes them, with any claims.
-    #[must_use]
-    pub fn of(issuer: &Issuer, subject: impl Into<String>) -> Self {
-        let shared = Arc::clone(&issuer.shared);
-        Self {
-            issuer: issuer.v2_issuer(),
-            subject: subject.into(),
-            audience: EXCHANGE.to_owned(),
-            verifies: Arc::new(move |kid, algorithm, input, signature| {
-                shared.verifies(kid, algorithm, input, signature)
-            }),
-        }
-    }
-
-    /// Trusts the assertions of this issuer for this subject that the RSA key of a PEM text verifies: a
-    /// `PUBLIC KEY` or a `CERTIFICATE`.
-    ///
-    /// # Panics
-    ///
-    /// If there is neither in the text.
-    #[must_use]
-    #[track_caller]
-    pub fn with_key_pem(issuer: impl Into<String>, subject: impl Into<String>, pem: &str) -> Self {
-        let certificate = || Certificate::from_pem(pem).map(|certificate| certificate.key);
-        let key = pem_block(pem, "PUBLIC KEY").map(PublicKey::Rsa);
-        let Some(key) = key.or_else(certificate) else {
-            panic!("the PEM text has neither a public key nor a certificate that can be read");
-        };
-        Self {
-            issuer: issuer.into(),
-            subject: subject.into(),
-            audience: EXCHANGE.to_owned(),
-            verifies: Arc::new(move |_, algorithm: Algorithm, input, signature| {
-                key.verifies(algorithm, input, signature)
-            }),
-        }
     }
 }
