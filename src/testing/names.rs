@@ -65,6 +65,8 @@ fn guid_of(mut bytes: [u8; 16]) -> String {
     .join("-")
 }
 
+/// The name of a person of whom nothing else is said.
+pub(super) const PERSON: &str = "alice";
 /// The name of the default agent's own user account.
 pub(super) const AGENT_USER: &str = "orders-agent";
 pub(super) const SCOPE: &str = "Orders.Read";

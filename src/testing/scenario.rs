@@ -2,7 +2,9 @@
 
 use crate::testing::{
     issuer::Issuer,
-    names::{AGENT_USER, ROLE, SCOPE, guid_from, object_id_of, principal_name_of, subject_of},
+    names::{
+        AGENT_USER, PERSON, ROLE, SCOPE, guid_from, object_id_of, principal_name_of, subject_of,
+    },
     token::TokenBuilder,
 };
 
@@ -37,7 +39,7 @@ impl Issuer {
 
     /// A person, `alice`, through the ordinary client, with the scope `Orders.Read`.
     pub fn user(&self) -> TokenBuilder {
-        self.user_named(USER)
+        self.user_named(PERSON)
     }
 
     /// The person of this name through the ordinary client, with the scope `Orders.Read`: see
@@ -64,14 +66,14 @@ impl Issuer {
     ///
     /// Its audience is nevertheless the API's, so that an API can refuse it only as an ID token.
     pub fn id_token(&self) -> TokenBuilder {
-        self.named(TokenBuilder::new(&self.shared), USER)
+        self.named(TokenBuilder::new(&self.shared), PERSON)
             .claim("nonce", "741999f8-63d1-4c35-ad75-482e8c185155")
     }
 
     /// A token with the fewest claims that are admitted, to build on: a person through the ordinary
     /// client, with the scope `Orders.Read` and no facets.
     pub fn token(&self) -> TokenBuilder {
-        let oid = self.object_id_of(USER);
+        let oid = self.object_id_of(PERSON);
         TokenBuilder::new(&self.shared)
             .claim("sub", self.subject_of(&oid))
             .claim("oid", oid)
@@ -129,5 +131,3 @@ impl Issuer {
         subject_of(oid, self.audience())
     }
 }
-
-const USER: &str = "alice";

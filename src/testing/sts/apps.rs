@@ -6,11 +6,12 @@ use crate::{
     TenantId,
     testing::{
         issuer::Issuer,
-        names::{AGENT_USER, object_id_of, principal_name_of, random_guid, subject_of},
+        names::{AGENT_USER, object_id_of, principal_name_of, random_guid},
         state::Shared,
         sts::{
             accounts::AgentAccount,
             apis::Api,
+            callers::{app_token, user_token},
             certificate::{Certificate, new_pem},
             registrations::{self, AppKind, FederatedCredential, Policy, User},
         },
@@ -344,29 +345,12 @@ impl Blueprint {
     /// A person's token for the blueprint, through the ordinary client: what an agent presents to act on
     /// behalf of that person. `user` is a name or an object id.
     pub fn user_token(&self, user: &str) -> TokenBuilder {
-        let oid = object_id_of(user);
-        self.token()
-            .claim("sub", subject_of(&oid, &self.client_id))
-            .claim("oid", oid)
-            .claim("name", user)
-            .claim("preferred_username", principal_name_of(user))
-            .scope("access_agent")
+        user_token(&self.shared, &self.client_id, user)
     }
 
     /// A token of the ordinary client for the blueprint, without a person: no agent may act on its behalf.
     pub fn app_token(&self) -> TokenBuilder {
-        let oid = object_id_of(&self.shared.settings.client_id);
-        self.token()
-            .claim("sub", &oid)
-            .claim("oid", oid)
-            .claim("idtyp", "app")
-    }
-
-    fn token(&self) -> TokenBuilder {
-        TokenBuilder::new(&self.shared)
-            .audience(&self.client_id)
-            .claim("azp", &self.shared.settings.client_id)
-            .claim("azpacr", "1")
+        app_token(&self.shared, &self.client_id)
     }
 }
 

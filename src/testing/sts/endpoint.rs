@@ -13,8 +13,9 @@ use crate::{
         sts::{
             answers::answer,
             call::Call,
-            form::Form,
+            form::{Form, decode},
             grants::decide,
+            jwt::either_base64,
             legs::{CUT, Leg, TokenRequest, without_secrets},
             refusal::{Refusal, Trace, quoted, timestamp},
             registrations::Directory,
@@ -151,10 +152,32 @@ fn read_form(head: &str, body: &Body) -> Result<Form, Refusal> {
     };
     let content_type = header(head, "content-type").unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    match media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        true => Form::parse(body).ok_or_else(|| Refusal::malformed("the body is no form in UTF-8")),
-        false => Ok(Form::default()),
+    let is_form = media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+    let mut form = match is_form {
+        true => {
+            Form::parse(body).ok_or_else(|| Refusal::malformed("the body is no form in UTF-8"))?
+        }
+        false => return Ok(Form::default()),
+    };
+    if let Some((client_id, secret)) = basic_credentials(head) {
+        if form.count("client_id") == 0 {
+            form.push("client_id", client_id);
+        }
+        form.push("client_secret", secret);
     }
+    Ok(form)
+}
+
+/// Client id and secret of `Authorization: Basic` (RFC 6749, section 2.3.1), which Entra takes too.
+fn basic_credentials(head: &str) -> Option<(String, String)> {
+    let value = header(head, "authorization")?;
+    let (scheme, credentials) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = either_base64(credentials.trim())?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    Some((decode(&decoded[..colon])?, decode(&decoded[colon + 1..])?))
 }
 
 fn leg_of(directory: &Directory, form: &Form) -> Leg {

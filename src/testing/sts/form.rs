@@ -31,6 +31,10 @@ impl Form {
             .filter(|value| !value.trim().is_empty())
     }
 
+    pub(super) fn push(&mut self, name: &str, value: String) {
+        self.0.push((name.to_owned(), value));
+    }
+
     pub(super) fn count(&self, name: &str) -> usize {
         self.0.iter().filter(|(other, _)| other == name).count()
     }

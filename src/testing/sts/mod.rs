@@ -16,6 +16,8 @@ pub(super) mod legs;
 
 pub(super) mod endpoint;
 
+pub(super) mod callers;
+
 mod grants;
 
 mod users;

@@ -2,6 +2,8 @@
 
 mod grants;
 
+mod refusals;
+
 use std::{
     io::{Read, Write},
     net::TcpStream,
