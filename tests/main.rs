@@ -2,15 +2,13 @@
 //!
 //! [`checks`] has a table for each of the thirteen checks: what is refused, why, and in which words.
 //! [`caller`] has what is said of who is calling, [`wire`] what goes over HTTP, and [`keys`] the keys
-//! under time; `acquire` has the way out; [`recipes`] runs what the guide shows. Each line of a table
-//! has an id, and `checks/index.rs` holds all ids against the list of hostile inputs.
+//! under time; [`recipes`] runs what the guide shows. Each line of a table has an id, and
+//! `checks/index.rs` holds all ids against the list of hostile inputs.
 
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
-#[cfg(feature = "acquire")]
-mod acquire;
 mod auto_traits;
 mod cache;
 mod caller;

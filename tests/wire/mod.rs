@@ -19,3 +19,5 @@ mod routed_metadata;
 mod servers;
 mod streams;
 mod token_header;
+#[cfg(feature = "acquire")]
+mod user_assertion;

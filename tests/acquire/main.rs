@@ -1,0 +1,39 @@
+//! Tokens for calls of this process: the flows, and what goes wrong in them.
+
+#![allow(clippy::unwrap_used)]
+
+mod flows;
+
+use tower_entra::{
+    acquire::{AcquireError, AgentIdentity, ClientCredential, ConfidentialClient, Scopes},
+    testing::Issuer,
+};
+
+/// The blueprint of an issuer, with its secret.
+pub(crate) fn blueprint(issuer: &Issuer) -> ConfidentialClient {
+    let blueprint = issuer.blueprint();
+    let credential = ClientCredential::secret(blueprint.secret());
+    ConfidentialClient::builder(issuer.tenant_id(), blueprint.client_id(), credential)
+        .authority(issuer.authority())
+        .build()
+        .unwrap()
+}
+
+/// The first agent of the blueprint.
+pub(crate) fn agent(issuer: &Issuer) -> AgentIdentity {
+    blueprint(issuer).agent(issuer.agent_id())
+}
+
+/// What the API of the issuer has granted.
+pub(crate) fn default_scope(issuer: &Issuer) -> Scopes {
+    Scopes::default_of(issuer.api().resource()).unwrap()
+}
+
+pub(crate) fn scope(issuer: &Issuer, name: &str) -> Scopes {
+    Scopes::new([format!("{}/{name}", issuer.api().resource())]).unwrap()
+}
+
+/// The kind of an error, and its text and hint, for the message of a failed test.
+pub(crate) fn told(error: &AcquireError) -> String {
+    format!("{}: {error} [{:?}]", error.kind(), error.hint())
+}
