@@ -41,6 +41,8 @@ struct Inner {
     flights: AtomicU64,
     /// When spent entries were last removed.
     swept: Mutex<Instant>,
+    /// When the places of lost flights were last given back.
+    freed: Mutex<Instant>,
 }
 
 /// The next step of a caller.
@@ -61,6 +63,7 @@ impl TokenCache {
             slots: RwLock::default(),
             flights: AtomicU64::new(0),
             swept: Mutex::new(now()),
+            freed: Mutex::new(now()),
             settings,
         }))
     }
@@ -212,6 +215,9 @@ impl Inner {
         since: Option<Number>,
         place: Place,
     ) -> Step {
+        if self.places.available_permits() == 0 {
+            self.free_lost_places(now);
+        }
         if let Some(slot) = read(&self.slots).get(key) {
             // The map stays locked: an entry that a flight starts in is not evicted meanwhile.
             return self.step_in(slot, &mut slot.lock(), now, wanted, since, place);
@@ -284,6 +290,20 @@ impl Inner {
         let number = self.flights.fetch_add(1, Ordering::Relaxed) + 1;
         let limit = self.settings.total_timeout;
         Ok(occupant.start(slot, now, number, limit, start, place))
+    }
+
+    /// Gives back the places of flights that are lost, at most once a second.
+    fn free_lost_places(&self, now: Moment) {
+        {
+            let mut freed = lock(&self.freed);
+            if now.monotonic.saturating_duration_since(*freed) < Duration::from_secs(1) {
+                return;
+            }
+            *freed = now.monotonic;
+        }
+        for slot in read(&self.slots).values() {
+            slot.lock().free_a_lost_place(now);
+        }
     }
 
     /// Makes room for one more entry, once a minute or if there is none. Entries that are of no use

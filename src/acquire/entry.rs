@@ -464,3 +464,11 @@ const CHALLENGE_INTERVAL: Duration = Duration::from_secs(5);
 /// Each answer to a challenge costs a request, and claims can come from a caller: with more different
 /// ones in 5 s, further ones wait.
 const MAX_CHALLENGES: usize = 16;
+
+#[cfg(test)]
+#[path = "entry_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "entry_model.rs"]
+mod model;

@@ -109,6 +109,13 @@ impl Occupant {
         (Launch { flight, claims }, waiter)
     }
 
+    /// Gives back the place of a flight that is lost.
+    pub(super) fn free_a_lost_place(&mut self, now: Moment) {
+        if self.entry.is_evictable(now) {
+            self.under_way = None;
+        }
+    }
+
     /// A view of the flight under way. None if there is none.
     pub(super) fn waiter(&self) -> Option<Waiter> {
         let under_way = self.under_way.as_ref()?;
