@@ -14,6 +14,7 @@ use std::{
 
 use crate::{
     acquire::{
+        challenges::{self, Challenges},
         error::AcquireError,
         flight_error::asked_for_these_claims,
         lifetime::{Lifetime, Phase},
@@ -38,8 +39,7 @@ pub(super) struct Entry {
     claims_failure: Option<(Arc<str>, Failed)>,
     /// The start of the last renewal, or of the last flight that failed.
     tried: Option<Instant>,
-    /// The claims for which tokens were asked for in the last 5 s, the oldest first.
-    challenges: Vec<Challenge>,
+    challenges: Challenges,
 }
 
 /// The token of the last good flight.
@@ -67,15 +67,6 @@ struct Flight {
 struct Failed {
     error: AcquireError,
     until: Moment,
-}
-
-/// The flights for the claims of one challenge.
-#[derive(Clone, Debug)]
-struct Challenge {
-    claims: Arc<str>,
-    started: Instant,
-    /// The start of the last one that was made because the token for these claims was refused too.
-    again: Option<Instant>,
 }
 
 /// What a caller is answered.
@@ -173,12 +164,11 @@ impl Entry {
     /// A flight starts. It counts as lost if it has not ended after `limit`.
     pub(super) fn start(&mut self, now: Moment, number: Number, limit: Duration, start: Start) {
         let started = now.monotonic;
-        self.challenges
-            .retain(|made| is_running(made.started, CHALLENGE_INTERVAL, now));
         if let Some(claims) = &start.claims
             && start.is_challenge()
         {
-            self.note_challenge(claims, started, start.cause);
+            let again = start.cause == Cause::ChallengeAgain;
+            self.challenges.note(started, claims, again);
         }
         if start.cause == Cause::Renewal {
             self.tried = Some(started);
@@ -225,9 +215,10 @@ impl Entry {
         let Some(flight) = self.under_way.take_if(|flight| flight.number == number) else {
             return false;
         };
-        if flight.start.is_challenge() {
-            self.challenges
-                .retain(|challenge| Some(&challenge.claims) != flight.start.claims.as_ref());
+        if let Some(claims) = &flight.start.claims
+            && flight.start.is_challenge()
+        {
+            self.challenges.forget(claims);
         }
         true
     }
@@ -254,8 +245,7 @@ impl Entry {
             && (self.held.as_ref()).is_none_or(|held| held.phase(now) == Phase::Expired)
             && self.failure.as_ref().is_none_or(is_over)
             && (self.claims_failure.as_ref()).is_none_or(|(_, failed)| is_over(failed))
-            && (self.challenges.iter())
-                .all(|challenge| !is_running(challenge.started, CHALLENGE_INTERVAL, now))
+            && self.challenges.are_over(now.monotonic)
     }
 
     fn keep(&mut self, now: Moment, flight: Flight, token: &AccessToken, chance: f64) {
@@ -368,53 +358,19 @@ impl Entry {
         if let Some(error) = self.remembered(now, Some(claims)) {
             return Verdict::Refuse(error);
         }
-        let left = |started| left_of(started, CHALLENGE_INTERVAL, now);
-        let wait = match self.challenges.iter().find(|made| made.claims == *claims) {
-            Some(made) if is_refused => made.again.map(left),
-            Some(made) => Some(left(made.started)),
-            None => self.wait_for_a_challenge(now),
+        let wait = self.challenges.wait(now.monotonic, claims, is_refused);
+        if !wait.is_zero() {
+            return Verdict::Refuse(asked_for_these_claims(wait));
+        }
+        let cause = if is_refused {
+            Cause::ChallengeAgain
+        } else {
+            Cause::Challenge
         };
-        match wait {
-            Some(wait) if !wait.is_zero() => Verdict::Refuse(asked_for_these_claims(wait)),
-            _ => Verdict::Start(Start {
-                claims: Some(Arc::clone(claims)),
-                cause: if is_refused {
-                    Cause::ChallengeAgain
-                } else {
-                    Cause::Challenge
-                },
-            }),
-        }
-    }
-
-    /// How long claims that were not asked for lately wait because too many others were.
-    fn wait_for_a_challenge(&self, now: Moment) -> Option<Duration> {
-        let left = |challenge: &Challenge| left_of(challenge.started, CHALLENGE_INTERVAL, now);
-        let running = self
-            .challenges
-            .iter()
-            .map(left)
-            .filter(|left| !left.is_zero());
-        (running.clone().count() >= MAX_CHALLENGES).then(|| running.min())?
-    }
-
-    fn note_challenge(&mut self, claims: &Arc<str>, started: Instant, cause: Cause) {
-        let again = (cause == Cause::ChallengeAgain).then_some(started);
-        match self
-            .challenges
-            .iter_mut()
-            .find(|made| made.claims == *claims)
-        {
-            Some(made) => {
-                made.started = started;
-                made.again = again.or(made.again);
-            }
-            None => self.challenges.push(Challenge {
-                claims: Arc::clone(claims),
-                started,
-                again,
-            }),
-        }
+        Verdict::Start(Start {
+            claims: Some(Arc::clone(claims)),
+            cause,
+        })
     }
 }
 
@@ -430,7 +386,7 @@ impl Held {
     /// Whether it was got so short a time ago that it answers a challenge which does not say which
     /// token was refused.
     fn is_recent(&self, now: Moment) -> bool {
-        is_running(self.got, CHALLENGE_INTERVAL, now)
+        is_running(self.got, challenges::INTERVAL, now)
     }
 }
 
@@ -448,22 +404,11 @@ impl Start {
 
 /// Whether an interval that began then has not ended.
 fn is_running(began: Instant, interval: Duration, now: Moment) -> bool {
-    !left_of(began, interval, now).is_zero()
-}
-
-fn left_of(began: Instant, interval: Duration, now: Moment) -> Duration {
-    (began + interval).saturating_duration_since(now.monotonic)
+    now.monotonic < began + interval
 }
 
 /// A token is renewed, or is tried to, at most once in this time.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(30);
-
-/// Once a token was got for claims, at most one more is asked for with the same claims in this time.
-const CHALLENGE_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Each answer to a challenge costs a request, and claims can come from a caller: with more different
-/// ones in 5 s, further ones wait.
-const MAX_CHALLENGES: usize = 16;
 
 #[cfg(test)]
 #[path = "entry_tests.rs"]

@@ -146,7 +146,6 @@ impl World {
         }
         let is_evictable = self.under_way().is_none();
         assert_eq!(self.entry.is_evictable(self.now), is_evictable);
-        assert!(self.entry.challenges.len() <= MAX_CHALLENGES);
         if self.entry.is_spent(self.now) {
             self.check_spent();
         }
@@ -263,16 +262,14 @@ impl World {
                 is_transient,
                 retry_after,
             } => {
+                let kind = match is_transient {
+                    true => AcquireErrorKind::Unavailable,
+                    false => AcquireErrorKind::NotAllowed,
+                };
                 let error = AcquireError::new(Failure {
-                    kind: AcquireErrorKind::Unavailable,
-                    text: number.to_string().into(),
-                    hint: None,
-                    code: None,
-                    correlation_id: None,
-                    trace_id: None,
                     retry_after,
-                    claims: None,
                     is_transient,
+                    ..Failure::new(kind, number.to_string(), "")
                 });
                 self.entry.ended(now, number, &Err(error), 0.0)
             }
@@ -380,7 +377,7 @@ impl World {
         let mut failures = [of_all, of_claims].into_iter().flatten();
         let (at, until, is_transient) =
             failures.find(|(_, until, _)| !self.now.has_reached(*until))?;
-        let left = is_transient.then(|| self.now.until(until));
+        let left = is_transient.then(|| self.now.until(until).max(SECOND));
         Some(Answer::Failure(number(at), left))
     }
 
@@ -500,7 +497,7 @@ impl World {
             return answer;
         }
         if !left.is_zero() {
-            return Answer::TooSoon(Some(left));
+            return Answer::TooSoon(Some(left.max(SECOND)));
         }
         let why = if is_refused {
             Why::Again

@@ -84,15 +84,9 @@ impl Desk {
 
     fn bad(&mut self, kind: AcquireErrorKind, is_transient: bool, retry_after: Option<u64>) {
         let error = AcquireError::new(Failure {
-            kind,
-            text: "".into(),
-            hint: None,
-            code: None,
-            correlation_id: None,
-            trace_id: None,
             retry_after: retry_after.map(Duration::from_secs),
-            claims: None,
             is_transient,
+            ..Failure::new(kind, "it failed", "")
         });
         let result = Err(error);
         self.entry.ended(self.now, self.number, &result, 0.0);

@@ -225,8 +225,14 @@ hints! {
         not kept.";
     SERVER_ERROR = "Check that the user's object id is that of a user of this tenant; if it is, see \
         Azure's status page.";
-    BUSY = "Raise AcquireSettings::max_flights, or find out why so many different tokens are asked for at \
-        once.";
+    BUSY = "Raise AcquireSettings::with_max_flights, or find out why so many different tokens are asked for \
+        at once.";
+    CHALLENGED_AGAIN = "Find out why the API refuses the token that was acquired for its own claims: it asks \
+        for them again at once.";
+    FLIGHT_TIMED_OUT = "Check that the authority answers in time, or raise \
+        AcquireSettings::with_total_timeout.";
+    FLIGHT_STOPPED = "Look for a panic in the log, and keep the runtime until its last request is answered.";
+    NO_RUNTIME = "Ask for the token within a tokio runtime that was built with enable_all or enable_time.";
     REQUEST_REFUSED = "Compare client id, tenant and scopes with the app registration.";
     IDENTITY_MISMATCH = "Check that the authority is Entra's: it answered with a token of another identity \
         than the one asked for, which was thrown away.";

@@ -19,6 +19,8 @@ mod certificate;
 
 mod certificate_file;
 
+mod challenges;
+
 mod claims;
 
 mod client;
