@@ -143,6 +143,8 @@ const MAX_SHOWN_PATH: usize = 200;
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::sync::mpsc;
 
     use super::*;

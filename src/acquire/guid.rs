@@ -26,6 +26,8 @@ pub(super) fn random_guid() -> Result<String, Unspecified> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::ids::ObjectId;
 

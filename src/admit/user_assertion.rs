@@ -59,6 +59,8 @@ fn not_delegated(caller: &AgentPrincipal) -> Error {
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::testing::Issuer;
 

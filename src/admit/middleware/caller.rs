@@ -57,6 +57,8 @@ struct Anonymous;
 
 #[cfg(all(test, feature = "acquire", feature = "testing"))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::convert::Infallible;
 
     use http::{HeaderName, Response, header::AUTHORIZATION};
