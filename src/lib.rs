@@ -262,6 +262,11 @@ mod admit;
 #[cfg(feature = "acquire")]
 pub mod acquire;
 
+// Where both meet.
+
+#[cfg(feature = "acquire")]
+mod handover;
+
 // Users of the public names only.
 
 #[cfg(feature = "testing")]

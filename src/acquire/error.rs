@@ -210,6 +210,29 @@ impl AcquireError {
     }
 }
 
+#[cfg(test)]
+impl AcquireError {
+    pub(crate) fn for_tests(
+        kind: AcquireErrorKind,
+        claims: Option<&str>,
+        answerable_in: Option<TenantId>,
+    ) -> Self {
+        Self::new(Failure {
+            correlation_id: Some("b0b0b0b0-0000-4000-8000-000000000000".into()),
+            claims: claims.map(Into::into),
+            answerable_in,
+            ..Failure::new(kind, "operator's text: AADSTS1: a", "Operator's hint.")
+        })
+    }
+
+    pub(crate) fn with_retry_after(&self, retry_after: Duration) -> Self {
+        Self::new(Failure {
+            retry_after: Some(retry_after),
+            ..(*self.0).clone()
+        })
+    }
+}
+
 impl Failure {
     pub(super) fn new(
         kind: AcquireErrorKind,

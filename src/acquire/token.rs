@@ -108,3 +108,43 @@ impl fmt::Debug for AccessToken {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIVES: Duration = Duration::from_secs(3_599);
+
+    fn token(text: &str, asked: Moment) -> Option<AccessToken> {
+        AccessToken::new(Secret::new(text), "a/B a/C", asked, LIVES, None)
+    }
+
+    #[test]
+    fn a_token_is_a_header_that_is_marked_sensitive_and_is_not_shown() {
+        let token = token("abc.def", Moment::now()).expect("a token");
+        let header = token.authorization();
+        assert_eq!(header, "Bearer abc.def");
+        assert!(header.is_sensitive());
+        assert_eq!(token.scopes().collect::<Vec<_>>(), ["a/B", "a/C"]);
+        let shown = format!("{token:?} {header:?}");
+        assert!(!shown.contains("abc"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_no_bearer_token_makes_none() {
+        for text in ["", "a b", "a\r\nx: y", "\u{e9}", "a\u{0}", "a=b"] {
+            assert!(token(text, Moment::now()).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn it_expires_by_the_wall_clock_and_a_clock_beyond_dates_is_no_panic() {
+        let mut asked = Moment::now();
+        asked.wall = Duration::from_secs(1_000);
+        let expires_at = token("a", asked).expect("a token").expires_at();
+        assert_eq!(expires_at, UNIX_EPOCH + Duration::from_secs(4_599));
+        asked.wall = Duration::MAX;
+        let expires_at = token("a", asked).expect("a token").expires_at();
+        assert_eq!(expires_at, UNIX_EPOCH);
+    }
+}

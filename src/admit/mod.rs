@@ -55,6 +55,8 @@ mod verdict_series;
 pub use self::middleware::MissingUserAssertion;
 #[cfg(feature = "axum")]
 pub use self::middleware::{MissingPrincipal, Problem};
+#[cfg(feature = "acquire")]
+pub(crate) use self::requirement::Demand;
 pub use self::{
     algorithm::SignatureAlgorithm,
     audiences::{Audiences, IntoAudiences},

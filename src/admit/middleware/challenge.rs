@@ -8,7 +8,7 @@ use super::validators::Place;
 use crate::{
     admit::{
         error::{ErrorKind, description},
-        requirement::Demand,
+        requirement::{Demand, Denial},
         token_header::TokenHeader,
     },
     characters::{is_nqchar, is_scope_token},
@@ -126,8 +126,8 @@ impl Challenge {
 
     /// For a caller that the validator at this place has admitted. `None` if nothing that the client does
     /// would help.
-    pub(super) fn denial(&self, demand: &Demand, by: Place) -> Option<HeaderValue> {
-        let challenge = match demand {
+    pub(super) fn denial(&self, denial: &Denial, by: Place) -> Option<HeaderValue> {
+        let challenge = match denial.demand() {
             Demand::Permission { scopes } => {
                 insufficient_scope(self.begin(), &self.in_full(scopes))
             }
@@ -140,7 +140,8 @@ impl Challenge {
                 insufficient_authentication(self.begin_401(), acr_values)
             }
             Demand::Token => self.without_error(),
-            Demand::Layer => return None,
+            Demand::NewToken => invalid_token(self.begin_401(), denial.client_message()),
+            Demand::Layer | Demand::Server | Demand::Later(_) => return None,
         };
         Some(challenge)
     }
@@ -166,8 +167,7 @@ impl Challenge {
 
     fn with_error(&self, mut challenge: String, error: &str, kind: ErrorKind) -> HeaderValue {
         let description = description(kind, &self.token_header);
-        push(&mut challenge, "error", error);
-        push(&mut challenge, "error_description", &description);
+        push_error(&mut challenge, error, &description);
         header_value(challenge)
     }
 
@@ -251,16 +251,26 @@ pub(super) fn insufficient_authentication(
     mut challenge: String,
     acr_values: &[String],
 ) -> HeaderValue {
-    push(&mut challenge, "error", "insufficient_user_authentication");
-    push(
+    push_error(
         &mut challenge,
-        "error_description",
+        "insufficient_user_authentication",
         "a stronger sign-in is needed",
     );
     if !acr_values.is_empty() {
         push(&mut challenge, "acr_values", &acr_values.join(" "));
     }
     header_value(challenge)
+}
+
+/// For a token that is good here and cannot be exchanged.
+pub(super) fn invalid_token(mut challenge: String, description: &str) -> HeaderValue {
+    push_error(&mut challenge, "invalid_token", description);
+    header_value(challenge)
+}
+
+fn push_error(challenge: &mut String, error: &str, description: &str) {
+    push(challenge, "error", error);
+    push(challenge, "error_description", description);
 }
 
 /// Adds a parameter whose characters need no quoting.

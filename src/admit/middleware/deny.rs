@@ -6,7 +6,10 @@ use http::{
 };
 
 use super::{
-    challenge::{insufficient_authentication, insufficient_claims, insufficient_scope, set},
+    challenge::{
+        insufficient_authentication, insufficient_claims, insufficient_scope, invalid_token, set,
+        whole_seconds,
+    },
     refusal_body::{EmptyBody, RefusalBody},
 };
 use crate::admit::requirement::{Demand, Denial};
@@ -22,7 +25,8 @@ pub(super) fn deny<ResBody>(denial: Denial, body: &impl RefusalBody<ResBody>) ->
     let body = body.denial_body(&denial, &mut headers);
     // After the hook, so that it cannot change them.
     set(&mut headers, WWW_AUTHENTICATE, denial.challenge());
-    set(&mut headers, RETRY_AFTER, None);
+    let retry_after = denial.retry_after().map(whole_seconds);
+    set(&mut headers, RETRY_AFTER, retry_after);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let mut response = Response::new(body);
     *response.status_mut() = denial.status();
@@ -74,21 +78,23 @@ impl Denial {
     }
 
     /// The status of the answer: 403, or 401 where another sign-in or a token would change it. 500
-    /// if it is the server's own mistake.
+    /// if it is the server's own mistake, 503 if the server lacks something for a while.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.demand() {
             Demand::Permission { .. } => StatusCode::FORBIDDEN,
-            Demand::ClaimsChallenge { .. } | Demand::Authentication { .. } | Demand::Token => {
-                StatusCode::UNAUTHORIZED
-            }
-            Demand::Layer => StatusCode::INTERNAL_SERVER_ERROR,
+            Demand::ClaimsChallenge { .. }
+            | Demand::Authentication { .. }
+            | Demand::Token
+            | Demand::NewToken => StatusCode::UNAUTHORIZED,
+            Demand::Layer | Demand::Server => StatusCode::INTERNAL_SERVER_ERROR,
+            Demand::Later(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// The value of `WWW-Authenticate`, but for what an [`EntraAuthLayer`](crate::EntraAuthLayer)
     /// outside adds: `realm`, `resource_metadata`, the scopes to ask for without a token, and the
-    /// `authorization_uri` of a claims challenge. `None` with status 500.
+    /// `authorization_uri` of a claims challenge. `None` with status 500 and 503.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
         let begin = || "Bearer".to_owned();
@@ -100,7 +106,8 @@ impl Denial {
             }
             // RFC 6750 has no challenge without a parameter.
             Demand::Token => HeaderValue::from_static("Bearer realm=\"\""),
-            Demand::Layer => return None,
+            Demand::NewToken => invalid_token(begin(), self.client_message()),
+            Demand::Layer | Demand::Server | Demand::Later(_) => return None,
         };
         Some(challenge)
     }

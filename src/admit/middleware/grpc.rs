@@ -118,8 +118,8 @@ impl Denial {
     /// }
     /// ```
     ///
-    /// The code is 7, `PERMISSION_DENIED`, where HTTP has 403, and 16, `UNAUTHENTICATED`, where it has
-    /// 401. The message is [`client_message`](Self::client_message). An
+    /// The code is 7, `PERMISSION_DENIED`, where HTTP has 403; 16, `UNAUTHENTICATED`, where it has 401;
+    /// 13, `INTERNAL`, for 500; and 14, `UNAVAILABLE`, for 503. The message is [`client_message`](Self::client_message). An
     /// [`EntraAuthLayer`](crate::EntraAuthLayer) that
     /// [`answers_grpc`](crate::EntraAuthLayer::answers_grpc) logs and counts the refusal like any other,
     /// and adds the challenge to the metadata of the answer. Call this only for a status that is
@@ -144,10 +144,12 @@ impl Denial {
     pub(super) fn grpc_code(&self) -> i32 {
         match self.demand() {
             Demand::Permission { .. } => PERMISSION_DENIED,
-            Demand::ClaimsChallenge { .. } | Demand::Authentication { .. } | Demand::Token => {
-                UNAUTHENTICATED
-            }
-            Demand::Layer => INTERNAL,
+            Demand::ClaimsChallenge { .. }
+            | Demand::Authentication { .. }
+            | Demand::Token
+            | Demand::NewToken => UNAUTHENTICATED,
+            Demand::Layer | Demand::Server => INTERNAL,
+            Demand::Later(_) => UNAVAILABLE,
         }
     }
 }

@@ -131,7 +131,7 @@ pub(crate) fn challenge(realm: &str, metadata: Option<&str>, scopes: &[&str]) {
     let joined = kept.join(" ");
     let denial = Denial::new().with_scopes(scopes.iter().copied());
     let header = challenge
-        .denial(denial.demand(), Place::default())
+        .denial(&denial, Place::default())
         .expect("a challenge");
     let mut expected = with(&[("error", "insufficient_scope")]);
     expected.extend((!kept.is_empty()).then(|| ("scope".to_owned(), joined.clone())));
@@ -140,7 +140,7 @@ pub(crate) fn challenge(realm: &str, metadata: Option<&str>, scopes: &[&str]) {
     let denial = Denial::for_acr_values(scopes.iter().copied());
     assert!(matches!(denial.demand(), Demand::Authentication { .. }));
     let header = challenge
-        .denial(denial.demand(), Place::default())
+        .denial(&denial, Place::default())
         .expect("a challenge");
     let read = parameters(Some(&header));
     let acr_values = read.iter().find(|(name, _)| name == "acr_values");

@@ -25,7 +25,7 @@ use crate::{
     admit::{
         error::{DeniedText, Error, ErrorKind, Refusal, hint_to_send_a_token},
         principal::{AgentPrincipal, AgentStatus, PrincipalKind},
-        requirement::Denial,
+        requirement::{Demand, Denial},
         token_header::TokenHeader,
         validator::Validator,
     },
@@ -173,9 +173,10 @@ impl<B> Responder<B> {
         let Some(denial) = carried.or(noted) else {
             return;
         };
-        let Some(challenge) = self.shared.challenge.denial(denial.demand(), admitted.by) else {
+        if *denial.demand() == Demand::Layer {
             return;
-        };
+        }
+        let challenge = self.shared.challenge.denial(&denial, admitted.by);
         let error = error_of(&denial, self.shared.challenge.token_header());
         let (reason, caller) = (denial.reason(), admitted.audited.as_ref());
         self.shared.audit.denied(&error, reason, caller);
@@ -190,7 +191,10 @@ impl<B> Responder<B> {
             self.answer_denial(&denial, response, admitted.grpc.is_some());
         }
         let headers = response.headers_mut();
-        headers.insert(WWW_AUTHENTICATE, challenge);
+        set(headers, WWW_AUTHENTICATE, challenge);
+        if let Some(time) = denial.retry_after() {
+            headers.insert(RETRY_AFTER, whole_seconds(time));
+        }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let extensions = response.extensions_mut();
         extensions.insert(denial);

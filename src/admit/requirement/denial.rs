@@ -3,7 +3,7 @@
 //! No HTTP here: `Denial::status` and `Denial::challenge` are in `middleware/deny.rs`, and the
 //! challenge of an `EntraAuthLayer` is in `middleware/challenge.rs`.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
@@ -68,6 +68,35 @@ pub(crate) enum Demand {
     Token,
     /// A layer around this one, which is missing: 500.
     Layer,
+    /// Another token, because this one cannot be exchanged: 401.
+    #[cfg_attr(
+        not(feature = "acquire"),
+        expect(dead_code, reason = "made by acquire")
+    )]
+    NewToken,
+    /// A change of the server's set-up: 500.
+    #[cfg_attr(
+        not(feature = "acquire"),
+        expect(dead_code, reason = "made by acquire")
+    )]
+    Server,
+    /// Another try after this time: 503.
+    #[cfg_attr(
+        not(feature = "acquire"),
+        expect(dead_code, reason = "made by acquire")
+    )]
+    Later(Duration),
+}
+
+impl Demand {
+    /// More permissions, whatever they are.
+    pub(crate) const PERMISSION: Self = Self::Permission { scopes: Vec::new() };
+
+    /// A sign-in with these claims, in JSON, at this tenant.
+    pub(crate) fn claims(tenant: TenantId, claims: &str) -> Self {
+        let claims = STANDARD.encode(claims);
+        Self::ClaimsChallenge { tenant, claims }
+    }
 }
 
 /// Without the claims of a challenge, which may be another API's: it stays in the response's extensions,
@@ -89,6 +118,9 @@ impl fmt::Debug for Demand {
             }
             Self::Token => f.write_str("Token"),
             Self::Layer => f.write_str("Layer"),
+            Self::NewToken => f.write_str("NewToken"),
+            Self::Server => f.write_str("Server"),
+            Self::Later(time) => f.debug_tuple("Later").field(time).finish(),
         }
     }
 }
@@ -99,8 +131,7 @@ impl Denial {
     #[doc(alias("forbidden"))]
     #[must_use]
     pub fn new() -> Self {
-        let demand = Demand::Permission { scopes: Vec::new() };
-        Self::demanding(demand, DenialReason::Policy)
+        Self::demanding(Demand::PERMISSION, DenialReason::Policy)
     }
 
     /// Names all the scopes that the operation needs, for the client to ask for. They replace any
@@ -160,7 +191,7 @@ impl Denial {
         let demand = if claims.len() <= MAX_CLAIMS && is_json_object(claims) {
             claims_challenge(caller, claims)
         } else {
-            Demand::Permission { scopes: Vec::new() }
+            Demand::PERMISSION
         };
         Self::demanding(demand, DenialReason::ClaimsChallenge)
     }
@@ -207,10 +238,7 @@ impl Denial {
     pub(crate) fn unstated_route() -> Self {
         Self {
             hint: Some("State for the route who may call it, in RequireRoutesLayer."),
-            ..Self::demanding(
-                Demand::Permission { scopes: Vec::new() },
-                DenialReason::UnstatedRoute,
-            )
+            ..Self::demanding(Demand::PERMISSION, DenialReason::UnstatedRoute)
         }
     }
 
@@ -245,6 +273,20 @@ impl Denial {
             text: Some(format!("no caller can satisfy this: {error}").into()),
             hint: Some("Change the text that the code requires: no token has it."),
             ..Self::new()
+        }
+    }
+
+    /// The API has no token for a call of its own. `text` and `hint` are for the operator.
+    #[cfg(feature = "acquire")]
+    pub(crate) fn without_token(demand: Demand, text: String, hint: Option<&'static str>) -> Self {
+        let reason = match demand {
+            Demand::ClaimsChallenge { .. } => DenialReason::ClaimsChallenge,
+            _ => DenialReason::TokenAcquisition,
+        };
+        Self {
+            text: Some(text.into()),
+            hint,
+            ..Self::demanding(demand, reason)
         }
     }
 
@@ -291,6 +333,19 @@ impl Denial {
             }
             Demand::Token => ErrorKind::MissingToken.description(),
             Demand::Layer => "the server is not set up to check tokens here",
+            Demand::NewToken => "the token cannot be used to call another API",
+            Demand::Server => "the server cannot get a token for another API",
+            Demand::Later(_) => "the server cannot get a token for another API at the moment",
+        }
+    }
+
+    /// When to try again, if the server itself lacked something that can come back: the answer is then
+    /// 503 with `Retry-After`.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.demand {
+            Demand::Later(time) => Some(time),
+            _ => None,
         }
     }
 
@@ -345,13 +400,9 @@ impl fmt::Display for Denial {
 /// What a client that can answer a claims challenge is asked for. Another would only try again with
 /// the same token.
 fn claims_challenge(caller: &AgentPrincipal, claims: &str) -> Demand {
-    if caller.supports_claims_challenge() {
-        Demand::ClaimsChallenge {
-            tenant: caller.tenant_id(),
-            claims: STANDARD.encode(claims),
-        }
-    } else {
-        Demand::Permission { scopes: Vec::new() }
+    match caller.supports_claims_challenge() {
+        true => Demand::claims(caller.tenant_id(), claims),
+        false => Demand::PERMISSION,
     }
 }
 

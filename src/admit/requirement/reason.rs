@@ -36,6 +36,9 @@ pub enum DenialReason {
     /// Another API, or Entra, demands a new sign-in with certain claims:
     /// [`Denial::for_claims`](crate::Denial::for_claims).
     ClaimsChallenge,
+    /// The API could not get the token that it needs to call another API: `acquire::AcquireError`, with
+    /// feature `acquire`.
+    TokenAcquisition,
     /// There was no token: an [optional](crate::EntraAuthLayer::optional) layer let the request
     /// through.
     Anonymous,
@@ -63,6 +66,7 @@ impl DenialReason {
             Self::UnlistedPrincipal => "unlisted_principal",
             Self::MissingAuthenticationContext => "missing_authentication_context",
             Self::ClaimsChallenge => "claims_challenge",
+            Self::TokenAcquisition => "token_acquisition",
             Self::Anonymous => "anonymous",
             Self::UnstatedRoute => "unstated_route",
             Self::MissingLayer => "missing_layer",
@@ -73,7 +77,7 @@ impl DenialReason {
     /// through without a token. The other two are counted otherwise: [`Anonymous`](Self::Anonymous) as
     /// anonymous, and [`MissingLayer`](Self::MissingLayer) by no layer.
     #[cfg(feature = "metrics")]
-    pub(crate) const COUNTED: [Self; 13] = [
+    pub(crate) const COUNTED: [Self; 14] = [
         Self::Policy,
         Self::MissingScope,
         Self::NotDelegated,
@@ -86,6 +90,7 @@ impl DenialReason {
         Self::UnlistedPrincipal,
         Self::MissingAuthenticationContext,
         Self::ClaimsChallenge,
+        Self::TokenAcquisition,
         Self::UnstatedRoute,
     ];
 
@@ -103,6 +108,7 @@ impl DenialReason {
             Self::UnlistedPrincipal => "the caller is not among those listed",
             Self::MissingAuthenticationContext => "an authentication context is missing",
             Self::ClaimsChallenge => "a new sign-in with certain claims is demanded",
+            Self::TokenAcquisition => "the API has no token for a call to another API",
             Self::Anonymous => ErrorKind::MissingToken.description(),
             Self::UnstatedRoute => "no requirement is stated for the route",
             Self::MissingLayer => {
