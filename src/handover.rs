@@ -38,7 +38,7 @@ impl AcquireError {
         if let Some(id) = self.correlation_id() {
             text.push_str(&format!(" (correlation id {id})"));
         }
-        Denial::without_token(self.demand(), text, self.fixed_hint())
+        Denial::without_token(self.demand(), text, self.hint())
     }
 
     fn demand(&self) -> Demand {

@@ -115,7 +115,7 @@ impl AcquireError {
 
     /// What to change, for an operator: one fixed sentence.
     #[must_use]
-    pub fn hint(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<&'static str> {
         self.0.hint
     }
 
@@ -203,10 +203,6 @@ impl AcquireError {
     /// The claims, and the tenant in which the caller's client can answer them.
     pub(crate) fn answerable_claims(&self) -> Option<(TenantId, &str)> {
         self.0.answerable_in.zip(self.claims())
-    }
-
-    pub(crate) fn fixed_hint(&self) -> Option<&'static str> {
-        self.0.hint
     }
 }
 

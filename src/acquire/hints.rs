@@ -154,6 +154,10 @@ hints! {
     ASSERTION_EXPIRED = "Let the caller get a new token and send that: the one to be exchanged has expired.";
     ASSERTION_IS_AN_APPS = "Act as the app or the agent itself: a token of an app that acts as itself \
         cannot be exchanged for one on behalf of a user.";
+    ASSERTION_OF_ANOTHER_APP = "Exchange only a token whose audience is this client: its client id or \
+        api://{client id}.";
+    ASSERTION_NOT_FOR_AGENTS = "Have callers get a version 2.0 token for the blueprint: an agent exchanges \
+        only one whose audience is the bare client id of its blueprint.";
     FEDERATION_NONE = "Add a federated credential with the assertion's issuer, subject and audience to the \
         app registration; a new one needs some minutes until all of Entra knows it.";
     FEDERATION_ISSUER = "Compare the issuer of the app's federated credential with iss of the assertion; \
@@ -239,9 +243,10 @@ hints! {
     NOT_AN_ANSWER = "Check that the authority is Entra's and that no proxy or sign-in page answers in its \
         place.";
     AGENT_ID_FORM = "Name the agent by its application (client) id, a GUID.";
-    CLAIMS_FORM = "Hand on the claims of the challenge as they were decoded: one JSON object.";
     CORRELATION_ID_FORM = "Give a GUID, or none: one is then made.";
     IN_TENANT = "Exchange the token with the client of its own tenant (ConfidentialClient::in_tenant).";
+    CLAIMS_FORM = "Give claims as the JSON text of one object of at most 8 KiB, without a member twice; \
+        decode the base64 of a challenge first.";
     USER_NAME_FORM = "Name the user by a user principal name, such as agent1@contoso.com, or by object id \
         with AgentUser::object_id.";
     USER_NAME_IS_AN_ID = "Name a user whose object id is known with AgentUser::object_id.";

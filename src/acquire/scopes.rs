@@ -107,6 +107,18 @@ impl Scopes {
         &self.0
     }
 
+    /// Refuses what an app or an agent that acts as itself cannot ask for.
+    pub(super) fn check_for_app(&self) -> Result<(), AcquireError> {
+        if self.is_one_default() {
+            return Ok(());
+        }
+        let problem = format!(
+            "an app that acts as itself asks for one scope .default, not for {}",
+            Shown::of(&self.0)
+        );
+        Err(misconfigured(&problem, hints::SCOPE_DEFAULT))
+    }
+
     /// Whether it is exactly one scope, and that is `{resource}/.default`.
     pub(super) fn is_one_default(&self) -> bool {
         !self.0.contains(' ') && self.0.ends_with(DEFAULT)
@@ -345,12 +357,15 @@ mod tests {
         ] {
             let scopes = Scopes::default_of(resource).expect("a resource");
             assert_eq!(scopes.as_str(), scope);
-            assert!(scopes.is_one_default());
+            assert!(scopes.is_one_default() && scopes.check_for_app().is_ok());
         }
         for resource in ["", "a b", "a/.default", "https://contoso.com/.Default"] {
             assert!(Scopes::default_of(resource).is_err(), "{resource}");
         }
-        assert!(!Scopes::new(["a/B"]).expect("good scopes").is_one_default());
+        for scopes in [&["a/B"] as &[&str], &["a/B", "a/C"], &["a/.Default"]] {
+            let scopes = Scopes::new(scopes).expect("good scopes");
+            assert!(!scopes.is_one_default() && scopes.check_for_app().is_err());
+        }
     }
 
     #[test]

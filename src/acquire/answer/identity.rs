@@ -14,7 +14,6 @@ use super::values::{Asked, Flow};
 use crate::{
     acquire::json::{Object, text_of},
     ids::{AppId, ObjectId, TenantId},
-    shown::Shown,
 };
 
 /// Refuses a JWT of another client, tenant or user, or of another kind, and one whose claims cannot be
@@ -88,7 +87,7 @@ impl<'j> Claims<'j> {
             if let Some(text) = self.text(name)? {
                 is_named = true;
                 if text.parse::<AppId>().ok() != Some(client) {
-                    return Err(format!("its {name} is {}, not {client}", Shown::of(&text)));
+                    return Err(format!("its {name} is {}, not {client}", shown(&text)));
                 }
             }
         }
@@ -101,7 +100,7 @@ impl<'j> Claims<'j> {
     fn check_tenant(&self, tenant: TenantId) -> Result<(), String> {
         match self.text("tid")? {
             Some(text) if text.parse::<TenantId>().ok() == Some(tenant) => Ok(()),
-            Some(text) => Err(format!("its tid is {}, not {tenant}", Shown::of(&text))),
+            Some(text) => Err(format!("its tid is {}, not {tenant}", shown(&text))),
             None => Err("it has no tid".to_owned()),
         }
     }
@@ -133,7 +132,7 @@ impl<'j> Claims<'j> {
         };
         match text.parse::<ObjectId>().ok() == Some(user) {
             true => Ok(()),
-            false => Err(format!("its oid is {}, not {user}", Shown::of(&text))),
+            false => Err(format!("its oid is {}, not {user}", shown(&text))),
         }
     }
 
@@ -151,6 +150,14 @@ impl<'j> Claims<'j> {
         let object = self.text("oid")?;
         Ok(subject.starts_with('/')
             || object.is_some_and(|object| object.eq_ignore_ascii_case(&subject)))
+    }
+}
+
+/// Only what has the form of an id: anything else could be a name or a credential.
+fn shown(text: &str) -> &str {
+    match text.parse::<ObjectId>() {
+        Ok(_) => text,
+        Err(_) => "no GUID",
     }
 }
 
