@@ -99,6 +99,7 @@
 //! | [Streams and gRPC](guide::streams_and_grpc) | server-sent events, WebSocket, gRPC |
 //! | [Deployment](guide::deployment) | containers, proxies, platforms, machines that sleep |
 //! | [Observability](guide::observability) | log lines with a request id, metrics, alerts, panels |
+//! | `guide::calling_as_an_agent` (feature `acquire`) | tokens for calls of your own: which of three ways, set-up, what not to do |
 //! | [Coming from Microsoft.Identity.Web](guide::from_microsoft_identity_web) | its names, and those of this crate |
 //! | [Beside Microsoft's sidecar](guide::beside_the_sidecar) | who does what when both are there |
 //!
@@ -136,6 +137,7 @@
 //! | check a token without HTTP | [`Validator::validate`] |
 //! | know whether keys are loaded, and why not | [`Validator::ready_within`], [`Validator::status`], [`Validator::last_key_error`] |
 //! | test your own API | `testing::Issuer` (feature `testing`) |
+//! | call another API as an app or as an agent | the module `acquire` (feature `acquire`) |
 //!
 //! # What is checked
 //!
@@ -198,7 +200,7 @@
 //!
 //! # What this is not
 //!
-//! - It gets no tokens; it only checks those of requests.
+//! - It signs no one in. With the feature `acquire` it gets tokens for calls of the process itself.
 //! - It decides what a caller may do only by the [`Requirement`]s of the API; without any, it demands
 //!   only that a token grants something. It keeps no lists, looks up no groups, and asks no other
 //!   service.
@@ -211,6 +213,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `http-client` (default) | fetches keys with reqwest and rustls; without it, bring an [`HttpClient`] |
+//! | `acquire` | the module `acquire`: tokens for calls of your own, as an app, as an agent, on behalf of a caller, or by an agent's user account |
 //! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] and `Problem` as answers |
 //! | `metrics` | what is counted and measured, through the `metrics` facade: the module `metrics` lists it |
 //! | `testing` | `testing::Issuer`, an Entra look-alike on loopback for tests |

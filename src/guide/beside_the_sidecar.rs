@@ -15,12 +15,12 @@
 //! | a token that grants nothing | admitted in version 1.1.2 | refused, unless [set otherwise](crate::Validator::with_authorization_by_acl) |
 //! | clock skew | 300 s | 60 s |
 //! | proof of possession (`PoP`) | checked, in version 1.1.2 | refused |
-//! | outgoing tokens | yes: on behalf of a person, for an agent, through its user account | none |
+//! | outgoing tokens | yes: on behalf of a person, for an agent, through its user account | the same, in the process: the feature `acquire` |
 //!
 //! # Both
 //!
-//! An API that calls other APIs needs tokens for them, and this crate acquires none. Keep the sidecar for
-//! that, and check incoming requests here. After [`EntraAuthLayer`](crate::EntraAuthLayer) has admitted a
+//! An API that calls other APIs needs tokens for them: from the module `acquire` of this crate, or from a
+//! sidecar that is there already. Keep the sidecar for that, and check incoming requests here. After [`EntraAuthLayer`](crate::EntraAuthLayer) has admitted a
 //! request, its handler still finds the header `Authorization`, and sends it to the sidecar:
 //!
 //! ```sh

@@ -14,6 +14,9 @@ pub mod deployment;
 
 pub mod observability;
 
+#[cfg(feature = "acquire")]
+pub mod calling_as_an_agent;
+
 pub mod from_microsoft_identity_web;
 
 pub mod beside_the_sidecar;
