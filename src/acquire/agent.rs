@@ -24,7 +24,8 @@ pub struct AgentIdentity {
 
 impl AgentIdentity {
     pub(super) fn new(blueprint: Registration, id: &str) -> Self {
-        let id = id.parse().map_err(|_| {
+        let is_zero = |id: &AppId| id.as_str().bytes().all(|byte| b"0-".contains(&byte));
+        let id = id.parse().ok().filter(|id| !is_zero(id)).ok_or_else(|| {
             let text = format!("the agent's client id {} is not a GUID", Shown::of(id));
             AcquireError::before_the_wire(
                 AcquireErrorKind::Misconfigured,
@@ -62,14 +63,8 @@ impl AgentIdentity {
     #[must_use]
     pub fn user(&self, user: AgentUser) -> TokenSource {
         let acting = self.id.clone().and_then(|agent| {
-            if user.is_well_formed() {
-                return Ok(Acting::AgentUser { agent, user });
-            }
-            Err(AcquireError::before_the_wire(
-                AcquireErrorKind::Misconfigured,
-                "the name of the agent's user account is not a user principal name",
-                hints::USER_NAME_FORM,
-            ))
+            user.check()?;
+            Ok(Acting::AgentUser { agent, user })
         });
         TokenSource::new(&self.blueprint, acting)
     }
@@ -88,7 +83,7 @@ impl AgentIdentity {
         Err(AcquireError::before_the_wire(
             AcquireErrorKind::AssertionRefused,
             text,
-            hints::ASSERTION_AUDIENCE,
+            hints::ASSERTION_NOT_FOR_AGENTS,
         ))
     }
 }

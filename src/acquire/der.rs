@@ -16,10 +16,6 @@ pub(super) struct Value<'a> {
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn of(der: &'a [u8]) -> Self {
-        Self(der)
-    }
-
     /// The contents of the one SEQUENCE that these bytes are, without a byte behind it.
     pub(super) fn of_sequence(der: &'a [u8]) -> Option<Self> {
         let mut values = Self(der);

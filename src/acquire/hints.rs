@@ -152,10 +152,6 @@ hints! {
     ASSERTION_AUDIENCE = "Let the caller ask for a token whose audience is this app: only the app to which \
         a token was issued may exchange it.";
     ASSERTION_EXPIRED = "Let the caller get a new token and send that: the one to be exchanged has expired.";
-    ASSERTION_IS_AN_APPS = "Act as the app or the agent itself: a token of an app that acts as itself \
-        cannot be exchanged for one on behalf of a user.";
-    ASSERTION_OF_ANOTHER_APP = "Exchange only a token whose audience is this client: its client id or \
-        api://{client id}.";
     ASSERTION_NOT_FOR_AGENTS = "Have callers get a version 2.0 token for the blueprint: an agent exchanges \
         only one whose audience is the bare client id of its blueprint.";
     FEDERATION_NONE = "Add a federated credential with the assertion's issuer, subject and audience to the \

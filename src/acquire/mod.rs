@@ -53,8 +53,6 @@
 //!   time, 10,000 tokens remembered. [`AcquireSettings`] has them all.
 //! - **No refresh tokens.** They are neither asked for nor kept. Tokens are held in memory only.
 
-#![allow(dead_code, unused_imports)] // While the parts are built.
-
 mod acting;
 
 mod agent;

@@ -143,16 +143,8 @@ impl TokenSource {
     ) -> Result<AccessToken, AcquireError> {
         let tenant = self.0.client.tenant()?;
         let acting = self.0.acting.as_ref().map_err(Clone::clone)?;
-        if acting.is_itself() && !scopes.is_one_default() {
-            return Err(AcquireError::before_the_wire(
-                AcquireErrorKind::Misconfigured,
-                format!(
-                    "{} asks for {:?} as itself",
-                    acting.in_words(self.0.client.app.client_id),
-                    scopes.as_str()
-                ),
-                hints::SCOPE_DEFAULT,
-            ));
+        if acting.is_itself() {
+            scopes.check_for_app()?;
         }
         let key = Key {
             tenant: tenant.id,
