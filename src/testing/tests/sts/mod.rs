@@ -1,8 +1,27 @@
 //! The token endpoint seen from outside.
 
+/// Each request differs in one thing from one that is granted.
+macro_rules! prove {
+    ($issuer:expr, $good:expr; $($name:literal: $ask:expr => $error:ident $code:literal;)*) => {
+        $good.granted($issuer);
+        for (name, ask, error, code) in [$(($name, $ask, stringify!($error), $code)),*] {
+            let status = if error == "invalid_client" { 401 } else { 400 };
+            assert_eq!(ask.refused($issuer), (status, error.to_owned(), code), "{name}");
+        }
+    };
+}
+
 mod grants;
 
 mod refusals;
+
+mod users;
+
+mod assertions;
+
+mod answers;
+
+mod endpoint;
 
 use std::{
     io::{Read, Write},
@@ -258,3 +277,12 @@ fn user_fic(issuer: &Issuer) -> Ask {
         ],
     )
 }
+
+/// Without the agent's credential.
+fn bare(ask: &Ask) -> Ask {
+    ask.clone()
+        .without("client_assertion")
+        .without("client_assertion_type")
+}
+
+const GUID: &str = "5d3b2a10-0000-4000-8000-000000000001";

@@ -1,95 +1,33 @@
 //! Each rule of the token endpoint, broken in one thing.
 
 use super::*;
-use crate::testing::Policy;
-
-/// A request that differs in one thing from one that is granted.
-type Row = (&'static str, Ask, (u16, &'static str, u64));
-
-#[track_caller]
-fn prove(issuer: &Issuer, good: &Ask, rows: Vec<Row>) {
-    good.granted(issuer);
-    for (name, ask, (status, error, code)) in rows {
-        println!("  {name}");
-        let expected = (status, error.to_owned(), code);
-        assert_eq!(ask.refused(issuer), expected, "{name}");
-    }
-}
-
-const GUID: &str = "5d3b2a10-0000-4000-8000-000000000001";
-
 #[test]
 fn a_request_that_is_malformed_is_refused() {
     let issuer = Issuer::start_blocking();
     let good = app(&issuer);
     let scope = default_of(&issuer);
     let set = |name, value| good.clone().set(name, value);
-    let request = |code| (400, "invalid_request", code);
     let at = |tenant| good.clone().at(tenant);
-    prove(
-        &issuer,
-        &good,
-        vec![
-            ("no such tenant", at(OTHER_TENANT), request(90002)),
-            ("a domain", at("contoso.onmicrosoft.com"), request(90002)),
-            ("common", at("common"), request(9001023)),
-            ("consumers", at("consumers"), request(9001023)),
-            ("organizations", at("organizations"), request(50194)),
-            (
-                "no grant",
-                good.clone().without("grant_type"),
-                request(900144),
-            ),
-            (
-                "no client",
-                good.clone().without("client_id"),
-                request(900144),
-            ),
-            ("no scope", good.clone().without("scope"), request(900144)),
-            ("an empty scope", set("scope", ""), request(900144)),
-            ("a blank client", set("client_id", " "), request(900144)),
-            (
-                "an empty path",
-                good.clone().and("fmi_path", ""),
-                request(900144),
-            ),
-            (
-                "empty claims",
-                good.clone().and("claims", ""),
-                request(900144),
-            ),
-            (
-                "two scopes",
-                good.clone().and("scope", &scope),
-                request(9000411),
-            ),
-            (
-                "two clients",
-                good.clone().and("client_id", GUID),
-                request(9000411),
-            ),
-            (
-                "a resource",
-                good.clone().and("resource", issuer.audience()),
-                request(901002),
-            ),
-            (
-                "claims that are no JSON",
-                good.clone().and("claims", "{"),
-                request(9002313),
-            ),
-            (
-                "claims that are no object",
-                good.clone().and("claims", "[]"),
-                request(9002313),
-            ),
-            (
-                "a grant of people",
-                set("grant_type", "password"),
-                (400, "unsupported_grant_type", 70003),
-            ),
-        ],
-    );
+    prove! { &issuer, &good;
+        "no such tenant": at(OTHER_TENANT) => invalid_request 90002;
+        "a domain": at("contoso.onmicrosoft.com") => invalid_request 90002;
+        "common": at("common") => invalid_request 9001023;
+        "consumers": at("consumers") => invalid_request 9001023;
+        "organizations": at("organizations") => invalid_request 50194;
+        "no grant": good.clone().without("grant_type") => invalid_request 900144;
+        "no client": good.clone().without("client_id") => invalid_request 900144;
+        "no scope": good.clone().without("scope") => invalid_request 900144;
+        "an empty scope": set("scope", "") => invalid_request 900144;
+        "a blank client": set("client_id", " ") => invalid_request 900144;
+        "an empty path": good.clone().and("fmi_path", "") => invalid_request 900144;
+        "empty claims": good.clone().and("claims", "") => invalid_request 900144;
+        "two scopes": good.clone().and("scope", &scope) => invalid_request 9000411;
+        "two clients": good.clone().and("client_id", GUID) => invalid_request 9000411;
+        "a resource": good.clone().and("resource", issuer.audience()) => invalid_request 901002;
+        "claims that are no JSON": good.clone().and("claims", "{") => invalid_request 9002313;
+        "claims that are no object": good.clone().and("claims", "[]") => invalid_request 9002313;
+        "a grant of people": set("grant_type", "password") => unsupported_grant_type 70003;
+    }
 }
 
 #[test]
@@ -168,7 +106,6 @@ fn another_method_is_refused_in_json() {
 fn a_client_without_its_one_good_credential_is_refused() {
     let issuer = Issuer::start_blocking();
     let good = app(&issuer);
-    let client = |code| (401, "invalid_client", code);
     let with_assertion = |value: &str| {
         let ask = good
             .clone()
@@ -192,82 +129,26 @@ fn a_client_without_its_one_good_credential_is_refused() {
     disabled.disable();
     let of_disabled = good.clone().set("client_id", disabled.client_id());
     let exchange = issuer.client_id();
-    let malformed = ["x", "a.b", "a.b.c", "e30.e30", "e30.e30.!"]
-        .map(|jwt| ("no JWT", with_assertion(jwt), client(50027)));
-    prove(
-        &issuer,
-        &good,
-        [
-            (
-                "unknown",
-                good.clone().set("client_id", GUID),
-                (400, "unauthorized_client", 700016),
-            ),
-            (
-                "disabled",
-                of_disabled.set("client_secret", "s"),
-                (400, "unauthorized_client", 7000112),
-            ),
-            (
-                "wrong",
-                good.clone().set("client_secret", exchange),
-                client(7000215),
-            ),
-            (
-                "expired",
-                good.clone().set("client_secret", "an-old-secret"),
-                client(7000222),
-            ),
-            (
-                "none",
-                good.clone().without("client_secret"),
-                client(7000216),
-            ),
-            (
-                "none, on behalf of",
-                good.clone()
-                    .without("client_secret")
-                    .set("grant_type", JWT_BEARER),
-                client(7000218),
-            ),
-            ("two", two, (400, "invalid_request", 9002324)),
-            (
-                "a secret and a type",
-                type_only,
-                (400, "invalid_request", 9002324),
-            ),
-            (
-                "no type",
-                with_assertion(&t1).without("client_assertion_type"),
-                (400, "invalid_request", 900144),
-            ),
-            (
-                "another type",
-                with_assertion(&t1).set("client_assertion_type", "urn:x"),
-                (400, "invalid_request", 9002313),
-            ),
-            (
-                "no assertion",
-                with_assertion(&t1).without("client_assertion"),
-                (400, "invalid_request", 900144),
-            ),
-            ("a T1", with_assertion(&t1), client(700231)),
-            ("a T2", with_assertion(&t2), client(700231)),
-            (
-                "a token",
-                with_assertion(&good.token(&issuer)),
-                client(700222),
-            ),
-            (
-                "a person's token",
-                with_assertion(&issuer.user().mint()),
-                client(700229),
-            ),
-        ]
-        .into_iter()
-        .chain(malformed)
-        .collect(),
-    );
+    for jwt in ["x", "a.b", "a.b.c", "e30.e30", "e30.e30.!"] {
+        assert_eq!(with_assertion(jwt).refused(&issuer).2, 50027, "{jwt}");
+    }
+    prove! { &issuer, &good;
+        "unknown": good.clone().set("client_id", GUID) => unauthorized_client 700016;
+        "disabled": of_disabled.set("client_secret", "s") => unauthorized_client 7000112;
+        "wrong": good.clone().set("client_secret", exchange) => invalid_client 7000215;
+        "expired": good.clone().set("client_secret", "an-old-secret") => invalid_client 7000222;
+        "none": good.clone().without("client_secret") => invalid_client 7000216;
+        "none, on behalf of": good.clone().without("client_secret").set("grant_type", JWT_BEARER) => invalid_client 7000218;
+        "two": two => invalid_request 9002324;
+        "a secret and a type": type_only => invalid_request 9002324;
+        "no type": with_assertion(&t1).without("client_assertion_type") => invalid_request 900144;
+        "another type": with_assertion(&t1).set("client_assertion_type", "urn:x") => invalid_request 9002313;
+        "no assertion": with_assertion(&t1).without("client_assertion") => invalid_request 900144;
+        "a T1": with_assertion(&t1) => invalid_client 700231;
+        "a T2": with_assertion(&t2) => invalid_client 700231;
+        "a token": with_assertion(&good.token(&issuer)) => invalid_client 700222;
+        "a person's token": with_assertion(&issuer.user().mint()) => invalid_client 700229;
+    }
 }
 
 #[test]
@@ -290,66 +171,25 @@ fn an_exchange_token_of_a_blueprint_is_only_for_its_agents() {
         .clone()
         .set("client_id", client.client_id())
         .set("client_secret", &client.secret());
-    let none = (401, "invalid_client", 7000229);
-    prove(
-        &issuer,
-        &good,
-        vec![
-            (
-                "no path",
-                good.clone().without("fmi_path"),
-                (400, "invalid_request", 82008),
-            ),
-            ("an empty path", path(""), (400, "invalid_request", 900144)),
-            ("an unknown agent", path(GUID), none),
-            ("no GUID", path("SomeFmiPath/FmiCredentialPath"), none),
-            ("the blueprint itself", path(issuer.blueprint_id()), none),
-            ("an ordinary client", path(issuer.client_id()), none),
-            ("another blueprint's agent", path(foreign.client_id()), none),
-            ("this agent for another blueprint", of_other, none),
-            ("an agent of another tenant", path(abroad.client_id()), none),
-            (
-                "this agent at another tenant",
-                good.clone().at(OTHER_TENANT),
-                none,
-            ),
-            (
-                "an ordinary client's request",
-                by_client,
-                (400, "invalid_request", 9002313),
-            ),
-            (
-                "an API with a path",
-                scope(&default_of(&issuer)),
-                (400, "unauthorized_client", 82001),
-            ),
-            (
-                "an API",
-                scope(&default_of(&issuer)).without("fmi_path"),
-                (400, "unauthorized_client", 82001),
-            ),
-            (
-                "no default",
-                scope("api://AzureADTokenExchange"),
-                (400, "invalid_scope", 1002012),
-            ),
-            (
-                "a scope",
-                scope("api://AzureADTokenExchange/x"),
-                (400, "invalid_scope", 1002012),
-            ),
-            (
-                "two resources",
-                scope(&format!("{EXCHANGE} {}", default_of(&issuer))),
-                (400, "invalid_scope", 700022),
-            ),
-            (
-                "another cloud's",
-                scope("api://AzureADTokenExchangeUSGov/.default"),
-                (400, "invalid_resource", 500011),
-            ),
-        ],
-    );
+    prove! { &issuer, &good;
+        "no path": good.clone().without("fmi_path") => invalid_request 82008;
+        "an empty path": path("") => invalid_request 900144;
+        "an unknown agent": path(GUID) => invalid_client 7000229;
+        "no GUID": path("SomeFmiPath/FmiCredentialPath") => invalid_client 7000229;
+        "the blueprint itself": path(issuer.blueprint_id()) => invalid_client 7000229;
+        "an ordinary client": path(issuer.client_id()) => invalid_client 7000229;
+        "another blueprint's agent": path(foreign.client_id()) => invalid_client 7000229;
+        "this agent for another blueprint": of_other => invalid_client 7000229;
+        "an agent of another tenant": path(abroad.client_id()) => invalid_client 7000229;
+        "this agent at another tenant": good.clone().at(OTHER_TENANT) => invalid_client 7000229;
+        "an ordinary client's request": by_client => invalid_request 9002313;
+        "an API with a path": scope(&default_of(&issuer)) => unauthorized_client 82001;
+        "an API": scope(&default_of(&issuer)).without("fmi_path") => unauthorized_client 82001;
+        "no default": scope("api://AzureADTokenExchange") => invalid_scope 1002012;
+        "a scope": scope("api://AzureADTokenExchange/x") => invalid_scope 1002012;
+        "two resources": scope(&format!("{EXCHANGE} {}", default_of(&issuer))) => invalid_scope 700022;
+        "another cloud's": scope("api://AzureADTokenExchangeUSGov/.default") => invalid_resource 500011;
+    }
     path(abroad.client_id()).at(OTHER_TENANT).granted(&issuer);
     path(&issuer.agent_id().to_uppercase()).granted(&issuer);
     scope("api://AzureAdTokenExchange/.default").granted(&issuer);
@@ -365,49 +205,17 @@ fn a_scope_of_a_client_for_itself_is_one_default() {
     let (good, api) = (app(&issuer), issuer.audience().to_owned());
     let scope = |scope: &str| good.clone().set("scope", scope);
     let two = format!("{api}/.default api://billing/.default");
-    prove(
-        &issuer,
-        &good,
-        vec![
-            (
-                "a scope",
-                scope(&format!("{api}/Orders.Read")),
-                (400, "invalid_scope", 1002012),
-            ),
-            (
-                "a bare name",
-                scope("Orders.Read"),
-                (400, "invalid_scope", 1002012),
-            ),
-            ("the resource", scope(&api), (400, "invalid_scope", 1002012)),
-            (
-                "both",
-                scope(&format!("{api}/.default {api}/Orders.Read")),
-                (400, "invalid_scope", 1002012),
-            ),
-            ("two resources", scope(&two), (400, "invalid_scope", 700022)),
-            (
-                "no resource",
-                scope("openid profile"),
-                (400, "invalid_scope", 700023),
-            ),
-            (
-                "an unknown one",
-                scope("api://nothing/.default"),
-                (400, "invalid_resource", 500011),
-            ),
-            (
-                "the exchange",
-                scope(EXCHANGE),
-                (400, "invalid_request", 9002313),
-            ),
-            (
-                "a path",
-                good.clone().and("fmi_path", issuer.agent_id()),
-                (400, "invalid_request", 9002313),
-            ),
-        ],
-    );
+    prove! { &issuer, &good;
+        "a scope": scope(&format!("{api}/Orders.Read")) => invalid_scope 1002012;
+        "a bare name": scope("Orders.Read") => invalid_scope 1002012;
+        "the resource": scope(&api) => invalid_scope 1002012;
+        "both": scope(&format!("{api}/.default {api}/Orders.Read")) => invalid_scope 1002012;
+        "two resources": scope(&two) => invalid_scope 700022;
+        "no resource": scope("openid profile") => invalid_scope 700023;
+        "an unknown one": scope("api://nothing/.default") => invalid_resource 500011;
+        "the exchange": scope(EXCHANGE) => invalid_request 9002313;
+        "a path": good.clone().and("fmi_path", issuer.agent_id()) => invalid_request 9002313;
+    }
     scope(&format!("{}/.default", issuer.api().client_id())).granted(&issuer);
     scope("api://billing//.default").granted(&issuer);
     issuer.api().require_assignment();
@@ -428,7 +236,6 @@ fn an_agent_presents_an_exchange_token_of_its_blueprint_for_itself() {
         |agent: &str, tenant: &str| t1(&issuer).set("fmi_path", agent).at(tenant).token(&issuer);
     let home = issuer.tenant_id();
     let with = |assertion: &str| good.clone().set("client_assertion", assertion);
-    let client = |code| (401, "invalid_client", code);
     let mine = t1(issuer.agent_id(), home);
     let (signed, _) = mine.rsplit_once('.').unwrap();
     let t2 = t2(&issuer).token(&issuer);
@@ -438,76 +245,22 @@ fn an_agent_presents_an_exchange_token_of_its_blueprint_for_itself() {
         .mint();
     let for_api = issuer.autonomous_agent().mint();
     let fresh = |ask: Ask| ask.set("client_assertion", &t1(issuer.agent_id(), home));
-    prove(
-        &issuer,
-        &good,
-        vec![
-            (
-                "another agent's",
-                with(&t1(second.client_id(), home)),
-                client(700213),
-            ),
-            (
-                "another tenant's",
-                with(&t1(abroad.client_id(), OTHER_TENANT)),
-                client(700211),
-            ),
-            (
-                "another issuer's",
-                with(&super::t1(&stranger).token(&stranger)),
-                client(700211),
-            ),
-            ("no signature", with(&format!("{signed}.")), client(700027)),
-            (
-                "a foreign signature",
-                with(&format!("{signed}.{}", "A".repeat(342))),
-                client(700027),
-            ),
-            ("its own T2", with(&t2), client(700231)),
-            ("a token of an API", with(&for_api), client(7002121)),
-            ("a person's", with(&user), client(700229)),
-            (
-                "a secret",
-                good.clone()
-                    .without("client_assertion")
-                    .without("client_assertion_type")
-                    .and("client_secret", &issuer.blueprint().secret()),
-                client(7000215),
-            ),
-            (
-                "none",
-                good.clone()
-                    .without("client_assertion")
-                    .without("client_assertion_type"),
-                client(7000216),
-            ),
-            (
-                "at another tenant",
-                good.clone().at(OTHER_TENANT),
-                (400, "unauthorized_client", 700016),
-            ),
-            (
-                "a path",
-                good.clone().and("fmi_path", issuer.agent_id()),
-                (400, "invalid_request", 9002313),
-            ),
-            (
-                "a path for T2",
-                good.clone()
-                    .set("scope", EXCHANGE)
-                    .and("fmi_path", issuer.agent_id()),
-                (400, "invalid_request", 9002313),
-            ),
-            (
-                "a token exchange",
-                good.clone().set(
-                    "grant_type",
-                    "urn:ietf:params:oauth:grant-type:token-exchange",
-                ),
-                (400, "unauthorized_client", 82001),
-            ),
-        ],
-    );
+    prove! { &issuer, &good;
+        "another agent's": with(&t1(second.client_id(), home)) => invalid_client 700213;
+        "another tenant's": with(&t1(abroad.client_id(), OTHER_TENANT)) => invalid_client 700211;
+        "another issuer's": with(&super::t1(&stranger).token(&stranger)) => invalid_client 700211;
+        "no signature": with(&format!("{signed}.")) => invalid_client 700027;
+        "a foreign signature": with(&format!("{signed}.{}", "A".repeat(342))) => invalid_client 700027;
+        "its own T2": with(&t2) => invalid_client 700231;
+        "a token of an API": with(&for_api) => invalid_client 7002121;
+        "a person's": with(&user) => invalid_client 700229;
+        "a secret": bare(&good).and("client_secret", &issuer.blueprint().secret()) => invalid_client 7000215;
+        "none": bare(&good) => invalid_client 7000216;
+        "at another tenant": good.clone().at(OTHER_TENANT) => unauthorized_client 700016;
+        "a path": good.clone().and("fmi_path", issuer.agent_id()) => invalid_request 9002313;
+        "a path for T2": good.clone().set("scope", EXCHANGE).and("fmi_path", issuer.agent_id()) => invalid_request 9002313;
+        "a token exchange": good.clone().set("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange") => unauthorized_client 82001;
+    }
     issuer.expire_tokens(Leg::T1);
     assert_eq!(good.refused(&issuer).2, 700024);
     let new = fresh(good);
@@ -522,369 +275,4 @@ fn an_agent_presents_an_exchange_token_of_its_blueprint_for_itself() {
     issuer.blueprint().enable();
     issuer.blueprint().agent().remove();
     assert_eq!(new.refused(&issuer).2, 700016);
-}
-
-#[test]
-fn an_assertion_of_a_person_is_for_the_blueprint_and_in_force() {
-    let issuer = Issuer::start_blocking();
-    let good = obo(&issuer);
-    let person = || issuer.blueprint().user_token("alice");
-    let with = |token: &str| good.clone().set("assertion", token);
-    let grant = |code| (400, "invalid_grant", code);
-    let request = |code| (400, "invalid_request", code);
-    let uri = format!("api://{}", issuer.blueprint_id());
-    let blueprint = issuer.blueprint();
-    let as_blueprint = good
-        .clone()
-        .without("client_assertion")
-        .without("client_assertion_type")
-        .set("client_id", blueprint.client_id())
-        .and("client_secret", &blueprint.secret());
-    let scope = |scope: &str| good.clone().set("scope", scope);
-    let api = issuer.audience();
-    prove(
-        &issuer,
-        &good,
-        vec![
-            ("none", good.clone().without("assertion"), request(900144)),
-            ("no JWT", with("x"), grant(50027)),
-            (
-                "a foreign signature",
-                with(&person().signed_by_stranger().mint()),
-                grant(50013),
-            ),
-            (
-                "no signature",
-                with(&person().unsigned().mint()),
-                grant(50013),
-            ),
-            (
-                "another tenant's",
-                with(&person().tenant(OTHER_TENANT).mint()),
-                grant(50013),
-            ),
-            ("version 1.0", with(&person().v1().mint()), grant(50013)),
-            (
-                "the App ID URI",
-                with(&person().audience(&uri).mint()),
-                grant(50013),
-            ),
-            ("another API's", with(&issuer.user().mint()), grant(500131)),
-            (
-                "the agent's",
-                with(&person().audience(issuer.agent_id()).mint()),
-                grant(500131),
-            ),
-            ("expired", with(&person().expired().mint()), grant(500133)),
-            (
-                "app-only",
-                with(&blueprint.app_token().mint()),
-                grant(7000114),
-            ),
-            (
-                "app-only without idtyp",
-                with(&blueprint.app_token().without_claim("idtyp").mint()),
-                grant(7000114),
-            ),
-            (
-                "an ID token",
-                with(&person().without_claim("scp").mint()),
-                grant(240002),
-            ),
-            (
-                "no use",
-                good.clone().without("requested_token_use"),
-                request(900144),
-            ),
-            (
-                "another use",
-                good.clone().set("requested_token_use", "x"),
-                request(9002313),
-            ),
-            (
-                "a path",
-                good.clone().and("fmi_path", issuer.agent_id()),
-                request(9002313),
-            ),
-            ("as the blueprint", as_blueprint, grant(7000114)),
-            ("no scope", good.clone().without("scope"), request(900144)),
-            (
-                "no resource",
-                scope("openid offline_access"),
-                (400, "invalid_scope", 700023),
-            ),
-            (
-                "no such scope",
-                scope(&format!("{api}/Orders.Eat")),
-                (400, "invalid_scope", 650053),
-            ),
-            (
-                "Graph's, without a prefix",
-                scope("Orders.Read"),
-                (400, "invalid_scope", 650053),
-            ),
-            (
-                "default and more",
-                scope(&format!("{api}/.default {api}/Orders.Read")),
-                (400, "invalid_scope", 70011),
-            ),
-            (
-                "no such API",
-                scope("api://nothing/x"),
-                (400, "invalid_resource", 500011),
-            ),
-            (
-                "not consented",
-                scope(&format!("{api}/Orders.Write")),
-                grant(65001),
-            ),
-            (
-                "one of two",
-                scope(&format!("{api}/Orders.Read {api}/Orders.Write")),
-                grant(65001),
-            ),
-        ],
-    );
-}
-
-#[test]
-fn the_user_account_of_an_agent_needs_its_own_exchange_token() {
-    let issuer = Issuer::start_blocking();
-    let good = user_fic(&issuer);
-    let second = issuer.blueprint().add_agent();
-    let other_user = second.add_user("reports-agent");
-    let grant = |code| (400, "invalid_grant", code);
-    let request = |code| (400, "invalid_request", code);
-    let credential = |token: &str| {
-        good.clone()
-            .set("user_federated_identity_credential", token)
-    };
-    let user = |name: &str, value: &str| good.clone().without("user_id").and(name, value);
-    let t1_of_second = t1(&issuer)
-        .set("fmi_path", second.client_id())
-        .token(&issuer);
-    let as_second = |ask: &Ask| {
-        ask.clone()
-            .set("client_id", second.client_id())
-            .set("client_assertion", &t1_of_second)
-    };
-    let t2_of_second = as_second(&t2(&issuer)).token(&issuer);
-    let client = issuer.client();
-    let as_client = good
-        .clone()
-        .without("client_assertion")
-        .without("client_assertion_type")
-        .set("client_id", client.client_id())
-        .and("client_secret", &client.secret());
-    let name = "orders-agent@example.com";
-    prove(
-        &issuer,
-        &good,
-        vec![
-            (
-                "no credential",
-                good.clone().without("user_federated_identity_credential"),
-                request(900144),
-            ),
-            ("no JWT", credential("x"), grant(50027)),
-            (
-                "a T1",
-                credential(&t1(&issuer).token(&issuer)),
-                grant(500131),
-            ),
-            ("another agent's", credential(&t2_of_second), grant(500131)),
-            (
-                "a token of an API",
-                credential(&autonomous(&issuer).token(&issuer)),
-                grant(7002206),
-            ),
-            (
-                "a foreign signature",
-                credential(&issuer.autonomous_agent().signed_by_stranger().mint()),
-                grant(50013),
-            ),
-            ("no user", good.clone().without("user_id"), request(900144)),
-            ("both", good.clone().and("username", name), request(9002313)),
-            (
-                "a name as an id",
-                user("user_id", name),
-                (400, "server_error", 50000),
-            ),
-            (
-                "an id as a name",
-                user("username", &issuer.agent_user_id()),
-                grant(50034),
-            ),
-            ("an unknown user", user("user_id", GUID), grant(50034)),
-            (
-                "an unknown name",
-                user("username", "nobody@example.com"),
-                grant(50034),
-            ),
-            (
-                "another agent's user",
-                user("user_id", other_user.object_id()),
-                grant(50020),
-            ),
-            (
-                "an ordinary client",
-                as_client,
-                (400, "unauthorized_client", 82001),
-            ),
-            (
-                "a path",
-                good.clone().and("fmi_path", issuer.agent_id()),
-                request(9002313),
-            ),
-        ],
-    );
-    user("username", &name.to_uppercase()).granted(&issuer);
-    user("user_id", &issuer.agent_user_id().to_uppercase()).granted(&issuer);
-    good.clone()
-        .and("requested_token_use", "on_behalf_of")
-        .granted(&issuer);
-
-    issuer.expire_tokens(Leg::T2);
-    assert_eq!(
-        good.refused(&issuer),
-        (400, "invalid_grant".to_owned(), 500133)
-    );
-    let good = user_fic(&issuer);
-    let account = issuer.blueprint().agent().user();
-    account.disable();
-    assert_eq!(good.refused(&issuer).2, 50057);
-    account.enable();
-    good.granted(&issuer);
-    account.remove();
-    assert_eq!(good.refused(&issuer).2, 50034);
-}
-
-#[test]
-fn consent_that_is_missing_is_said_with_claims() {
-    let issuer = Issuer::start_blocking();
-    let agent = issuer.blueprint().agent();
-    for ask in [obo(&issuer), user_fic(&issuer)] {
-        ask.granted(&issuer);
-        agent.withdraw_consent(&issuer.api());
-        let (status, body) = ask.post(&issuer);
-        assert_eq!((status, &body["error_codes"][0]), (400, &65001.into()));
-        assert_eq!(body["error"], "invalid_grant");
-        assert_eq!(body["suberror"], "consent_required");
-        let claims: Value = serde_json::from_str(body["claims"].as_str().unwrap()).unwrap();
-        assert_eq!(claims["access_token"]["capolids"]["essential"], true);
-        autonomous(&issuer).granted(&issuer);
-        agent.grant_scope(&issuer.api(), "Orders.Read");
-    }
-    agent.withdraw_consent(&issuer.api());
-    agent.grant_scope_as("alice", &issuer.api(), "Orders.Read");
-    obo(&issuer).granted(&issuer);
-    let bob = issuer.blueprint().user_token("bob").mint();
-    assert_eq!(
-        obo(&issuer).set("assertion", &bob).refused(&issuer).2,
-        65001
-    );
-    issuer.blueprint().grant_scope(&issuer.api(), "Orders.Read");
-    obo(&issuer).set("assertion", &bob).granted(&issuer);
-}
-
-#[test]
-fn policies_block_or_ask_for_more() {
-    let issuer = Issuer::start_blocking();
-    let (agent, api) = (issuer.blueprint().agent(), issuer.api());
-    let (by_person, by_user, by_agent) = (obo(&issuer), user_fic(&issuer), autonomous(&issuer));
-    let set = |on_api: bool, policy| match on_api {
-        true => api.set_policy(policy),
-        false => agent.set_policy(policy),
-    };
-    let with_mfa = issuer
-        .blueprint()
-        .user_token("alice")
-        .claim("amr", ["pwd", "mfa"])
-        .mint();
-    for on_api in [true, false] {
-        set(on_api, Policy::Block);
-        for ask in [&by_person, &by_user, &by_agent] {
-            let (status, body) = ask.post(&issuer);
-            assert_eq!((status, &body["error_codes"][0]), (400, &53003.into()));
-            assert!(body.get("claims").is_none(), "{body:#}");
-        }
-        set(on_api, Policy::StepUp);
-        for ask in [&by_person, &by_user] {
-            let (status, body) = ask.post(&issuer);
-            assert_eq!((status, &body["error_codes"][0]), (400, &50076.into()));
-            assert_eq!(body["error"], "interaction_required");
-            assert!(
-                body["claims"]
-                    .as_str()
-                    .unwrap()
-                    .starts_with("{\"access_token\"")
-            );
-        }
-        by_agent.granted(&issuer);
-        by_person
-            .clone()
-            .set("assertion", &with_mfa)
-            .granted(&issuer);
-        set(on_api, Policy::None);
-    }
-    by_person.granted(&issuer);
-    issuer.disable_user("alice");
-    assert_eq!(by_person.refused(&issuer).2, 50057);
-    issuer.enable_user("alice");
-    api.require_assignment();
-    agent.withdraw_roles(&api);
-    assert_eq!(by_person.refused(&issuer).2, 50105);
-}
-
-#[test]
-fn a_refresh_token_is_redeemed_by_its_client_until_it_is_revoked() {
-    let issuer = Issuer::start_blocking();
-    let scope = format!("{}/Orders.Read offline_access", issuer.audience());
-    let answer = obo(&issuer).set("scope", &scope).granted(&issuer);
-    let token = answer["refresh_token"].as_str().unwrap();
-    let good = as_agent(
-        &issuer,
-        &[("grant_type", "refresh_token"), ("refresh_token", token)],
-    );
-    let second = issuer.blueprint().add_agent();
-    let t1_of_second = t1(&issuer)
-        .set("fmi_path", second.client_id())
-        .token(&issuer);
-    let by_second = good
-        .clone()
-        .set("client_id", second.client_id())
-        .set("client_assertion", &t1_of_second);
-    let bare = good
-        .clone()
-        .without("client_assertion")
-        .without("client_assertion_type");
-    let grant = |code| (400, "invalid_grant", code);
-    prove(
-        &issuer,
-        &good,
-        vec![
-            (
-                "none",
-                good.clone().without("refresh_token"),
-                (400, "invalid_request", 900144),
-            ),
-            (
-                "an unknown one",
-                good.clone().set("refresh_token", "x"),
-                grant(70000),
-            ),
-            ("another client's", by_second, grant(70000)),
-            ("no credential", bare, (401, "invalid_client", 7000218)),
-            (
-                "more scopes",
-                good.clone()
-                    .and("scope", &format!("{}/Orders.Write", issuer.audience())),
-                grant(65001),
-            ),
-        ],
-    );
-    let again = good.granted(&issuer);
-    assert!(again["refresh_token"].is_string() && again["refresh_token"] != token);
-    issuer.revoke_refresh_tokens("alice");
-    assert_eq!(good.refused(&issuer).2, 50173);
 }
