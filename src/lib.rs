@@ -111,6 +111,7 @@
 //! |---|---|
 //! | `quickstart` | every kind of caller, admitted and refused; no account |
 //! | `issuer` | tokens for a service of yours that runs; no account |
+//! | `entra` | a token service in the place of Entra, for clients in any language; no account |
 //! | `policy` | who may do what; no account |
 //! | `hyper` | the layer without axum; no account |
 //! | `whoami` | a complete API for a real tenant |

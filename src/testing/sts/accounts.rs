@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::testing::state::Shared;
+use crate::testing::{state::Shared, sts::apis::Api};
 
 /// The user account of an [`Agent`](super::super::Agent).
 #[derive(Clone)]
@@ -35,6 +35,17 @@ impl AgentAccount {
     #[must_use]
     pub fn principal_name(&self) -> &str {
         &self.principal_name
+    }
+
+    /// Assigns a role of the API, which is in the account's tokens from then on. Returns the handle.
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
+    pub fn grant_role(&self, api: &Api, role: &str) -> Self {
+        let role = (api.client_id().to_owned(), role.to_owned());
+        self.shared.edit(|directory| {
+            let user = directory.users.get_mut(&self.object_id);
+            user.map(|user| user.roles.insert(role))
+        });
+        self.clone()
     }
 
     /// Disables the account: AADSTS50057.

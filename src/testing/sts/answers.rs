@@ -133,6 +133,9 @@ fn user_token(call: &Call<'_>, grant: &Grant<'_>, user: &UserGrant<'_>) -> Token
         .claim("xms_sub_fct", facets)
         .claim("xms_idrel", "1")
         .scope(&user.scopes.join(" "));
+    if !user.roles.is_empty() {
+        token = token.roles(user.roles.iter().copied());
+    }
     // The authentication contexts and the capabilities that the client has asked for.
     let wanted = user.claims.get("access_token").and_then(Value::as_object);
     for name in ["acrs", "xms_cc"] {

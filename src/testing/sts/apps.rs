@@ -1,12 +1,12 @@
 //! The apps that are registered: ordinary clients, blueprints and agents.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use crate::{
     TenantId,
     testing::{
         issuer::Issuer,
-        names::{AGENT_USER, object_id_of, principal_name_of, random_guid},
+        names::{AGENT_USER, guid_from, object_id_of, principal_name_of},
         state::Shared,
         sts::{
             accounts::AgentAccount,
@@ -38,23 +38,28 @@ impl Issuer {
     /// Registers another blueprint, without credentials and agents.
     #[must_use = "its client id is in the handle only"]
     pub fn add_blueprint(&self) -> Blueprint {
-        let id = add_app(&self.shared, AppKind::Blueprint);
+        let id = add_app(&self.shared, "blueprint", AppKind::Blueprint);
         Blueprint::of(&self.shared, &id)
     }
 
     /// Registers another ordinary client, without credentials and permissions.
     #[must_use = "its client id is in the handle only"]
     pub fn add_client(&self) -> Client {
-        let id = add_app(&self.shared, AppKind::Client);
+        let id = add_app(&self.shared, "client", AppKind::Client);
         Client::of(&self.shared, &id)
     }
 }
 
-fn add_app(shared: &Arc<Shared>, kind: AppKind) -> String {
-    let id = random_guid();
-    let app = registrations::App::new(&id, kind);
-    shared.edit(|directory| directory.apps.insert(id.clone(), app));
-    id
+/// Registers an app. Its id is the same in every run: it follows from the name and a number.
+fn add_app(shared: &Arc<Shared>, name: &str, kind: AppKind) -> String {
+    shared.edit(|directory| {
+        let ids = (2_u64..).map(|number| guid_from(&format!("{name} {number}")));
+        let mut free = ids.filter(|id| !directory.apps.contains_key(id));
+        let id = free.next().expect("there are fewer apps than numbers");
+        let app = registrations::App::new(&id, kind);
+        directory.apps.insert(id.clone(), app);
+        id
+    })
 }
 
 /// An ordinary application that is registered with an [`Issuer`].
@@ -339,7 +344,8 @@ impl Blueprint {
             blueprint: self.client_id.clone(),
             tenant: tenant.to_string(),
         };
-        Agent::of(&self.shared, &add_app(&self.shared, kind))
+        let name = format!("agent of {}", self.client_id);
+        Agent::of(&self.shared, &add_app(&self.shared, &name, kind))
     }
 
     /// A person's token for the blueprint, through the ordinary client: what an agent presents to act on
@@ -386,6 +392,7 @@ impl Agent {
             principal_name: principal_name_of(name),
             disabled: false,
             agent: Some(self.client_id.clone()),
+            roles: BTreeSet::new(),
         };
         self.shared
             .edit(|directory| directory.users.insert(oid.clone(), user));

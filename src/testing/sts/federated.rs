@@ -16,7 +16,7 @@ impl FederatedCredential {
     /// Trusts the assertions that another look-alike signs for this subject, such as
     /// `repo:contoso/orders:ref:refs/heads/main`.
     ///
-    /// A [`TokenBuilder`] of that look-alike makes them, with any claims.
+    /// A [`TokenBuilder`](super::super::TokenBuilder) of that look-alike makes them, with any claims.
     #[must_use]
     pub fn of(issuer: &Issuer, subject: impl Into<String>) -> Self {
         let shared = Arc::clone(&issuer.shared);

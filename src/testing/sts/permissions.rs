@@ -18,6 +18,8 @@ pub(super) struct UserGrant<'c> {
     pub(super) person: Person,
     pub(super) asked: Asked<'c>,
     pub(super) scopes: Vec<&'c str>,
+    /// Those that are assigned to the person.
+    pub(super) roles: Vec<&'c str>,
     /// The request's scopes as they were written.
     pub(super) scope: String,
     /// The `claims` of the request.
@@ -33,7 +35,8 @@ pub(super) fn user_grant<'c>(
     claims: Map<String, Value>,
 ) -> Result<UserGrant<'c>, Refusal> {
     let asked = read(call, scope)?;
-    match call.directory.users.get(&person.oid) {
+    let account = call.directory.users.get(&person.oid);
+    match account {
         Some(user) if user.disabled => {
             return Err(Refusal::grant(50057, "The user account is disabled"));
         }
@@ -61,7 +64,11 @@ pub(super) fn user_grant<'c>(
     if !asked.names.is_empty() {
         consented.retain(|scope| asked.names.iter().any(|name| name == scope));
     }
-    if api.assignment_required && app.roles_at(api).next().is_none() {
+    let roles: Vec<_> = account
+        .into_iter()
+        .flat_map(|user| user.roles_at(api))
+        .collect();
+    if api.assignment_required && roles.is_empty() && app.roles_at(api).next().is_none() {
         return Err(Refusal::grant(
             50105,
             "The user is not assigned to a role of the application",
@@ -80,6 +87,7 @@ pub(super) fn user_grant<'c>(
         person,
         asked,
         scopes: consented,
+        roles,
         scope: scope.to_owned(),
         claims,
     })

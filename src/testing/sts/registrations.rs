@@ -80,6 +80,8 @@ pub(super) struct User {
     pub(super) disabled: bool,
     /// The client id of the agent whose user account it is.
     pub(super) agent: Option<String>,
+    /// Client id of the API and name of the role.
+    pub(super) roles: BTreeSet<(String, String)>,
 }
 
 /// A policy of Conditional Access.
@@ -128,6 +130,7 @@ impl Directory {
             principal_name: principal_name_of(AGENT_USER),
             disabled: false,
             agent: Some(agent.client_id.clone()),
+            roles: BTreeSet::new(),
         };
         Self {
             tenants: BTreeSet::from([settings.tenant_id.clone()]),
@@ -163,6 +166,7 @@ impl Directory {
             principal_name: principal_name_of(user),
             disabled,
             agent: None,
+            roles: BTreeSet::new(),
         });
         account.disabled = disabled;
     }
@@ -215,10 +219,7 @@ impl App {
     }
 
     pub(super) fn roles_at<'a>(&'a self, api: &'a Api) -> impl Iterator<Item = &'a str> {
-        self.roles
-            .iter()
-            .filter(|(granted, _)| *granted == api.client_id)
-            .map(|(_, role)| role.as_str())
+        roles_at(&self.roles, api)
     }
 
     /// The scopes of the API that this person, or everyone, has consented to.
@@ -262,6 +263,20 @@ impl Api {
             policy: Policy::None,
         }
     }
+}
+
+impl User {
+    pub(super) fn roles_at<'a>(&'a self, api: &'a Api) -> impl Iterator<Item = &'a str> {
+        roles_at(&self.roles, api)
+    }
+}
+
+fn roles_at<'a>(
+    roles: &'a BTreeSet<(String, String)>,
+    api: &'a Api,
+) -> impl Iterator<Item = &'a str> {
+    let at = roles.iter().filter(|(at, _)| *at == api.client_id);
+    at.map(|(_, role)| role.as_str())
 }
 
 /// The form in which client ids are compared.
