@@ -133,9 +133,8 @@ fn by_assertion(call: &Call<'_>, app: &App, assertion: &str) -> Result<(), Refus
 }
 
 fn by_certificate(call: &Call<'_>, app: &App, token: &Jwt<'_>) -> Result<(), Refusal> {
-    let algorithm = match token.algorithm() {
-        Some(algorithm @ (Algorithm::Ps256 | Algorithm::Rs256)) => algorithm,
-        _ => return Err(malformed("its algorithm is neither PS256 nor RS256")),
+    let Some(algorithm @ (Algorithm::Ps256 | Algorithm::Rs256)) = token.algorithm() else {
+        return Err(malformed("its algorithm is neither PS256 nor RS256"));
     };
     let text = |name: &str| match token.header.get(name) {
         None => Ok(None),

@@ -29,7 +29,7 @@ pub(super) enum Granted<'c> {
     App {
         api: &'c Api,
     },
-    User(UserGrant<'c>),
+    User(Box<UserGrant<'c>>),
 }
 
 pub(super) fn decide<'c>(call: &Call<'c>) -> Result<Grant<'c>, Refusal> {
@@ -43,9 +43,9 @@ pub(super) fn decide<'c>(call: &Call<'c>) -> Result<Grant<'c>, Refusal> {
     let authentication = authenticate(call, app)?;
     let token = match grant_type {
         "client_credentials" => client_credentials(call, app)?,
-        JWT_BEARER => Granted::User(on_behalf_of(call, app, claims)?),
-        "user_fic" => Granted::User(user_fic(call, app, claims)?),
-        _ => Granted::User(refresh_token(call, app, claims)?),
+        JWT_BEARER => Granted::User(Box::new(on_behalf_of(call, app, claims)?)),
+        "user_fic" => Granted::User(Box::new(user_fic(call, app, claims)?)),
+        _ => Granted::User(Box::new(refresh_token(call, app, claims)?)),
     };
     Ok(Grant {
         app,
