@@ -88,7 +88,7 @@ impl Tokens {
     }
 }
 
-/// A text that says nothing, as refresh tokens of Entra.
+/// An opaque text of random characters.
 pub(super) fn new_refresh_token() -> String {
     format!("1.{}.{}", random_guid(), random_guid()).replace('-', "")
 }

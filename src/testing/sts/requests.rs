@@ -93,7 +93,7 @@ impl Issuer {
     /// Makes the tokens of this leg that were issued until now count as expired at the token endpoint,
     /// whatever they say: a T1 is refused as an assertion with AADSTS700024.
     ///
-    /// An API does not learn of it. Applies to the last 10,000 tokens.
+    /// APIs continue to admit them. Applies to the last 10,000 tokens.
     pub fn expire_tokens(&self, leg: Leg) {
         self.shared.lock().tokens.expire(leg);
     }
@@ -109,7 +109,8 @@ impl Issuer {
     /// real clock.
     pub fn advance_clock(&self, time: Duration) {
         let mut state = self.shared.lock();
-        state.tokens.ahead = state.tokens.ahead.saturating_add(seconds(time));
+        let ahead = state.tokens.ahead.saturating_add(seconds(time));
+        state.tokens.ahead = ahead.min(FARTHEST);
     }
 
     /// Registers every app, blueprint and API in another tenant too. Agents are of one tenant: see
@@ -139,3 +140,6 @@ impl Issuer {
             .edit(|directory| directory.disable_user(user, false));
     }
 }
+
+/// A million years in seconds, far from the end of the numbers.
+const FARTHEST: i64 = 31_557_600_000_000;

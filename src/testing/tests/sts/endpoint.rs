@@ -234,7 +234,7 @@ fn everything_is_built_from_the_public_url() {
             .starts_with(base)
     );
     obo(&issuer).granted(&issuer);
-    issuer.user().principal();
+    let _admitted = issuer.user().principal();
 }
 
 #[test]
