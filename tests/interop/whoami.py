@@ -1,22 +1,18 @@
 """The program under test: the process, and requests to it."""
 
-import atexit
 import http.client
 import json
 import os
-import select
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any
+
+from program import LIMIT, Program
 
 PROGRAM = os.environ.get("WHOAMI", "target/debug/examples/whoami")
-LIMIT = 10.0
-"""The most seconds that any one thing may take."""
 
 
 @dataclass(frozen=True)
@@ -35,51 +31,11 @@ class Answer:
         return json.loads(self.body)
 
 
-class Whoami:
-    """A running `whoami` with these variables and no others.
-
-    Its log is at the most talkative level for the library, so that tests can look into it.
-    """
+class Whoami(Program):
+    """A running `whoami` with these variables and no others."""
 
     def __init__(self, **variables: str) -> None:
-        self._log: IO[bytes] = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(
-            [PROGRAM],
-            env={"PORT": "0", "RUST_LOG": "info,tower_entra=trace"} | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-        )
-        atexit.register(self._process.kill)
-        try:
-            self.address = self._listening_at()
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ends the process."""
-        self._process.kill()
-        self._process.wait(LIMIT)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._log.close()
-        atexit.unregister(self._process.kill)
-
-    def log(self) -> str:
-        """What it has written to stderr so far."""
-        return os.pread(self._log.fileno(), 1 << 24, 0).decode()
+        super().__init__([PROGRAM], variables)
 
     def get(
         self,
@@ -151,16 +107,6 @@ class Whoami:
     def wait_until_ready(self, limit: float = LIMIT) -> None:
         """Waits for its keys."""
         wait_until(lambda: self.get("/readyz").status == 200, limit, "/readyz to answer 200")
-
-    def _listening_at(self) -> str:
-        output = self._process.stdout
-        assert output is not None
-        readable, _, _ = select.select([output], [], [], LIMIT)
-        line = output.readline().decode() if readable else ""
-        prefix = "listening on http://"
-        if not (line.startswith(f"{prefix}127.0.0.1:") and line.endswith("\n")):
-            raise AssertionError(f"the first line is {line!r}; its log: {self.log()}")
-        return line.removeprefix(prefix).rstrip("\n")
 
 
 def run_to_end(**variables: str) -> subprocess.CompletedProcess[str]:
