@@ -10,11 +10,13 @@
 //! an app-only one. Each token request is a line on stderr, without secrets.
 //!
 //! `PORT` is its port, 8091 by default; with 0 the system picks one. Behind a proxy with TLS, which MSAL for
-//! Python demands, `PUBLIC_URL` is the proxy's URL. **Not for production**: its secrets are in this source.
+//! Python demands, `PUBLIC_URL` is the proxy's URL. `CERTIFICATE` is a file in PEM whose first certificate proves
+//! the blueprint and the client, beside their secrets. **Not for production**: its secrets are in this source.
 
 use std::{
     env,
     error::Error as StdError,
+    fs,
     io::{self, Write},
     process::ExitCode,
 };
@@ -29,7 +31,9 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
         [] => false,
         [only] if only == "--json" => true,
         _ => {
-            eprintln!("usage: entra [--json], with PORT and PUBLIC_URL in the environment");
+            eprintln!(
+                "usage: entra [--json], with PORT, PUBLIC_URL and CERTIFICATE in the environment"
+            );
             return Ok(ExitCode::from(2));
         }
     };
@@ -37,6 +41,16 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
     let Ok(port) = port.parse() else {
         eprintln!("PORT is no port: {port:?}");
         return Ok(ExitCode::from(2));
+    };
+    let certificate = match env::var("CERTIFICATE") {
+        Ok(path) if !path.is_empty() => match fs::read_to_string(&path) {
+            Ok(pem) => Some(pem),
+            Err(error) => {
+                eprintln!("CERTIFICATE cannot be read: {path:?}: {error}");
+                return Ok(ExitCode::from(2));
+            }
+        },
+        _ => None,
     };
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
@@ -53,6 +67,10 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
         _ => builder,
     }
     .start_blocking();
+    if let Some(pem) = certificate {
+        issuer.blueprint().add_certificate_pem(&pem);
+        issuer.client().add_certificate_pem(&pem);
+    }
     let registered = Registered::new(&issuer);
 
     let mut stdout = io::stdout().lock();
