@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the example `whoami` with tokens minted by PyJWT, and its verdicts against those of PyJWT and
-# of npm's jose. Works from any directory.
+# of npm's jose; and the example `entra` with MSAL for Python and for Node. Works from any directory.
 #
 #   CARGO_TARGET_DIR   where cargo builds, and Python's and npm's packages lie (default: target)
 #   PYTHON             the interpreter to use, 3.11 or later (default: python3)
@@ -27,28 +27,34 @@ if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
     cp "$here/requirements.txt" "$venv/requirements.txt"
 fi
 
-# The other oracle. Without it a difference would go unseen, so its absence is a failure.
+# npm's jose is the other oracle, and its MSAL a client of the token service. Without them a difference
+# would go unseen, so their absence is a failure.
 for program in node npm; do
     if ! command -v "$program" >/dev/null; then
-        echo "$program is needed, for the verdicts of npm's jose" >&2
+        echo "$program is needed, for npm's jose and MSAL" >&2
         exit 1
     fi
 done
-jose=$target/interop-jose
-if ! cmp -s "$here/jose/package-lock.json" "$jose/installed.json"; then
-    rm -rf "$jose"
-    mkdir -p "$jose"
-    cp "$here/jose/package.json" "$here/jose/package-lock.json" "$jose"
-    npm ci --prefix "$jose" --ignore-scripts --no-audit --no-fund --loglevel=error
-    # Last, as above.
-    cp "$here/jose/package-lock.json" "$jose/installed.json"
-fi
-cp "$here/jose/verify.mjs" "$jose"
-export JOSE=$jose/verify.mjs
+for package in jose msal; do
+    installed=$target/interop-$package
+    if ! cmp -s "$here/$package/package-lock.json" "$installed/installed.json"; then
+        rm -rf "$installed"
+        mkdir -p "$installed"
+        cp "$here/$package/package.json" "$here/$package/package-lock.json" "$installed"
+        npm ci --prefix "$installed" --ignore-scripts --no-audit --no-fund --loglevel=error
+        # Last, as above.
+        cp "$here/$package/package-lock.json" "$installed/installed.json"
+    fi
+    cp "$here/$package/"*.mjs "$installed"
+done
+export JOSE=$target/interop-jose/verify.mjs
+export MSAL=$target/interop-msal/acquire.mjs
 
-cargo build --quiet --locked --manifest-path "$root/Cargo.toml" --example whoami --example explain
+cargo build --quiet --locked --manifest-path "$root/Cargo.toml" \
+    --example whoami --example explain --example entra
 
 export WHOAMI=$target/debug/examples/whoami
 export EXPLAIN=$target/debug/examples/explain
+export ENTRA=$target/debug/examples/entra
 export PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" "$here" "$@"
