@@ -40,6 +40,10 @@ use tower_entra::{
 
 fn main() -> Result<ExitCode, Box<dyn StdError>> {
     let mut words: Vec<String> = env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--help") {
+        println!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let once = words.iter().any(|word| word == "--once");
     words.retain(|word| word != "--once");
     let port = match env::var("ISSUER_PORT") {
@@ -175,4 +179,6 @@ fn is_change(word: &str) -> bool {
 }
 
 const USAGE: &str = "usage: issuer [--once] [agent [NAME] | agent-user | user [NAME] | app] \
-    [scope=A,B] [role=A,B] [audience=...] [v1] [no-facets] [expired] [forged]";
+    [scope=A,B] [role=A,B] [audience=...] [v1] [no-facets] [expired] [forged]
+`agent` without a name acts as itself. A token has Orders.Read or Orders.Read.All unless it is said otherwise.
+The port is that of ISSUER_PORT, 8090 by default.";

@@ -34,7 +34,7 @@
 //! | `ReplyForbiddenWithWwwAuthenticateHeader`, `MsalUiRequiredException` of another API | [`Denial::for_claims`](crate::Denial::for_claims) |
 //! | `dotnet user-jwts create` | `testing::Issuer` (feature `testing`); the example `quickstart` prints tokens |
 //! | B2C, `TokenDecryptionCertificates` | not served; a configuration that has them is refused |
-//! | `IDownstreamApi`, `ITokenAcquisition`, token caches | not here: this crate acquires no tokens |
+//! | `IDownstreamApi`, `ITokenAcquisition`, token caches | the module `acquire` (feature `acquire`): [`guide`](super) *calling as an agent* |
 //!
 //! # What differs
 //!

@@ -90,6 +90,8 @@
 //! | | `warn` | an outage began, once for each reason; keys of the set are broken |
 //! | | `error` | the last good keys are too old |
 //! | | `debug` | each fetch |
+//! | `tower_entra::acquire` | `info` | a token was acquired from Entra (feature `acquire`) |
+//! | | `warn` | no token was acquired, with `code`, `aadsts`, `reason`, `hint`; a certificate file cannot be used |
 //! | `tower_entra` | `error`, `warn` | a mistake in the program's set-up |
 //! | | `debug` | refused requests of a layer [without an audit log](EntraAuthLayer::without_audit_log); claims that are not in their form |
 //!
@@ -170,6 +172,8 @@
 //!       - targets: ["127.0.0.1:9000"]
 //! ```
 //!
+//! The exporter writes a dot as `_`, in names as in the label `error.type`, and adds the unit.
+//!
 //! | name | in Prometheus | labels |
 //! |---|---|---|
 //! | `tower_entra.verdicts` | `tower_entra_verdicts_total` | `outcome`, `error_type`, `kind`, `agent_status`, `denial` |
@@ -181,6 +185,14 @@
 //! | `tower_entra.keys.age` | `tower_entra_keys_age_seconds` | `key_source` |
 //! | `tower_entra.keys.time_left` | `tower_entra_keys_time_left_seconds` | `key_source` |
 //!
+//! The two ages are renewed every 15 s. With the feature `acquire` there are also:
+//!
+//! | name | in Prometheus | labels |
+//! |---|---|---|
+//! | `tower_entra.acquire.tokens` | `tower_entra_acquire_tokens_total` | `flow`, `outcome`, `source`, `error_type` |
+//! | `tower_entra.acquire.requests` | `tower_entra_acquire_requests_total` | `leg`, `outcome`, `error_type` |
+//! | `tower_entra.acquire.request.duration` | `tower_entra_acquire_request_duration_seconds` | `leg`, `outcome` |
+//!
 //! A label is absent where it does not apply. All its values are constants:
 //!
 //! | label | of | values |
@@ -191,7 +203,11 @@
 //! | | refreshes | why one failed, [`KeyError::as_str`](crate::KeyError::as_str): `unreachable`, `timed_out`, `bad_status`, `too_big`, `encoded`, `not_a_discovery_document`, `foreign_issuer`, `foreign_keys_url`, `not_a_key_set`, `too_many_keys`, `no_usable_key`, `panicked` |
 //! | `kind` | admitted, denied | [`PrincipalKind::as_str`](crate::PrincipalKind::as_str): `autonomous_agent`, `agent_on_behalf_of_user`, `agent_user`, `user`, `application`, `unknown` |
 //! | `agent_status` | admitted, denied | [`AgentStatus::as_str`](crate::AgentStatus::as_str): `attested`, `declared`, `not_agent`, `unattested` |
-//! | `denial` | denied | [`DenialReason::as_str`](crate::DenialReason::as_str): `policy`, `missing_scope`, `not_delegated`, `missing_role`, `wrong_kind`, `not_agent`, `agent`, `unattested`, `unlisted_client`, `unlisted_principal`, `missing_authentication_context`, `claims_challenge`, `unstated_route` |
+//! | `denial` | denied | [`DenialReason::as_str`](crate::DenialReason::as_str): `policy`, `missing_scope`, `not_delegated`, `missing_role`, `wrong_kind`, `not_agent`, `agent`, `unattested`, `unlisted_client`, `unlisted_principal`, `missing_authentication_context`, `claims_challenge`, `token_acquisition`, `unstated_route` |
+//! | | acquisitions | `AcquireErrorKind::as_str`: `consent_required`, `interaction_required`, `assertion_refused`, `not_allowed`, `credential_refused`, `misconfigured`, `throttled`, `busy`, `unavailable`, `identity_mismatch` |
+//! | `flow` | acquisitions | `app`, `app_on_behalf_of`, `agent`, `agent_on_behalf_of`, `agent_user` |
+//! | `source` | acquisitions | `cache`, `entra`; only with `success` |
+//! | `leg` | token requests | `app`, `agent_assertion`, `agent_exchange`, `agent` |
 //! | `result` | look-ups | `hit`, `miss` |
 //! | `cause` | refreshes | `start`, `scheduled`, `retry`, `unknown_key`, `bad_signature`; the last two of suppressed ones |
 //! | `key_source` | keys | the name given by [`KeySettings::with_name`](crate::KeySettings::with_name). Without one there is **no such label** |
@@ -311,7 +327,7 @@
 //! # Requests that are not served, per second, by reason: the check, or what the application demands
 //! sum by (error_type, denial) (rate(tower_entra_verdicts_total{outcome=~"refused|denied"}[5m]))
 //!
-//! # Share of tokens that were verified before
+//! # Share of tokens that were verified before: only with `ValidatorBuilder::token_cache`
 //! sum(rate(tower_entra_token_cache_lookups_total{result="hit"}[5m]))
 //!   / sum(rate(tower_entra_token_cache_lookups_total[5m]))
 //!

@@ -6,11 +6,13 @@ use http::{Request, Response, header::AUTHORIZATION};
 use metrics::Unit;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_entra::{
-    EntraAuthLayer, Error, KeySettings, RequireLayer, Requirement, metrics::VERDICTS,
+    EntraAuthLayer, Error, KeySettings, RequireLayer, Requirement,
+    acquire::{ClientCredential, ConfidentialClient},
+    metrics::VERDICTS,
 };
 
 use super::observability::{blocks, guide};
-use crate::support::{block_on, issuer, recorder::Recorder, unready};
+use crate::support::{OTHER_APP, OTHER_TENANT, block_on, issuer, recorder::Recorder, unready};
 
 /// A metric as Prometheus has it: its series, each with its labels.
 type Metrics = BTreeMap<String, Vec<BTreeMap<String, String>>>;
@@ -21,6 +23,9 @@ fn emitted() -> Metrics {
     Recorder::during(|recorder| {
         let (_issuer, validator) = unready(KeySettings::default().with_name("one"));
         block_on(validator.ready());
+        let credential = ClientCredential::secret("secret");
+        let client = ConfidentialClient::builder(OTHER_TENANT, OTHER_APP, credential).build();
+        client.expect("a good configuration");
         let units = recorder.described();
         let mut metrics = Metrics::new();
         for series in recorder.series() {
