@@ -63,6 +63,9 @@ mod app;
 
 mod assertion;
 
+#[cfg(feature = "azure")]
+mod azure;
+
 mod cache;
 
 mod certificate;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "azure")]
+mod azure;
 mod credentials;
 mod flows;
 
