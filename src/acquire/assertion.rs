@@ -40,8 +40,8 @@ impl AssertionFile {
             Ok(Ok(assertion)) => Ok(assertion),
             Ok(Err(unfit)) => Err(NoProof {
                 problem: format!("the file {} {}", shown_path(&self.path), unfit.in_words()),
-                hint: "Name the file of a federated token, as AZURE_FEDERATED_TOKEN_FILE does. It must be \
-                       replaced in one step.",
+                hint: "Name the file of a federated token, as AZURE_FEDERATED_TOKEN_FILE does, and replace \
+                       it in one step.",
                 is_transient: true,
             }),
             Err(why) => Err(why.no_proof(&self.path)),

@@ -1,6 +1,8 @@
 //! How a client proves who it is.
 
-use std::{error::Error as StdError, fmt, path::PathBuf, pin::Pin, sync::Arc};
+use std::{error::Error as StdError, fmt, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
 
 pub(super) use crate::acquire::no_proof::NoProof;
 use crate::{
@@ -151,8 +153,8 @@ impl ClientCredential {
     /// A function that gets an assertion for a federated credential: from a managed identity, from SPIFFE,
     /// from GitHub.
     ///
-    /// It is called for each request, and its result is not kept. It shares the time of the whole
-    /// acquisition, 30 s by default. What it returns must be a signed JWT of at most 64 KiB. The text of its
+    /// It is called for each request, and its result is not kept. It may take 20 s, and no longer than the
+    /// whole acquisition, 30 s by default. What it returns must be a signed JWT of at most 64 KiB. The text of its
     /// error, and of what caused it, appears in that of the acquisition, cut, and not at all if it looks like
     /// a credential.
     ///
@@ -219,7 +221,10 @@ impl ClientCredential {
                 self.signed(&certificate, request, now)?
             }
             Kind::AssertionFile(file) => file.assertion().await?,
-            Kind::Assertion(obtain) => obtain(request.clone()).await?,
+            Kind::Assertion(obtain) => {
+                let obtaining = timeout(FUNCTION_LIMIT, obtain(request.clone()));
+                obtaining.await.unwrap_or_else(|_| Err(not_in_time()))?
+            }
         };
         Ok(Proof::Assertion(assertion))
     }
@@ -300,11 +305,22 @@ fn of_the_function(text: &str) -> Result<Secret, NoProof> {
     })
 }
 
+fn not_in_time() -> NoProof {
+    NoProof {
+        problem: format!(
+            "the function for assertions did not return within {} s",
+            FUNCTION_LIMIT.as_secs()
+        ),
+        hint: LOOK_AT_THE_SOURCE,
+        is_transient: true,
+    }
+}
+
 fn not_obtained(error: &(dyn StdError + 'static)) -> NoProof {
     let cause = Shown::within(MAX_CAUSE, &with_causes(error));
     NoProof {
         problem: format!("the function for assertions failed: {}", cause.as_str()),
-        hint: "Look at what it asks for the assertion.",
+        hint: LOOK_AT_THE_SOURCE,
         is_transient: true,
     }
 }
@@ -318,6 +334,12 @@ impl fmt::Debug for ClientCredential {
 }
 
 const TARGET: &str = "tower_entra::acquire";
+
+const LOOK_AT_THE_SOURCE: &str = "Look at where the function gets the assertion: an endpoint of managed \
+    identities, a workload API, another issuer.";
+
+/// How long a function may take. Less than an acquisition, whose error would blame the authority.
+const FUNCTION_LIMIT: Duration = Duration::from_secs(20);
 
 /// The longest text of a function's error that is shown, in characters.
 const MAX_CAUSE: usize = 300;

@@ -251,6 +251,27 @@ async fn the_error_of_a_function_is_shown_unless_it_looks_like_a_credential() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_function_that_does_not_return_is_given_up_after_20_s() {
+    let hanging = ClientCredential::assertion(async |_| -> Result<String, String> {
+        std::future::pending().await
+    });
+    let began = tokio::time::Instant::now();
+    let none = proof(&hanging).await.expect_err("no assertion");
+    assert_eq!(
+        none.problem,
+        "the function for assertions did not return within 20 s"
+    );
+    assert!(none.is_transient);
+    assert_eq!(began.elapsed(), Duration::from_secs(20));
+
+    let slow = ClientCredential::assertion(async |_| -> Result<String, String> {
+        tokio::time::sleep(Duration::from_secs(19)).await;
+        Ok(jwt("{}"))
+    });
+    assert!(proof(&slow).await.is_ok());
+}
+
 #[tokio::test]
 async fn closures_of_both_forms_and_errors_of_each_kind_are_taken() {
     let good = jwt("{}");
