@@ -215,6 +215,7 @@
 //! |---|---|
 //! | `http-client` (default) | fetches keys with reqwest and rustls; without it, bring an [`HttpClient`] |
 //! | `acquire` | the module `acquire`: tokens for calls of your own, as an app, as an agent, on behalf of a caller, or by an agent's user account |
+//! | `azure` | an `acquire::TokenSource` for clients of the Azure SDK, and the SDK's credentials, such as a managed identity, as a client's own |
 //! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] and `Problem` as answers |
 //! | `metrics` | what is counted and measured, through the `metrics` facade: the module `metrics` lists it |
 //! | `testing` | `testing::Issuer`, an Entra look-alike on loopback for tests |
