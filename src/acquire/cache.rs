@@ -339,18 +339,21 @@ impl Inner {
             }
             leaving.extend(useful.drain(..count).map(|(_, key)| key));
         }
-        let mut removed = Vec::with_capacity(leaving.len());
-        let mut slots = write(&self.slots);
-        for key in &leaving {
-            // A flight may have started in it meanwhile.
-            let is_free = |slot: &Arc<Slot>| slot.lock().entry.is_evictable(now);
-            if slots.get(key).is_some_and(is_free) {
-                removed.extend(slots.remove(key));
+        // In parts, so that no caller waits for the lock while thousands leave.
+        for part in leaving.chunks(REMOVED_AT_ONCE) {
+            let mut removed = Vec::with_capacity(part.len());
+            let mut slots = write(&self.slots);
+            for key in part {
+                // A flight may have started in it meanwhile.
+                let is_free = |slot: &Arc<Slot>| slot.lock().entry.is_evictable(now);
+                if slots.get(key).is_some_and(is_free) {
+                    removed.extend(slots.remove(key));
+                }
             }
+            drop(slots);
+            // Without the lock, because the tokens are zeroed.
+            drop(removed);
         }
-        drop(slots);
-        // Without the lock, because the tokens are zeroed.
-        drop(removed);
     }
 }
 
@@ -366,6 +369,8 @@ impl fmt::Debug for TokenCache {
 
 /// How often entries that are of no use are removed, if new ones come.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+const REMOVED_AT_ONCE: usize = 256;
 
 #[cfg(test)]
 #[path = "cache_tests.rs"]

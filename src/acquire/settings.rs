@@ -74,7 +74,7 @@ settings! {
     with_max_flights, max_flights: usize;
 
     /// How many tokens and failures are remembered. Expired ones leave first, then those that were not
-    /// asked for the longest. An entry takes about 4 KiB with a token of 2 KiB. Default 10,000; from 1
+    /// asked for the longest. An entry takes about 5 KiB with a token of 2 KiB. Default 10,000; from 1
     /// to 1,000,000.
     with_max_entries, max_entries: usize;
 }
