@@ -388,6 +388,25 @@ async fn a_hundred_who_want_a_fresh_token_share_the_next_flight() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_wakes_late_shares_the_next_flight_though_it_has_begun_or_ended() {
+    for latency in [LATENCY / 2, 2 * LATENCY] {
+        let desk = Desk::new();
+        let mut tasks = JoinSet::new();
+        desk.spawn(&mut tasks, &key(1), Wanted::Any);
+        time::sleep(LATENCY / 2).await;
+        let key = key(1);
+        let mut late = pin!(desk.get(&key, Wanted::Fresh));
+        assert!(now_or_never(late.as_mut()).is_none());
+        tasks.join_next().await;
+        desk.spawn(&mut tasks, &key, Wanted::Fresh);
+        time::sleep(latency).await;
+        let (token, source) = late.await.expect("a token");
+        assert_eq!((token.secret(), source), ("token-2", Source::Joined));
+        assert_eq!(desk.requests(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_thousand_requests_that_are_refused_with_the_same_claims_cost_one_request() {
     let desk = Desk::new();
     let (refused, _) = desk.get(&key(1), Wanted::Any).await.expect("a token");

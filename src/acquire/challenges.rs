@@ -37,19 +37,15 @@ impl Challenges {
 
     /// A flight for these claims starts.
     pub(super) fn note(&mut self, now: Instant, claims: &Arc<str>, is_refused_again: bool) {
-        self.0.retain(|made| !left_of(made.started, now).is_zero());
-        let again = is_refused_again.then_some(now);
-        match self.0.iter_mut().find(|made| made.claims == *claims) {
-            Some(made) => {
-                made.started = now;
-                made.again = again.or(made.again);
-            }
-            None => self.0.push(Challenge {
-                claims: Arc::clone(claims),
-                started: now,
-                again,
-            }),
-        }
+        self.0.retain(|made| {
+            let is_over = left_of(made.started, now).is_zero();
+            !is_over && made.claims != *claims
+        });
+        self.0.push(Challenge {
+            claims: Arc::clone(claims),
+            started: now,
+            again: is_refused_again.then_some(now),
+        });
     }
 
     /// The flights for these claims count no longer: the last one was given up.
