@@ -6,6 +6,11 @@
 mod azure;
 mod credentials;
 mod flows;
+mod legs;
+mod refusals;
+mod requests;
+mod wire;
+mod world;
 
 use tower_entra::{
     acquire::{AcquireError, AgentIdentity, ClientCredential, ConfidentialClient, Scopes},
