@@ -140,11 +140,13 @@ impl Flight {
         agent: AppId,
         claims: Option<&str>,
     ) -> Result<AccessToken, Refused> {
-        let t1 = self.t1(agent).await?;
-        let t2 = match &self.acting {
-            Acting::AgentUser { .. } => Some(self.t2(agent).await?),
-            _ => None,
-        };
+        let mut t1 = self.t1(agent).await?;
+        let mut t2 = None;
+        if let Acting::AgentUser { .. } = &self.acting {
+            t2 = Some(self.t2(agent).await?);
+            // If Entra has refused T1 to T2's flight, another has taken its place.
+            t1 = self.t1(agent).await?;
+        }
         let grant = match (&self.acting, &t2) {
             (Acting::AgentUser { user, .. }, Some(t2)) => Grant::AgentUser {
                 user,
