@@ -8,7 +8,9 @@ mod credentials;
 mod flows;
 mod legs;
 mod refusals;
+mod refused_clients;
 mod requests;
+mod revoked;
 mod wire;
 mod world;
 
