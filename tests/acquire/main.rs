@@ -6,6 +6,7 @@
 mod azure;
 mod credentials;
 mod flows;
+mod handover;
 mod legs;
 mod refusals;
 mod refused_clients;
