@@ -4,6 +4,8 @@
 
 #[cfg(feature = "azure")]
 mod azure;
+mod answers;
+mod bad_answers;
 mod credentials;
 mod flows;
 mod handover;
