@@ -6,6 +6,7 @@
 mod azure;
 mod answers;
 mod bad_answers;
+mod before_the_wire;
 mod credentials;
 mod flows;
 mod handover;
@@ -14,6 +15,8 @@ mod refusals;
 mod refused_clients;
 mod requests;
 mod revoked;
+mod settings;
+mod sockets;
 mod wire;
 mod world;
 
