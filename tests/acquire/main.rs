@@ -10,6 +10,7 @@ mod before_the_wire;
 mod credentials;
 mod flows;
 mod handover;
+mod leaks;
 mod legs;
 mod refusals;
 mod refused_clients;
