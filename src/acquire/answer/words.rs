@@ -23,11 +23,15 @@ pub(super) fn code(description: &str) -> Option<u32> {
     digits.get(..end.unwrap_or(digits.len()))?.parse().ok()
 }
 
-/// Whether a text has a part of the request in it.
+/// Whether a text has a part of the request in it, as it is or in the encoding of the request.
 pub(super) fn repeats(text: &str, withheld: &[&str]) -> bool {
-    withheld
-        .iter()
-        .any(|part| !part.is_empty() && text.contains(part))
+    let has_part = |text: &str| {
+        let mut parts = withheld.iter().filter(|part| !part.is_empty());
+        parts.any(|part| text.contains(part))
+    };
+    has_part(text)
+        || form_urlencoded::parse(text.as_bytes())
+            .any(|(name, value)| has_part(&name) || has_part(&value))
 }
 
 fn of_code(line: &str, note: &str) -> String {
@@ -130,9 +134,18 @@ mod tests {
                 "{shown}"
             );
         }
+        for text in [
+            "hunter2",
+            "client_id=a&client_secret=hunter2",
+            "the body was client_secret=hunter%32&grant_type=a",
+        ] {
+            let shown = shown(text, &["hunter2"]);
+            assert_eq!(shown, "(withheld: it repeats the request)");
+        }
+        let encoded = "AADSTS1: client_secret=a%7Eb+c%26d";
         assert_eq!(
-            shown("hunter2", &["hunter2"]),
-            "(withheld: it repeats the request)"
+            shown(encoded, &["a~b c&d"]),
+            "AADSTS1: (withheld: it repeats the request)"
         );
     }
 
