@@ -7,6 +7,7 @@ mod azure;
 mod answers;
 mod bad_answers;
 mod before_the_wire;
+mod codes;
 mod credentials;
 mod flows;
 mod handover;
