@@ -12,7 +12,7 @@ use tower_entra::{
 use super::{
     bad_answers::{Bad, bad_members, no_answers, other_users, others},
     told,
-    world::{Who, World},
+    world::{EVERYONE, Who, World},
 };
 
 const LEGS: [(Leg, Who); 6] = [
@@ -212,5 +212,23 @@ async fn a_life_of_a_second_serves_once_and_one_in_digits_or_of_ten_years_is_tak
         time::advance(seconds(asked_again)).await;
         source.token(&scopes).await.unwrap();
         assert_eq!(world.wire.count() - before, requests, "{life}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_in_the_form_of_its_api_is_taken() {
+    let forms: [fn(&World); 4] = [
+        |_| {},
+        |world| drop(world.api.with_v1_tokens()),
+        |world| drop(world.api.without_facets()),
+        |world| drop(world.api.with_v1_tokens().without_facets()),
+    ];
+    for form in forms {
+        let world = World::new();
+        form(&world);
+        for who in EVERYONE {
+            let got = world.ask(who).await;
+            assert!(got.is_ok(), "{who:?}: {}", told(&got.unwrap_err()));
+        }
     }
 }

@@ -34,10 +34,10 @@ use super::{
 /// Everything that is shown: the log of this thread at every level and of every crate, and texts that are
 /// added.
 #[derive(Clone, Default)]
-struct Shown(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Shown(Arc<Mutex<Vec<u8>>>);
 
 impl Shown {
-    fn of_this_thread() -> (Self, DefaultGuard) {
+    pub(crate) fn of_this_thread() -> (Self, DefaultGuard) {
         let shown = Self::default();
         let writer = shown.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -62,7 +62,7 @@ impl Shown {
         self.add(&error.denial().to_string());
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 

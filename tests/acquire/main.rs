@@ -17,6 +17,7 @@ mod refusals;
 mod refused_clients;
 mod requests;
 mod revoked;
+mod rows;
 mod settings;
 mod sockets;
 mod wire;

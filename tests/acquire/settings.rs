@@ -7,7 +7,7 @@ use tower_entra::{
     acquire::{AcquireSettings, ClientCredential, ConfidentialClient, ConfidentialClientBuilder},
 };
 
-use super::{wire::Wire, world::World};
+use super::{leaks::Shown, wire::Wire, world::World};
 
 const ID: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
 
@@ -114,6 +114,21 @@ fn a_credential_is_one_that_can_be_sent() {
     );
     let function = ClientCredential::assertion(async |_| Err::<String, _>("none"));
     refused(of(function.with_x5c()), certificates);
+}
+
+#[test]
+fn a_secret_with_the_form_of_its_id_is_a_warning() {
+    let (shown, _guard) = Shown::of_this_thread();
+    let id = "8d2b53c6-3e5a-4c77-9f4e-1a2b3c4d5e6f";
+    let builder = ConfidentialClient::builder(ID, ID, ClientCredential::secret(id));
+    builder.build().unwrap();
+    let text = shown.text();
+    assert!(
+        text.contains("WARN tower_entra::acquire: the client secret has the form of a secret's id"),
+        "{text}"
+    );
+    assert!(text.contains("Give the value of the secret"), "{text}");
+    assert!(!text.contains(id), "{text}");
 }
 
 #[test]
