@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 #[cfg(feature = "azure")]
 mod azure;
-mod answers;
 mod bad_answers;
 mod before_the_wire;
 mod codes;
