@@ -11,7 +11,7 @@ use super::world::World;
 /// What the token endpoint does in the place of a good answer, and the error that comes of it.
 pub(crate) struct Bad {
     pub(crate) what: &'static str,
-    apply: Box<dyn Fn(&World, Leg)>,
+    apply: Box<Apply>,
     pub(crate) kind: Kind,
     /// Parts of the text and of the hint.
     pub(crate) text: &'static str,
@@ -21,6 +21,8 @@ pub(crate) struct Bad {
     /// When to ask again, in seconds.
     pub(crate) after: u64,
 }
+
+type Apply = dyn Fn(&World, Leg);
 
 impl Bad {
     /// The requests for tokens of this leg are answered by it from now on.

@@ -209,8 +209,10 @@ async fn no_flow_and_no_failure_shows_a_credential_or_a_name() {
     shown.holds_none_of(&known);
 }
 
+type Change = fn(&World);
+
 /// What is refused, and its repair.
-fn broken() -> [(fn(&World), fn(&World)); 4] {
+fn broken() -> [(Change, Change); 4] {
     [
         (
             |world| world.api.set_policy(Policy::StepUp),
@@ -272,7 +274,7 @@ impl HttpClient for Echo {
             "error_uri": text,
             &text: text,
         });
-        if sent.len() % 3 == 0 {
+        if sent.len().is_multiple_of(3) {
             let claims = json!({"access_token": {"acrs": {"value": text}}});
             body["claims"] = json!(claims.to_string());
         }

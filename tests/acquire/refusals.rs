@@ -17,7 +17,7 @@ use super::{
 /// One refusal.
 pub(crate) struct Row {
     what: &'static str,
-    ask: Box<dyn Fn(&World) -> (TokenSource, Scopes)>,
+    ask: Box<Ask>,
     breaks: fn(&World),
     mends: Option<fn(&World)>,
     kind: Kind,
@@ -25,6 +25,8 @@ pub(crate) struct Row {
     text: &'static str,
     hint: &'static str,
 }
+
+type Ask = dyn Fn(&World) -> (TokenSource, Scopes);
 
 impl Row {
     /// `what` is wrong when `who` asks.
