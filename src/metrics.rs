@@ -168,6 +168,7 @@ macro_rules! recorded {
             let _ = catch_unwind(AssertUnwindSafe(|| $body));
         }
 
+        $(#[$doc])*
         #[cfg(not(feature = "metrics"))]
         #[inline(always)]
         pub(crate) fn $name($(_: $type),*) {}
