@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod assertions;
 #[cfg(feature = "azure")]
 mod azure;
 mod bad_answers;
 mod before_the_wire;
 mod codes;
 mod credentials;
+mod endpoint;
 mod flows;
 mod handover;
 mod leaks;
@@ -19,6 +21,7 @@ mod requests;
 mod revoked;
 mod rows;
 mod settings;
+mod simulation;
 mod sockets;
 mod wire;
 mod world;

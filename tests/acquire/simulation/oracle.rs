@@ -1,0 +1,531 @@
+//! The rules of the cache and its flights, as the token endpoint can check them: which request is allowed,
+//! and which answer a caller may be given.
+//!
+//! It is written from the rules and not from the code. It sees the requests, the answers and when tokens
+//! are asked for, so where the client's own view is unknown it allows more, never less.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use super::{
+    super::endpoint::{Call, EXCHANGE, Key, Who},
+    script::Class,
+};
+
+/// Since the start of the simulation.
+pub(crate) type Time = Duration;
+
+/// What is known of one token.
+#[derive(Default)]
+struct Desk {
+    held: Option<Held>,
+    under_way: Option<String>,
+    /// The last failure since the last token.
+    failed: Option<Failed>,
+    last_transient: Option<Time>,
+    last_refused: Option<Time>,
+    /// Claims that were refused, and until when.
+    claims_failed: BTreeMap<String, Time>,
+    /// The start of the last renewal, or of the last flight that failed.
+    tried: Option<Time>,
+    /// Who waits for a token that was asked for later than this.
+    fresh: Vec<Time>,
+    /// Who waits for a token for these claims.
+    challenged: Vec<(String, Time)>,
+    /// The starts of the flights for claims.
+    answers: BTreeMap<String, Vec<Time>>,
+    /// When it was asked for lately.
+    asked: Vec<Time>,
+    requested: Option<Time>,
+}
+
+#[derive(Clone)]
+struct Held {
+    serial: u64,
+    asked: Time,
+    lives: Duration,
+    refresh_in: Option<Duration>,
+    claims: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+struct Failed {
+    until: Time,
+    is_transient: bool,
+}
+
+/// What a flight has done for one token.
+struct Run {
+    started: Time,
+    ended: Time,
+    class: Class,
+    is_retry: bool,
+    was_redone: bool,
+    was_reread: bool,
+    may_redo: bool,
+}
+
+/// A token that was issued.
+pub(crate) struct Issued {
+    pub(crate) key: Key,
+    pub(crate) asked: Time,
+    pub(crate) lives: Duration,
+    pub(crate) claims: Option<String>,
+}
+
+#[derive(Default)]
+pub(crate) struct Oracle {
+    desks: HashMap<Key, Desk>,
+    runs: HashMap<(String, Key), Run>,
+    pub(crate) issued: Vec<Issued>,
+    pub(crate) counts: Counts,
+}
+
+/// What was seen, so that a script that tries nothing fails.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) requests: u64,
+    pub(crate) renewals: u64,
+    pub(crate) retries: u64,
+    pub(crate) redone: u64,
+    pub(crate) reread: u64,
+    pub(crate) forced: u64,
+    pub(crate) challenges: u64,
+    pub(crate) handed_out: u64,
+    pub(crate) spare: u64,
+    pub(crate) failures: u64,
+}
+
+/// The times in the life of a token, as its age.
+struct Life {
+    renewed_from: Duration,
+    renewed_by: Duration,
+    handed_out_until: Duration,
+    spare_until: Duration,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+/// A flight takes at most 30 s, and one that waits for another one before it twice as long.
+const ASKED_LATELY: Duration = Duration::from_secs(62);
+
+impl Held {
+    fn life(&self) -> Life {
+        let lives = self.lives;
+        let handed_out_until = if lives < 10 * MINUTE {
+            lives / 2
+        } else {
+            lives - 5 * MINUTE
+        };
+        let renewed_from = match self.refresh_in {
+            Some(refresh_in) if refresh_in < lives => refresh_in,
+            _ if lives >= 120 * MINUTE => lives / 2,
+            _ if lives < 20 * MINUTE => lives * 3 / 10,
+            _ => lives - 10 * MINUTE,
+        };
+        Life {
+            renewed_from,
+            renewed_by: renewed_from + (renewed_from / 10).min(MINUTE),
+            handed_out_until,
+            spare_until: lives.saturating_sub(30 * SECOND).max(handed_out_until),
+        }
+    }
+}
+
+impl Desk {
+    fn is_failing(&self) -> bool {
+        self.failed.is_some_and(|failed| failed.is_transient)
+    }
+
+    /// Why a flight that began at this time, or a little before if that is not exact, may have begun.
+    fn may_start(
+        &mut self,
+        at: Time,
+        is_exact: bool,
+        was_refused: bool,
+        claims: Option<&String>,
+    ) -> Result<Why, String> {
+        if let Some(failed) = self.failed
+            && at < failed.until
+        {
+            return Err(format!("a failure is remembered until {:?}", failed.until));
+        }
+        if let Some(claims) = claims
+            && let Some(until) = self.claims_failed.get(claims)
+            && at < *until
+        {
+            return Err(format!("these claims are refused until {until:?}"));
+        }
+        if let Some(claims) = claims
+            && self
+                .challenged
+                .iter()
+                .any(|(of, asked)| of == claims && *asked <= at)
+        {
+            let recent = self.answers.entry(claims.clone()).or_default();
+            recent.retain(|start| *start + 5 * SECOND > at);
+            recent.push(at);
+            if recent.len() > 2 {
+                return Err(format!("a third answer to one challenge: {recent:?}"));
+            }
+            return Ok(Why::Challenge);
+        }
+        let held = self
+            .held
+            .as_ref()
+            .filter(|held| at < held.asked + held.lives);
+        let usual = held.and_then(|held| held.claims.as_ref());
+        let is_usual = usual == claims
+            || claims.is_none()
+                && (was_refused
+                    || usual.is_some_and(|usual| self.claims_failed.contains_key(usual)));
+        // One that expired while the flight waited for T1.
+        let is_usual = is_usual
+            || held.is_none()
+                && claims.is_some()
+                && self.held.as_ref().and_then(|held| held.claims.as_ref()) == claims;
+        if !is_usual {
+            return Err(format!("claims {claims:?} in place of {usual:?}"));
+        }
+        if self.fresh.iter().any(|fresh| *fresh <= at) {
+            // One flight is for all who have asked until it began.
+            self.fresh.retain(|fresh| !is_exact || *fresh > at);
+            return Ok(Why::Forced);
+        }
+        let Some(held) = held else {
+            return Ok(Why::Needed);
+        };
+        let (life, age) = (held.life(), at - held.asked);
+        let is_renewal = age < life.handed_out_until || age < life.spare_until && self.is_failing();
+        if !is_renewal {
+            return Ok(Why::Needed);
+        }
+        if age < life.renewed_from {
+            return Err(format!(
+                "a token of age {age:?} is renewed from {:?}",
+                life.renewed_from
+            ));
+        }
+        if let Some(tried) = self.tried
+            && at < tried + 30 * SECOND
+        {
+            return Err(format!("the last attempt began at {tried:?}"));
+        }
+        Ok(Why::Renewal)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Needed,
+    Renewal,
+    Forced,
+    Challenge,
+}
+
+/// What a caller asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Any,
+    Fresh,
+    Claims(String),
+}
+
+impl Oracle {
+    /// A caller asks for a token.
+    pub(crate) fn asks(&mut self, now: Time, key: &Key, legs: &[Key], wish: &Wish) {
+        for key in legs.iter().chain([key]) {
+            if !self.desks.contains_key(key) {
+                self.desks.insert(key.clone(), Desk::default());
+            }
+            let desk = self.desks.get_mut(key).expect("just entered");
+            desk.asked.retain(|asked| *asked + ASKED_LATELY >= now);
+            desk.asked.push(now);
+        }
+        let desk = self.desks.entry(key.clone()).or_default();
+        match wish {
+            Wish::Any => {}
+            Wish::Fresh => desk.fresh.push(now),
+            Wish::Claims(claims) => desk.challenged.push((claims.clone(), now)),
+        }
+    }
+
+    /// A caller who asked then has an answer.
+    pub(crate) fn answered(&mut self, asked: Time, key: &Key, wish: &Wish) {
+        let desk = self.desks.entry(key.clone()).or_default();
+        match wish {
+            Wish::Any => {}
+            Wish::Fresh => desk.fresh.retain(|other| *other != asked),
+            Wish::Claims(claims) => {
+                let waiting = &mut desk.challenged;
+                waiting.retain(|(of, other)| of != claims || *other != asked);
+            }
+        }
+    }
+
+    /// Whether a caller who asks now must be answered at once: by a token that is handed out.
+    pub(crate) fn must_not_wait(&self, now: Time, key: &Key) -> bool {
+        let held = self.desks.get(key).and_then(|desk| desk.held.as_ref());
+        held.is_some_and(|held| now - held.asked < held.life().handed_out_until)
+    }
+
+    /// Whether a caller who asks now must start a renewal: nothing forbids it, and it is overdue.
+    pub(crate) fn must_renew(&self, now: Time, key: &Key, legs: &[Key]) -> bool {
+        let is_quiet = |desk: &Desk| {
+            desk.failed.is_none()
+                && desk.under_way.is_none()
+                && desk.requested.is_some_and(|at| at + MINUTE + SECOND < now)
+        };
+        let are_good = legs
+            .iter()
+            .all(|leg| self.desks.get(leg).is_some_and(is_quiet) && self.must_not_wait(now, leg));
+        let Some(desk) = self.desks.get(key) else {
+            return false;
+        };
+        let is_due = desk.held.as_ref().is_some_and(|held| {
+            let age = now - held.asked;
+            (held.life().renewed_by..held.life().handed_out_until).contains(&age)
+        });
+        are_good
+            && is_due
+            && is_quiet(desk)
+            && desk.claims_failed.values().all(|until| *until <= now)
+    }
+
+    pub(crate) fn was_requested_since(&self, then: Time, key: &Key) -> bool {
+        let desk = self.desks.get(key);
+        desk.is_some_and(|desk| desk.requested.is_some_and(|at| at >= then))
+    }
+
+    /// A token was handed out for this key. The serial number is in the token.
+    pub(crate) fn handed_out(
+        &mut self,
+        asked: Time,
+        now: Time,
+        key: &Key,
+        legs: &[Key],
+        serial: u64,
+        wish: &Wish,
+    ) {
+        self.counts.handed_out += 1;
+        let issued = &self.issued[usize::try_from(serial).unwrap()];
+        assert_eq!(&issued.key, key, "a token of another identity");
+        let age = now - issued.asked;
+        assert!(
+            age < issued.lives,
+            "an expired token: {age:?} of {:?}",
+            issued.lives
+        );
+        match wish {
+            Wish::Any => {}
+            Wish::Fresh => assert!(
+                issued.asked >= asked,
+                "a token from before it was asked for"
+            ),
+            Wish::Claims(claims) => assert_eq!(issued.claims.as_ref(), Some(claims)),
+        }
+        let held = Held {
+            serial,
+            asked: issued.asked,
+            lives: issued.lives,
+            refresh_in: None,
+            claims: None,
+        };
+        let life = held.life();
+        if age < life.handed_out_until {
+            return;
+        }
+        self.counts.spare += 1;
+        assert!(
+            age < life.spare_until,
+            "a token of {:?} at the age of {age:?}",
+            issued.lives
+        );
+        let failed_since = |key: &Key| {
+            let last = self.desks.get(key).and_then(|desk| desk.last_transient);
+            last.is_some_and(|last| last > held.asked)
+        };
+        assert!(
+            failed_since(key) || legs.iter().any(failed_since),
+            "a token of the age {age:?} although its renewal does not fail for a reason that passes"
+        );
+    }
+
+    /// A caller was told that there is no token.
+    pub(crate) fn failed(
+        &mut self,
+        now: Time,
+        key: &Key,
+        wish: &Wish,
+        is_transient: bool,
+        shown: &str,
+    ) {
+        self.counts.failures += 1;
+        let held = self.desks.get(key).and_then(|desk| desk.held.as_ref());
+        if let Some(held) = held
+            && *wish == Wish::Any
+        {
+            let (age, life) = (now - held.asked, held.life());
+            let serves = age < life.handed_out_until || is_transient && age < life.spare_until;
+            assert!(
+                !serves,
+                "{key:?}: {shown} although a token of the age {age:?} serves"
+            );
+        }
+    }
+
+    /// A request arrives. `used` are the serial numbers of the T1 and T2 in it.
+    pub(crate) fn arrives(&mut self, now: Time, call: &Call, began: Time, legs: &[Key]) {
+        self.counts.requests += 1;
+        let refused = |leg: &Key| self.desks.get(leg)?.last_refused;
+        let refused = legs.iter().filter_map(refused).max();
+        let of_flight = (call.flight.clone(), call.key.clone());
+        let desk = self.desks.entry(call.key.clone()).or_default();
+        desk.requested = Some(now);
+        let fail = |why: &str| panic!("{:?} at {now:?}: {why}", call.key);
+        if let Some(other) = &desk.under_way {
+            fail(&format!(
+                "flight {other} is under way, and {} asks too",
+                call.flight
+            ));
+        }
+        desk.under_way = Some(call.flight.clone());
+        if !desk.asked.iter().any(|asked| *asked + ASKED_LATELY >= now) {
+            fail("it was not asked for");
+        }
+        let is_by_credential = legs.is_empty() && call.assertion.is_some();
+        if let Some(run) = self.runs.get_mut(&of_flight) {
+            let gap = now - run.ended;
+            let in_line = SECOND..=Duration::from_millis(1_502);
+            if run.class.is_retried && !run.is_retry && in_line.contains(&gap) {
+                run.is_retry = true;
+                self.counts.retries += 1;
+            } else if run.class.rereads && is_by_credential && !run.was_reread && gap.is_zero() {
+                (run.was_reread, run.is_retry) = (true, false);
+                self.counts.reread += 1;
+            } else if run.may_redo && !run.was_redone {
+                (run.was_redone, run.is_retry) = (true, false);
+                self.counts.redone += 1;
+            } else {
+                fail(&format!("{:?} after {:?}", call.flight, run.class));
+            }
+            return;
+        }
+        let is_leg = call.key.is_t1() || call.key.is_t2();
+        // A flight that waited for the T1 of another one began before, at an unknown time.
+        let is_exact = is_leg || desk.asked.contains(&began);
+        let at = if is_leg { now } else { began };
+        // A refusal of T1 or T2 counts as one of the claims of its flight.
+        let may_be_of_claims = refused
+            .is_some_and(|refused| desk.held.as_ref().is_some_and(|held| held.asked <= refused));
+        match desk.may_start(at, is_exact, may_be_of_claims, call.claims.as_ref()) {
+            Ok(Why::Renewal) => {
+                self.counts.renewals += 1;
+                desk.tried = Some(at).filter(|_| is_exact);
+            }
+            Ok(Why::Forced) => self.counts.forced += 1,
+            Ok(Why::Challenge) => self.counts.challenges += 1,
+            Ok(Why::Needed) => {}
+            Err(why) => fail(&why),
+        }
+        let run = Run {
+            started: if is_exact {
+                at
+            } else {
+                at.saturating_sub(30 * SECOND)
+            },
+            ended: now,
+            class: Class::default(),
+            is_retry: false,
+            was_redone: false,
+            was_reread: false,
+            may_redo: false,
+        };
+        self.runs.insert(of_flight, run);
+    }
+
+    /// A request is answered by a token. Its serial number is in the token.
+    pub(crate) fn grants(
+        &mut self,
+        call: &Call,
+        asked: Time,
+        lives: Duration,
+        refresh_in: Option<Duration>,
+        serial: u64,
+    ) {
+        let desk = self.desks.entry(call.key.clone()).or_default();
+        desk.under_way = None;
+        desk.failed = None;
+        if let Some(claims) = &call.claims {
+            desk.claims_failed.remove(claims);
+        }
+        desk.held = Some(Held {
+            serial,
+            asked,
+            lives,
+            refresh_in,
+            claims: call.claims.clone(),
+        });
+        self.runs.remove(&(call.flight.clone(), call.key.clone()));
+    }
+
+    /// A request is answered otherwise. `used` are the serial numbers of the T1 and T2 in it.
+    pub(crate) fn fails(&mut self, now: Time, call: &Call, class: Class, used: &[u64]) {
+        let desk = self.desks.entry(call.key.clone()).or_default();
+        desk.under_way = None;
+        let run = self.runs.get_mut(&(call.flight.clone(), call.key.clone()));
+        let run = run.expect("a request that arrived");
+        (run.ended, run.class) = (now, class);
+        let until = now + class.remembered;
+        match &call.claims {
+            Some(claims) if !class.is_transient => {
+                desk.claims_failed.insert(claims.clone(), until);
+            }
+            _ => {
+                desk.failed = Some(Failed {
+                    until,
+                    is_transient: class.is_transient,
+                });
+                desk.tried = Some(run.started);
+            }
+        }
+        match class.is_transient {
+            true => desk.last_transient = Some(now),
+            false => desk.last_refused = Some(now),
+        }
+        if !class.drops || run.was_redone {
+            return;
+        }
+        for serial in used {
+            let issued = &self.issued[usize::try_from(*serial).unwrap()];
+            if now - issued.asked > MINUTE {
+                run.may_redo = true;
+                let desk = self.desks.entry(issued.key.clone()).or_default();
+                desk.held.take_if(|held| held.serial == *serial);
+            }
+        }
+    }
+}
+
+/// The T1 and the T2 on the way to a token of an agent of this blueprint.
+pub(crate) fn legs_of(key: &Key, blueprint: &str) -> Vec<Key> {
+    let agent = key.client();
+    if agent == blueprint {
+        return Vec::new();
+    }
+    let t1 = Who::AgentAssertion {
+        blueprint: blueprint.to_owned(),
+        agent: agent.to_owned(),
+    };
+    let mut legs = vec![Key::new(&key.tenant, t1, EXCHANGE)];
+    if matches!(key.who, Who::AgentUser { .. }) {
+        legs.push(Key::new(
+            &key.tenant,
+            Who::Itself(agent.to_owned()),
+            EXCHANGE,
+        ));
+    }
+    legs
+}
