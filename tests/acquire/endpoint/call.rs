@@ -171,8 +171,3 @@ pub(crate) fn claims_of(token: &str) -> Value {
     let claims = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
-
-/// A user's object id, always the same for the same number.
-pub(crate) fn user(number: usize) -> String {
-    format!("00000000-0000-4000-9000-{number:012}")
-}

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower_entra::HttpClient;
 
-pub(crate) use self::call::{Call, EXCHANGE, Key, Who, claims_of, end_of, jwt, user};
+pub(crate) use self::call::{Call, EXCHANGE, Key, Who, claims_of, end_of, jwt};
 
 /// Decides how each request is answered.
 pub(crate) trait Play: Send + 'static {
@@ -81,10 +81,6 @@ impl Reply {
             *retry_after = Some(value.into());
         }
         self
-    }
-
-    pub(crate) fn at_once(self) -> Fate {
-        self.after(Duration::ZERO)
     }
 
     pub(crate) fn after(self, after: Duration) -> Fate {

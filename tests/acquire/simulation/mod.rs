@@ -26,7 +26,8 @@ use self::{
 };
 use super::{
     assertions::{BLUEPRINT, TENANT, assertion},
-    endpoint::{Call, Endpoint, Fate, Key, Play, Reply, Who, claims_of, end_of, jwt, user},
+    endpoint::{Call, Endpoint, Fate, Key, Play, Reply, Who, claims_of, end_of, jwt},
+    scripted::{agent, user},
 };
 
 const LENGTH: Duration = Duration::from_secs(64 * 3_600);
@@ -231,10 +232,6 @@ fn legs(key: &Key) -> Vec<Key> {
     )
 }
 
-fn agent(number: usize) -> String {
-    format!("00000000-0000-4000-8000-{number:012}")
-}
-
 /// One identity that asks for one token.
 struct Asker {
     source: TokenSource,
@@ -373,7 +370,14 @@ async fn simulate(seed: u64) {
         ended += 1;
     }
     assert_eq!(ended, 2 * askers.len());
-    println!("{:?}", endpoint.lock().oracle.counts);
+    let entra = endpoint.lock();
+    println!("{:?}", entra.oracle.counts);
+    // A script that tries nothing proves nothing.
+    assert!(
+        entra.oracle.counts.are_plenty(),
+        "{:?}",
+        entra.oracle.counts
+    );
 }
 
 const CLAIMS: [&str; 2] = [

@@ -24,7 +24,8 @@ struct Desk {
     under_way: Option<String>,
     /// The last failure since the last token.
     failed: Option<Failed>,
-    last_transient: Option<Time>,
+    /// Until when the last failure that passes was the answer.
+    failing_until: Option<Time>,
     last_refused: Option<Time>,
     /// Claims that were refused, and until when.
     claims_failed: BTreeMap<String, Time>,
@@ -96,6 +97,19 @@ pub(crate) struct Counts {
     pub(crate) handed_out: u64,
     pub(crate) spare: u64,
     pub(crate) failures: u64,
+}
+
+impl Counts {
+    pub(crate) fn are_plenty(&self) -> bool {
+        self.handed_out > 10_000
+            && self.requests > 1_000
+            && [self.renewals, self.retries, self.forced, self.challenges]
+                .into_iter()
+                .all(|count| count > 50)
+            && self.spare > 10
+            && self.redone > 5
+            && self.reread > 0
+    }
 }
 
 /// The times in the life of a token, as its age.
@@ -344,7 +358,7 @@ impl Oracle {
             issued.lives
         );
         let failed_since = |key: &Key| {
-            let last = self.desks.get(key).and_then(|desk| desk.last_transient);
+            let last = self.desks.get(key).and_then(|desk| desk.failing_until);
             last.is_some_and(|last| last > held.asked)
         };
         assert!(
@@ -396,24 +410,27 @@ impl Oracle {
             fail("it was not asked for");
         }
         let is_by_credential = legs.is_empty() && call.assertion.is_some();
+        let is_leg = call.key.is_t1() || call.key.is_t2();
         if let Some(run) = self.runs.get_mut(&of_flight) {
             let gap = now - run.ended;
             let in_line = SECOND..=Duration::from_millis(1_502);
             if run.class.is_retried && !run.is_retry && in_line.contains(&gap) {
                 run.is_retry = true;
                 self.counts.retries += 1;
+                return;
             } else if run.class.rereads && is_by_credential && !run.was_reread && gap.is_zero() {
                 (run.was_reread, run.is_retry) = (true, false);
                 self.counts.reread += 1;
+                return;
             } else if run.may_redo && !run.was_redone {
                 (run.was_redone, run.is_retry) = (true, false);
                 self.counts.redone += 1;
-            } else {
+                return;
+            } else if !is_leg {
                 fail(&format!("{:?} after {:?}", call.flight, run.class));
             }
-            return;
+            // A flight can need T2 again after it has begun to renew it.
         }
-        let is_leg = call.key.is_t1() || call.key.is_t2();
         // A flight that waited for the T1 of another one began before, at an unknown time.
         let is_exact = is_leg || desk.asked.contains(&began);
         let at = if is_leg { now } else { began };
@@ -492,7 +509,7 @@ impl Oracle {
             }
         }
         match class.is_transient {
-            true => desk.last_transient = Some(now),
+            true => desk.failing_until = Some(until),
             false => desk.last_refused = Some(now),
         }
         if !class.drops || run.was_redone {
