@@ -352,6 +352,13 @@ impl Flight {
                     asked,
                 );
                 read.and_then(|granted| {
+                    let none = |problem, why| {
+                        AcquireError::no_answer(asked.what, problem, why, asked.correlation_id)
+                    };
+                    if granted.expires_in <= Moment::now().since(began) {
+                        let problem = "it came after its access_token had expired";
+                        return Err(none(problem, NoAnswer::TimedOut));
+                    }
                     AccessToken::new(
                         granted.access_token,
                         &granted.scopes,
@@ -361,12 +368,7 @@ impl Flight {
                     )
                     .ok_or_else(|| {
                         let problem = "its access_token does not fit into a header";
-                        AcquireError::no_answer(
-                            asked.what,
-                            problem,
-                            NoAnswer::Other,
-                            asked.correlation_id,
-                        )
+                        none(problem, NoAnswer::Other)
                     })
                 })
             }

@@ -343,3 +343,23 @@ async fn a_token_that_is_not_asked_for_is_not_renewed() {
     source.token(&scopes).await.unwrap();
     assert_eq!(endpoint.lock().requests(), 4);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_has_expired_before_it_arrives_is_a_timeout() {
+    let endpoint = Scripted::start();
+    let source = client(&endpoint).itself();
+    let (scopes, _) = default_scope();
+    for (lives, takes) in [(1, 1_000), (2, 2_500)] {
+        endpoint.lock().lives = lives;
+        endpoint.lock().takes = Duration::from_millis(takes);
+        let before = endpoint.lock().requests();
+        let error = source.token(&scopes).await.expect_err("an expired token");
+        assert_eq!(error.kind(), AcquireErrorKind::Unavailable);
+        assert_eq!(error.retry_after(), Some(5 * SECOND));
+        // It is tried once more in line.
+        assert_eq!(endpoint.lock().requests(), before + 2);
+        advance(5 * SECOND).await;
+    }
+    endpoint.lock().takes = Duration::from_millis(1_900);
+    source.token(&scopes).await.unwrap();
+}

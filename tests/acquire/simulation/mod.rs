@@ -354,7 +354,7 @@ async fn simulate(seed: u64) {
                 let pause = match random.below(10) {
                     0 => Duration::ZERO,
                     1 => random.millis(600_000, 6_000_000),
-                    _ => random.millis(100, 120_000),
+                    _ => random.millis(100, 240_000),
                 };
                 sleep(pause).await;
                 last = ask(&endpoint, &asker, &mut random, last.take()).await;
