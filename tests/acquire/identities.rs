@@ -4,21 +4,23 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::advance;
+use tokio::{task::JoinSet, time::advance};
 use tower_entra::acquire::{
-    AcquireErrorKind, AgentUser, ConfidentialClient, Scopes, TokenOptions, TokenSource,
+    AcquireErrorKind, AcquireSettings, AgentUser, ConfidentialClient, Scopes, TokenOptions,
+    TokenSource,
 };
 
 use super::{
     assertions::{BLUEPRINT, TENANT, assertion},
     endpoint::{Call, EXCHANGE, Endpoint, Key, Reply, Who, claims_of, end_of, jwt},
-    scripted::{Scripted, agent, client, user},
+    scripted::{Scripted, agent, client, user, with_settings},
 };
 
 const OTHER_TENANT: &str = "22222222-2222-4222-8222-222222222222";
 const UPN: &str = "agent1@contoso.com";
 
 /// One identity that asks for one token.
+#[derive(Clone)]
 struct Identity {
     source: TokenSource,
     scopes: Scopes,
@@ -170,6 +172,24 @@ async fn each_pair_of_identities_gets_its_own_tokens_in_turn_and_at_once() {
             assert_eq!(one == two, at == other);
             expire().await;
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_room_for_one_token_each_identity_still_gets_its_own() {
+    let endpoint = Scripted::start();
+    let settings = AcquireSettings::default().with_max_entries(1);
+    let all = identities(&with_settings(&endpoint, settings));
+    for _ in 0..3 {
+        for identity in &all {
+            identity.ask_for_its_own().await;
+        }
+        let tasks: JoinSet<_> = all
+            .iter()
+            .cloned()
+            .map(|identity| async move { identity.ask_for_its_own().await })
+            .collect();
+        tasks.join_all().await;
     }
 }
 
