@@ -112,6 +112,37 @@ fn an_invented_key_id_allocates_at_most_7_times() {
     }
 }
 
+#[cfg(feature = "acquire")]
+#[test]
+fn a_token_that_is_in_the_cache_is_handed_out_without_an_allocation() {
+    use tower_entra::acquire::{AgentUser, ClientCredential, ConfidentialClient, Scopes};
+
+    let _entered = runtime().enter();
+    let blueprint = issuer().blueprint();
+    let credential = ClientCredential::secret(blueprint.secret());
+    let client =
+        ConfidentialClient::builder(issuer().tenant_id(), blueprint.client_id(), credential)
+            .authority(issuer().authority())
+            .build()
+            .expect("a good configuration");
+    let agent = client.agent(issuer().agent_id());
+    let name = blueprint.agent().user().principal_name().to_owned();
+    let default = Scopes::default_of(issuer().api().resource()).expect("a resource");
+    for (source, scopes) in [
+        (agent.itself(), &default),
+        (agent.user(AgentUser::principal_name(name)), &default),
+    ] {
+        let first = runtime().block_on(source.token(scopes)).expect("a token");
+        let ask = || {
+            let token = at_once(source.token(scopes)).expect("a token");
+            let authorization = token.authorization();
+            assert_eq!(authorization, first.authorization());
+        };
+        ask();
+        assert_at_most(0, allocation_counter::measure(ask).count_total);
+    }
+}
+
 /// How often a validation of the token allocates that is not the first: the first ones fill what is
 /// there to be filled.
 #[track_caller]

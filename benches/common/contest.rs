@@ -118,7 +118,7 @@ impl Results {
     /// Prints one row of the table: what, the ratio, and what it must not exceed, if anything.
     pub(crate) fn ratio(&self, of: &str, to: &str, at_most: Option<f64>) {
         let (of_times, to_times) = (self.times(of), self.times(to));
-        let ratio = median(of_times) / median(to_times);
+        let ratio = self.median(of) / self.median(to);
         // How much single rounds differ says how far the ratio is to be trusted.
         let rounds: Vec<_> = of_times.iter().zip(to_times).map(|(a, b)| a / b).collect();
         let (low, high) = (quantile(&rounds, 0.25), quantile(&rounds, 0.75));
@@ -129,6 +129,11 @@ impl Results {
         };
         let what = format!("{of} / {to}");
         println!("{what:<68} {ratio:>6.3} ({low:.3}–{high:.3})  {verdict}");
+    }
+
+    /// The median of one call, in nanoseconds.
+    pub(crate) fn median(&self, name: &str) -> f64 {
+        median(self.times(name))
     }
 
     fn times(&self, name: &str) -> &[f64] {
