@@ -4,58 +4,13 @@
 //! It is written from the rules and not from the code. It sees the requests, the answers and when tokens
 //! are asked for, so where the client's own view is unknown it allows more, never less.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use super::{
-    super::endpoint::{Call, EXCHANGE, Key, Who},
+    super::endpoint::{Call, Key},
+    desk::{ASKED_LATELY, Desk, Failed, Held, MINUTE, SECOND, Time, Why},
     script::Class,
 };
-
-/// Since the start of the simulation.
-pub(crate) type Time = Duration;
-
-/// What is known of one token.
-#[derive(Default)]
-struct Desk {
-    held: Option<Held>,
-    under_way: Option<String>,
-    /// The last failure since the last token.
-    failed: Option<Failed>,
-    /// Until when the last failure that passes was the answer.
-    failing_until: Option<Time>,
-    last_refused: Option<Time>,
-    /// Claims that were refused, and until when.
-    claims_failed: BTreeMap<String, Time>,
-    /// The start of the last renewal, or of the last flight that failed.
-    tried: Option<Time>,
-    /// Who waits for a token that was asked for later than this.
-    fresh: Vec<Time>,
-    /// Who waits for a token for these claims.
-    challenged: Vec<(String, Time)>,
-    /// The starts of the flights for claims.
-    answers: BTreeMap<String, Vec<Time>>,
-    /// When it was asked for lately.
-    asked: Vec<Time>,
-    requested: Option<Time>,
-}
-
-#[derive(Clone)]
-struct Held {
-    serial: u64,
-    asked: Time,
-    lives: Duration,
-    refresh_in: Option<Duration>,
-    claims: Option<String>,
-}
-
-#[derive(Clone, Copy)]
-struct Failed {
-    until: Time,
-    is_transient: bool,
-}
 
 /// What a flight has done for one token.
 struct Run {
@@ -110,133 +65,6 @@ impl Counts {
             && self.redone > 5
             && self.reread > 0
     }
-}
-
-/// The times in the life of a token, as its age.
-struct Life {
-    renewed_from: Duration,
-    renewed_by: Duration,
-    handed_out_until: Duration,
-    spare_until: Duration,
-}
-
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-/// A flight takes at most 30 s, and one that waits for another one before it twice as long.
-const ASKED_LATELY: Duration = Duration::from_secs(62);
-
-impl Held {
-    fn life(&self) -> Life {
-        let lives = self.lives;
-        let handed_out_until = if lives < 10 * MINUTE {
-            lives / 2
-        } else {
-            lives - 5 * MINUTE
-        };
-        let renewed_from = match self.refresh_in {
-            Some(refresh_in) if refresh_in < lives => refresh_in,
-            _ if lives >= 120 * MINUTE => lives / 2,
-            _ if lives < 20 * MINUTE => lives * 3 / 10,
-            _ => lives - 10 * MINUTE,
-        };
-        Life {
-            renewed_from,
-            renewed_by: renewed_from + (renewed_from / 10).min(MINUTE),
-            handed_out_until,
-            spare_until: lives.saturating_sub(30 * SECOND).max(handed_out_until),
-        }
-    }
-}
-
-impl Desk {
-    fn is_failing(&self) -> bool {
-        self.failed.is_some_and(|failed| failed.is_transient)
-    }
-
-    /// Why a flight that began at this time, or a little before if that is not exact, may have begun.
-    fn may_start(
-        &mut self,
-        at: Time,
-        is_exact: bool,
-        was_refused: bool,
-        claims: Option<&String>,
-    ) -> Result<Why, String> {
-        if let Some(failed) = self.failed
-            && at < failed.until
-        {
-            return Err(format!("a failure is remembered until {:?}", failed.until));
-        }
-        if let Some(claims) = claims
-            && let Some(until) = self.claims_failed.get(claims)
-            && at < *until
-        {
-            return Err(format!("these claims are refused until {until:?}"));
-        }
-        if let Some(claims) = claims
-            && self
-                .challenged
-                .iter()
-                .any(|(of, asked)| of == claims && *asked <= at)
-        {
-            let recent = self.answers.entry(claims.clone()).or_default();
-            recent.retain(|start| *start + 5 * SECOND > at);
-            recent.push(at);
-            if recent.len() > 2 {
-                return Err(format!("a third answer to one challenge: {recent:?}"));
-            }
-            return Ok(Why::Challenge);
-        }
-        let held = self
-            .held
-            .as_ref()
-            .filter(|held| at < held.asked + held.lives);
-        let usual = held.and_then(|held| held.claims.as_ref());
-        let is_usual = usual == claims
-            || claims.is_none()
-                && (was_refused
-                    || usual.is_some_and(|usual| self.claims_failed.contains_key(usual)));
-        // One that expired while the flight waited for T1.
-        let is_usual = is_usual
-            || held.is_none()
-                && claims.is_some()
-                && self.held.as_ref().and_then(|held| held.claims.as_ref()) == claims;
-        if !is_usual {
-            return Err(format!("claims {claims:?} in place of {usual:?}"));
-        }
-        if self.fresh.iter().any(|fresh| *fresh <= at) {
-            // One flight is for all who have asked until it began.
-            self.fresh.retain(|fresh| !is_exact || *fresh > at);
-            return Ok(Why::Forced);
-        }
-        let Some(held) = held else {
-            return Ok(Why::Needed);
-        };
-        let (life, age) = (held.life(), at - held.asked);
-        let is_renewal = age < life.handed_out_until || age < life.spare_until && self.is_failing();
-        if !is_renewal {
-            return Ok(Why::Needed);
-        }
-        if age < life.renewed_from {
-            return Err(format!(
-                "a token of age {age:?} is renewed from {:?}",
-                life.renewed_from
-            ));
-        }
-        if let Some(tried) = self.tried
-            && at < tried + 30 * SECOND
-        {
-            return Err(format!("the last attempt began at {tried:?}"));
-        }
-        Ok(Why::Renewal)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
-    Needed,
-    Renewal,
-    Forced,
-    Challenge,
 }
 
 /// What a caller asks for.
@@ -390,7 +218,7 @@ impl Oracle {
         }
     }
 
-    /// A request arrives. `used` are the serial numbers of the T1 and T2 in it.
+    /// A request arrives, of a flight that made its first one at `began`. `legs` are the T1 and T2 in it.
     pub(crate) fn arrives(&mut self, now: Time, call: &Call, began: Time, legs: &[Key]) {
         self.counts.requests += 1;
         let refused = |leg: &Key| self.desks.get(leg)?.last_refused;
@@ -524,25 +352,4 @@ impl Oracle {
             }
         }
     }
-}
-
-/// The T1 and the T2 on the way to a token of an agent of this blueprint.
-pub(crate) fn legs_of(key: &Key, blueprint: &str) -> Vec<Key> {
-    let agent = key.client();
-    if agent == blueprint {
-        return Vec::new();
-    }
-    let t1 = Who::AgentAssertion {
-        blueprint: blueprint.to_owned(),
-        agent: agent.to_owned(),
-    };
-    let mut legs = vec![Key::new(&key.tenant, t1, EXCHANGE)];
-    if matches!(key.who, Who::AgentUser { .. }) {
-        legs.push(Key::new(
-            &key.tenant,
-            Who::Itself(agent.to_owned()),
-            EXCHANGE,
-        ));
-    }
-    legs
 }
