@@ -2,7 +2,11 @@
 
 #[cfg(feature = "axum")]
 use axum_core::response::{IntoResponse, Response};
+#[cfg(feature = "axum")]
+use http::StatusCode;
 
+#[cfg(feature = "axum")]
+use crate::acquire::CallError;
 use crate::{
     acquire::{AcquireError, AcquireErrorKind},
     admit::{Demand, Denial},
@@ -104,6 +108,27 @@ impl IntoResponse for AcquireError {
 impl From<AcquireError> for crate::Problem {
     fn from(error: AcquireError) -> Self {
         error.denial().into()
+    }
+}
+
+/// The answer to the caller whose request needed the call, with nothing of the error's own texts: log it
+/// before.
+///
+/// | error | answer |
+/// |---|---|
+/// | [`NoToken`](CallError::NoToken) | that of [`AcquireError::denial`] |
+/// | [`NobodyToActAs`](CallError::NobodyToActAs), [`OtherOrigin`](CallError::OtherOrigin) | 500, in the [audit log](crate::EntraAuthLayer#the-audit-log) with its text |
+/// | [`Inner`](CallError::Inner) | 502 with an empty body |
+#[cfg(feature = "axum")]
+impl<E> IntoResponse for CallError<E> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoToken(error) => error.into_response(),
+            Self::NobodyToActAs | Self::OtherOrigin => {
+                Denial::without_token(Demand::Server, self.to_string(), None).into_response()
+            }
+            Self::Inner(_) => StatusCode::BAD_GATEWAY.into_response(),
+        }
     }
 }
 

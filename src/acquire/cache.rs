@@ -97,10 +97,8 @@ impl TokenCache {
     {
         let asked = Moment::now();
         let limit = self.0.settings.total_timeout;
-        match self.0.look(key, asked, &wanted, None) {
-            Some(Verdict::HandOut(token)) => return Ok((token, Source::Cache)),
-            Some(Verdict::Refuse(error)) => return Err(error),
-            _ => {}
+        if let Some(answer) = self.0.at_hand(key, asked, &wanted) {
+            return answer.map(|token| (token, Source::Cache));
         }
         let runtime = runtime_with_a_timer();
         // The flight under way, and one that began after this was asked for.
@@ -155,6 +153,12 @@ impl TokenCache {
         Err(timed_out(2 * limit))
     }
 
+    /// The answer to a caller who takes any token, if it is known without a flight: the remembered token,
+    /// unless its renewal is due, or a remembered failure.
+    pub(super) fn at_hand(&self, key: &Key) -> Option<Result<AccessToken, AcquireError>> {
+        self.0.at_hand(key, Moment::now(), &Wanted::Any)
+    }
+
     /// Forgets this token of this key, unless another has taken its place.
     pub(super) fn forget(&self, key: &Key, token: &AccessToken) {
         if let Some(slot) = read(&self.0.slots).get(key) {
@@ -176,6 +180,20 @@ impl Inner {
         let mut slot = slots.get(key)?.lock();
         slot.used = Some(now.monotonic);
         Some(slot.entry.ask(now, wanted, since))
+    }
+
+    /// The answer to a caller, if it starts no flight and waits for none.
+    fn at_hand(
+        &self,
+        key: &Key,
+        now: Moment,
+        wanted: &Wanted,
+    ) -> Option<Result<AccessToken, AcquireError>> {
+        match self.look(key, now, wanted, None)? {
+            Verdict::HandOut(token) => Some(Ok(token)),
+            Verdict::Refuse(error) => Some(Err(error)),
+            _ => None,
+        }
     }
 
     /// The token that still serves although a flight failed, or that error.

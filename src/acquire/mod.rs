@@ -8,7 +8,7 @@
 //! | act as an agent of a blueprint | [`ConfidentialClient::agent`], [`AgentIdentity`], [`AgentUser`] |
 //! | take the caller's token for that | [`UserAssertion`] |
 //! | ask for a token | [`TokenSource::token`], [`Scopes`], [`TokenOptions`] |
-//! | send it | [`AccessToken::authorization`] |
+//! | send it | [`EntraCallLayer`] around any tower client, or [`AccessToken::authorization`] |
 //! | learn why there is none | [`AcquireError`], [`AcquireErrorKind`] |
 //!
 //! The guide [calling as an agent](crate::guide::calling_as_an_agent) says which way to choose, and what it
@@ -68,9 +68,13 @@ mod azure;
 
 mod cache;
 
+mod call;
+
 mod certificate;
 
 mod certificate_file;
+
+mod challenge;
 
 mod challenges;
 
@@ -132,6 +136,10 @@ mod wanted;
 
 pub use self::{
     agent::AgentIdentity,
+    call::{
+        ActsOnBehalf, CallError, CallFuture, CallRequest, CallResponse, CloneBody, EntraCall,
+        EntraCallLayer, NoReplay, Replay,
+    },
     client::{ConfidentialClient, ConfidentialClientBuilder},
     credential::{AssertionRequest, ClientCredential},
     error::AcquireError,

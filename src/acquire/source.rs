@@ -6,7 +6,7 @@ use crate::{
     acquire::{
         acting::Acting,
         app::{Registration, Tenant},
-        cache::{Place, Wanted},
+        cache::{Place, Source, Wanted},
         claims::Claims,
         error::AcquireError,
         exchange::Flight,
@@ -135,22 +135,27 @@ impl TokenSource {
         self.get(scopes, wanted, correlation_id).await
     }
 
+    /// A token for these scopes that was got for the claims of a challenge, and is not the one that the API
+    /// refused. `claims` are in the form of the wire.
+    pub(super) async fn token_for(
+        &self,
+        scopes: &Scopes,
+        claims: Arc<str>,
+        refused: AccessToken,
+    ) -> Result<AccessToken, AcquireError> {
+        let refused = Some(refused);
+        self.get(scopes, Wanted::For { claims, refused }, None)
+            .await
+    }
+
     async fn get(
         &self,
         scopes: &Scopes,
         wanted: Wanted,
         correlation_id: Option<AppId>,
     ) -> Result<AccessToken, AcquireError> {
-        let tenant = self.0.client.tenant()?;
-        let acting = self.0.acting.as_ref().map_err(Clone::clone)?;
-        if acting.is_itself() {
-            scopes.check_for_app()?;
-        }
-        let key = Key {
-            tenant: tenant.id,
-            actor: acting.actor(),
-            scopes: scopes.clone(),
-        };
+        let (tenant, acting) = self.identity(scopes)?;
+        let key = key(tenant, acting, scopes);
         let app = &self.0.client.app;
         let got = app
             .cache
@@ -161,6 +166,29 @@ impl TokenSource {
             .await;
         journal::answered(acting, got.as_ref().map(|(_, source)| *source));
         got.map(|(token, _)| token)
+    }
+
+    /// A token for these scopes that is known without a wait, or the failure that is the answer to whoever
+    /// asks now. `None` if the answer is not known yet: [`token`](Self::token) gets it.
+    pub(super) fn at_hand(&self, scopes: &Scopes) -> Option<Result<AccessToken, AcquireError>> {
+        let (tenant, acting) = match self.identity(scopes) {
+            Ok(identity) => identity,
+            Err(error) => return Some(Err(error)),
+        };
+        let cache = &self.0.client.app.cache;
+        let answer = cache.at_hand(&key(tenant, acting, scopes))?;
+        journal::answered(acting, answer.as_ref().map(|_| Source::Cache));
+        Some(answer)
+    }
+
+    /// Who acts in which tenant, if these scopes can be asked for.
+    fn identity(&self, scopes: &Scopes) -> Result<(&Tenant, &Acting), AcquireError> {
+        let tenant = self.0.client.tenant()?;
+        let acting = self.0.acting.as_ref().map_err(Clone::clone)?;
+        if acting.is_itself() {
+            scopes.check_for_app()?;
+        }
+        Ok((tenant, acting))
     }
 
     fn flight(
@@ -179,6 +207,14 @@ impl TokenSource {
             claims,
             correlation_id.map(|id| id.to_string()),
         )
+    }
+}
+
+fn key(tenant: &Tenant, acting: &Acting, scopes: &Scopes) -> Key {
+    Key {
+        tenant: tenant.id,
+        actor: acting.actor(),
+        scopes: scopes.clone(),
     }
 }
 

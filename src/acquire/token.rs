@@ -94,6 +94,11 @@ impl AccessToken {
         self.0.refresh_in
     }
 
+    /// Whether its life is over.
+    pub(super) fn is_expired(&self, now: Moment) -> bool {
+        now.since(self.0.asked) >= self.0.lives
+    }
+
     /// Whether both are one token of one answer.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

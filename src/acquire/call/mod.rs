@@ -1,0 +1,27 @@
+//! The outgoing tower layer: each request gets a token of whoever acts, and goes to one API only.
+
+mod layer;
+
+mod service;
+
+mod future;
+
+mod actor;
+
+mod api;
+
+mod message;
+
+mod replay;
+
+mod error;
+
+pub use self::{
+    actor::ActsOnBehalf,
+    error::CallError,
+    future::CallFuture,
+    layer::EntraCallLayer,
+    message::{CallRequest, CallResponse},
+    replay::{CloneBody, NoReplay, Replay},
+    service::EntraCall,
+};
