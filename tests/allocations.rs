@@ -143,6 +143,48 @@ fn a_token_that_is_in_the_cache_is_handed_out_without_an_allocation() {
     }
 }
 
+/// The outgoing layer: a call with a token at hand.
+#[cfg(feature = "acquire")]
+#[test]
+fn a_call_with_a_cached_token_allocates_at_most_once_more_than_without_the_layer() {
+    use std::{convert::Infallible, future::ready};
+
+    use http::{Request, Response, header::ACCEPT};
+    use tower::{Layer as _, Service, service_fn};
+    use tower_entra::acquire::{ClientCredential, ConfidentialClient, EntraCallLayer, Scopes};
+
+    let (issuer, client) = (issuer(), issuer().client());
+    let credential = ClientCredential::secret(client.secret());
+    let source = ConfidentialClient::builder(issuer.tenant_id(), client.client_id(), credential)
+        .authority(issuer.authority())
+        .build()
+        .expect("a good configuration")
+        .itself();
+    let scopes = Scopes::default_of(issuer.api().resource()).expect("a scope");
+    let token = runtime().block_on(source.token(&scopes));
+    token.expect("a token");
+    let api = "https://api.test";
+    let layer = EntraCallLayer::new(api, scopes).expect("an origin");
+    let mut bare =
+        service_fn(|request: Request<()>| ready(Ok::<_, Infallible>(Response::new(request))));
+    let mut layered = layer.acting_as(source).layer(bare);
+    let request = || {
+        let request = Request::get(api).header(ACCEPT, "*/*");
+        request.body(()).expect("a request")
+    };
+    let measure = |call: &mut dyn FnMut(Request<()>)| {
+        // The first clone of a header value allocates.
+        call(request());
+        let request = request();
+        let mut request = Some(request);
+        allocation_counter::measure(|| call(request.take().expect("one call"))).count_total
+    };
+    let without = measure(&mut |request| drop(at_once(bare.call(request))));
+    let with = measure(&mut |request| drop(at_once(layered.call(request))));
+    println!("{with} allocations, and {without} without the layer");
+    assert_at_most(without + 1, with);
+}
+
 /// How often a validation of the token allocates that is not the first: the first ones fill what is
 /// there to be filled.
 #[track_caller]

@@ -8,6 +8,7 @@ mod assertions;
 mod azure;
 mod bad_answers;
 mod before_the_wire;
+mod call;
 mod codes;
 mod counts;
 mod credentials;
