@@ -131,6 +131,22 @@ impl Results {
         println!("{what:<68} {ratio:>6.3} ({low:.3}–{high:.3})  {verdict}");
     }
 
+    /// Prints how many microseconds one takes more than another, round by round, and what that must not
+    /// exceed, if anything.
+    #[allow(dead_code)] // Not every bench compares so.
+    pub(crate) fn difference(&self, of: &str, to: &str, at_most: Option<f64>) {
+        let rounds = self.times(of).iter().zip(self.times(to));
+        let rounds: Vec<_> = rounds.map(|(a, b)| (a - b) / 1e3).collect();
+        let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile(&rounds, share));
+        let verdict = match at_most {
+            Some(limit) if middle <= limit => format!("at most {limit:.2}: reached"),
+            Some(limit) => format!("at most {limit:.2}: MISSED"),
+            None => String::new(),
+        };
+        let what = format!("{of} - {to}, µs");
+        println!("{what:<68} {middle:>6.3} ({low:.3}–{high:.3})  {verdict}");
+    }
+
     /// The median of one call, in nanoseconds.
     pub(crate) fn median(&self, name: &str) -> f64 {
         median(self.times(name))
