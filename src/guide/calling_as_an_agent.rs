@@ -101,6 +101,177 @@
 //! An agent exchanges only a token whose audience is its blueprint's client id, of version 2.0: the validator
 //! in front of such routes has [`Audiences::client_id`](crate::Audiences::client_id) of the blueprint.
 //!
+//! # Over tower
+//!
+//! [`EntraCallLayer`](crate::acquire::EntraCallLayer) puts the token into every request of a client, so no
+//! handler does. One layer is for one API: it sends nothing to another scheme, host or port, and takes
+//! credentials that came along out of the request.
+//!
+//! ## hyper-util
+//!
+//! ```
+//! # use tower_entra::{ConfigError, acquire::AgentIdentity};
+//! use http::{Request, Response};
+//! use http_body_util::Empty;
+//! use hyper::body::{Bytes, Incoming};
+//! use hyper_util::{client::legacy::{Client, Error, connect::HttpConnector}, rt::TokioExecutor};
+//! use tower::{Layer, ServiceExt};
+//! use tower_entra::acquire::{CallError, CloneBody, EntraCall, EntraCallLayer, Scopes};
+//!
+//! type Orders = EntraCall<Client<HttpConnector, Empty<Bytes>>, CloneBody>;
+//!
+//! /// Once, at start.
+//! fn orders(agent: AgentIdentity) -> Result<Orders, Box<dyn std::error::Error>> {
+//!     let scopes = Scopes::default_of("api://orders")?;
+//!     let layer = EntraCallLayer::new("http://127.0.0.1:8081", scopes)?
+//!         .acting_as(agent.itself())
+//!         .replay(CloneBody);
+//!     Ok(layer.layer(Client::builder(TokioExecutor::new()).build_http()))
+//! }
+//!
+//! async fn today(orders: &Orders) -> Result<Response<Incoming>, CallError<Error>> {
+//!     let request = Request::get("http://127.0.0.1:8081/today").body(Empty::new());
+//!     orders.clone().oneshot(request.expect("a URL")).await
+//! }
+//! ```
+//!
+//! Who acts in one request is said by a [`TokenSource`](crate::acquire::TokenSource) in its extensions:
+//! `request.extensions_mut().insert(agent.on_behalf_of(&caller))`.
+//!
+//! ## A reverse proxy in axum
+//!
+//! The door puts the caller's token into the extensions, and the layer exchanges it there: the API behind gets a
+//! token for itself, on behalf of the caller, and never the caller's own.
+//!
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
+//! use axum::{Router, body::Body, extract::{Request, State}, response::{IntoResponse, Response}};
+//! use http::{Uri, uri::PathAndQuery};
+//! use hyper_util::{client::legacy::{Client, Error, connect::HttpConnector}, rt::TokioExecutor};
+//! use tower::{Layer, ServiceExt};
+//! use tower_entra::{
+//!     EntraAuthLayer, Requirement, RequireLayer, Validator,
+//!     acquire::{AgentIdentity, CallError, EntraCall, EntraCallLayer, Scopes},
+//! };
+//!
+//! const API: &str = "127.0.0.1:8081";
+//!
+//! type Orders = EntraCall<Client<HttpConnector, Body>>;
+//!
+//! async fn forward(
+//!     State(orders): State<Orders>,
+//!     mut request: Request,
+//! ) -> Result<Response, CallError<Error>> {
+//!     let path = request.uri().path_and_query().cloned();
+//!     let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+//!     let uri = Uri::builder().scheme("http").authority(API).path_and_query(path);
+//!     *request.uri_mut() = uri.build().expect("all of its parts are valid");
+//!     Ok(orders.oneshot(request).await?.into_response())
+//! }
+//!
+//! fn proxy(
+//!     validator: Validator,
+//!     agent: AgentIdentity,
+//! ) -> Result<Router, Box<dyn std::error::Error>> {
+//!     let scopes = Scopes::new(["api://orders/Orders.Read"])?;
+//!     let orders = EntraCallLayer::new(format!("http://{API}"), scopes)?
+//!         .on_behalf_of_caller(agent)
+//!         .layer(Client::builder(TokioExecutor::new()).build_http());
+//!     Ok(Router::new()
+//!         .fallback(forward)
+//!         // A caller without a user is denied here: nothing can be done on its behalf.
+//!         .layer(RequireLayer::new(Requirement::delegated()))
+//!         .layer(EntraAuthLayer::new(validator).with_user_assertion())
+//!         .with_state(orders))
+//! }
+//! ```
+//!
+//! [`CallError`](crate::acquire::CallError) is the answer where there is no token: a step-up that the API behind
+//! asks for reaches the caller as its own claims challenge, if a [`replay`](crate::acquire::Replay) has the
+//! challenge answered. The other headers and the hop-by-hop ones are the proxy's to choose.
+//!
+//! ## tonic
+//!
+//! The client names the origin of the API, which the layer compares; without it, tonic's requests name none and
+//! are refused. The channel connects to its own endpoint, which is the same.
+//!
+//! ```
+//! # use tower_entra::acquire::AgentIdentity;
+//! use tonic::{client::Grpc, transport::{Channel, Endpoint, Uri}};
+//! use tower::Layer;
+//! use tower_entra::acquire::{EntraCall, EntraCallLayer, Scopes};
+//!
+//! fn orders(
+//!     agent: &AgentIdentity,
+//! ) -> Result<Grpc<EntraCall<Channel>>, Box<dyn std::error::Error>> {
+//!     let api = "http://127.0.0.1:8082";
+//!     let scopes = Scopes::default_of("api://orders")?;
+//!     let layer = EntraCallLayer::new(api, scopes)?.acting_as(agent.itself());
+//!     let channel = Endpoint::from_static(api).connect_lazy();
+//!     // Of generated code: `OrdersClient::with_origin(..)`.
+//!     Ok(Grpc::with_origin(layer.layer(channel), Uri::from_static(api)))
+//! }
+//! ```
+//!
+//! ## reqwest
+//!
+//! It hides the extensions of a request, so a clone of the service chooses who acts. Redirects are the client's:
+//! switch them off. (It drops the token when one leads to another origin.)
+//!
+#![cfg_attr(feature = "http-client", doc = "```")]
+#![cfg_attr(not(feature = "http-client"), doc = "```ignore")]
+//! # use tower_entra::acquire::{AgentIdentity, UserAssertion};
+//! use reqwest::{Client, Response, redirect::Policy};
+//! use tower::{Layer, ServiceExt};
+//! use tower_entra::acquire::{CallError, CloneBody, EntraCall, EntraCallLayer, Scopes};
+//!
+//! struct Orders {
+//!     client: Client,
+//!     service: EntraCall<Client, CloneBody>,
+//! }
+//!
+//! fn orders() -> Result<Orders, Box<dyn std::error::Error>> {
+//!     let client = Client::builder().redirect(Policy::none()).build()?;
+//!     let scopes = Scopes::new(["api://orders/Orders.Read"])?;
+//!     let layer = EntraCallLayer::new("https://orders.contoso.com", scopes)?.replay(CloneBody);
+//!     Ok(Orders { service: layer.layer(client.clone()), client })
+//! }
+//!
+//! async fn of(
+//!     orders: &Orders,
+//!     agent: &AgentIdentity,
+//!     caller: &UserAssertion,
+//! ) -> Result<Response, CallError<reqwest::Error>> {
+//!     let request = orders.client.get("https://orders.contoso.com/today").build();
+//!     let request = request.map_err(CallError::Inner)?;
+//!     let service = orders.service.clone().acting_as(agent.on_behalf_of(caller));
+//!     service.oneshot(request).await
+//! }
+//! ```
+//!
+//! ## Microsoft Graph
+//!
+//! ```
+//! use tower_entra::acquire::{AgentIdentity, CloneBody, EntraCallLayer, Scopes};
+//!
+//! fn graph(
+//!     agent: &AgentIdentity,
+//! ) -> Result<EntraCallLayer<CloneBody>, Box<dyn std::error::Error>> {
+//!     let scopes = Scopes::default_of("https://graph.microsoft.com")?;
+//!     Ok(EntraCallLayer::new("https://graph.microsoft.com", scopes)?
+//!         .acting_as(agent.itself())
+//!         .replay(CloneBody))
+//! }
+//! ```
+//!
+//! - With [`claims_challenges(true)`](crate::acquire::ConfidentialClientBuilder::claims_challenges) on the client,
+//!   Graph can revoke a token at any time and answers with a claims challenge. The layer answers it.
+//! - Graph throttles with 429 and `Retry-After`. That goes back as it is: put a retry layer outside, which waits
+//!   as long as it says and repeats only what may be repeated. The token is not asked for again.
+//! - Pages have an absolute `@odata.nextLink`. It goes through the same service: one that leads elsewhere is
+//!   refused.
+//! - A national cloud has another origin, for the layer and for the scope alike.
+//!
 //! # What the API called will see
 //!
 //! | | as itself | on behalf of the caller | by its user account |
@@ -166,9 +337,9 @@
 //!
 //! [`claims_challenges(true)`](crate::acquire::ConfidentialClientBuilder::claims_challenges) tells Entra that this
 //! process answers them. Its tokens can then live for a day, and an API such as Microsoft Graph can refuse one
-//! at any time. Ask for the claims of its challenge with
-//! [`TokenOptions::claims`](crate::acquire::TokenOptions::claims), and call once more with that token. A
-//! challenge that comes while acting on behalf of a person is for that person: hand it on.
+//! at any time. The [layer](#over-tower) answers its challenge. Without the layer, ask for the claims with
+//! [`TokenOptions::claims`](crate::acquire::TokenOptions::claims), and call once more with that token. Where Entra
+//! then wants something of the person on whose behalf the call is, the challenge is for that person: hand it on.
 //!
 //! # What is logged
 //!
