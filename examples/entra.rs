@@ -61,7 +61,8 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
         .port(port)
         // The audience of version 2.0 tokens is the client id.
         .audience(API)
-        .mints_over_http();
+        .mints_over_http()
+        .serves_page();
     let issuer = match env::var("PUBLIC_URL") {
         Ok(url) if !url.is_empty() => builder.public_url(url),
         _ => builder,

@@ -112,6 +112,12 @@ impl Faults {
         }
     }
 
+    /// The faults in force, that of the next answer first.
+    pub(super) fn planned(&self) -> impl Iterator<Item = (Target, &Fault, Option<u32>)> {
+        let plans = self.0.iter().filter(|plan| plan.times != Some(0));
+        plans.map(|plan| (plan.target, &plan.fault, plan.times))
+    }
+
     /// The fault of the next answer from this endpoint, which is counted.
     pub(super) fn next(&mut self, endpoint: Endpoint, leg: Option<Leg>) -> Option<Fault> {
         let plan = self
@@ -127,6 +133,16 @@ impl Faults {
 }
 
 impl Target {
+    pub(super) fn in_words(self) -> String {
+        match self {
+            Self::Both => "discovery and keys".to_owned(),
+            Self::Discovery => "discovery".to_owned(),
+            Self::Keys => "keys".to_owned(),
+            Self::Token => "token requests".to_owned(),
+            Self::Leg(leg) => format!("token requests of the leg {}", leg.as_str()),
+        }
+    }
+
     fn covers(self, endpoint: Endpoint, leg: Option<Leg>) -> bool {
         match self {
             Self::Both => matches!(endpoint, Endpoint::Discovery | Endpoint::Keys),
@@ -180,6 +196,31 @@ impl Fault {
         match self {
             Self::Status(status) | Self::StatusWithRetryAfter { status, .. } => *status >= 400,
             _ => false,
+        }
+    }
+
+    /// What the client gets.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::Status(status) => format!("the status {status}"),
+            Self::StatusWithRetryAfter { status, seconds } => {
+                format!("the status {status} with Retry-After: {seconds}")
+            }
+            Self::Hang => "no answer".to_owned(),
+            Self::Slow(delay) => format!("the answer after {} s", delay.as_secs_f32()),
+            Self::Drip => "the answer one byte each 100 ms".to_owned(),
+            Self::Truncated => "half of the answer".to_owned(),
+            Self::Html => "a sign-in page in HTML".to_owned(),
+            Self::Empty => "an answer without a body".to_owned(),
+            Self::EmptyObject => "{}".to_owned(),
+            Self::NoKeys => "no keys".to_owned(),
+            Self::Redirect(_) => "a redirect".to_owned(),
+            Self::Endless => "a body without an end".to_owned(),
+            Self::GzipBomb => "a body that decompresses to 16 MiB".to_owned(),
+            Self::Garbage => "bytes that are not HTTP".to_owned(),
+            Self::Close => "a closed connection".to_owned(),
+            Self::TrailingGarbage => "the answer, followed by text".to_owned(),
+            Self::Answer { status, .. } => format!("a planned answer with the status {status}"),
         }
     }
 

@@ -258,6 +258,17 @@ impl IssuerBuilder {
         self
     }
 
+    /// Serves a page at `/` for a browser on this machine: who is registered, a token of each caller with its
+    /// claims, the token requests as they come, and switches for faults. By default there is no such path.
+    ///
+    /// Requests for the page whose `Host` is neither loopback nor that of [`public_url`](Self::public_url), and
+    /// those of another origin, are refused with 403: a page of the internet can neither read nor change
+    /// anything.
+    pub fn serves_page(mut self) -> Self {
+        self.settings.serves_page = true;
+        self
+    }
+
     /// Sets the port. With the default, 0, the system picks one.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;

@@ -230,6 +230,8 @@ mod issuer;
 
 mod settings;
 
+mod people;
+
 mod scenario;
 
 mod token;
@@ -255,6 +257,8 @@ mod fault;
 mod faults;
 
 mod response;
+
+mod page;
 
 mod server;
 

@@ -6,7 +6,7 @@ use http::{Request, Response, StatusCode};
 use tokio::runtime;
 
 use crate::{
-    AgentPrincipal, Error, HttpClient, KeySettings,
+    AgentPrincipal, ConfigError, Error, HttpClient, KeySettings, ValidatorBuilder,
     testing::{state::Shared, token::TokenBuilder},
 };
 
@@ -39,7 +39,12 @@ impl TokenBuilder {
         let shared = Arc::clone(&self.shared);
         let token = self.mint();
         // A runtime cannot be entered within another, so this one has a thread of its own.
-        let thread = thread::spawn(move || validate(&shared, &token));
+        let thread = thread::spawn(move || {
+            // A machine that runs many tests at once may be slow.
+            let wait = Duration::from_secs(30);
+            validate(&shared, shared.validator_builder(), wait, &token)
+                .expect("the issuer's own names make a valid configuration")
+        });
         match thread.join().expect("the validator does not panic") {
             Ok(principal) => principal,
             Err(error) => panic!("this token is refused: {error}. {}", error.hint()),
@@ -47,17 +52,20 @@ impl TokenBuilder {
     }
 }
 
-fn validate(shared: &Arc<Shared>, token: &str) -> Result<AgentPrincipal, Error> {
-    let validator = shared
-        .validator_builder()
+/// Validates a token in process, outside of any runtime.
+pub(super) fn validate(
+    shared: &Arc<Shared>,
+    validator: ValidatorBuilder,
+    wait: Duration,
+    token: &str,
+) -> Result<Result<AgentPrincipal, Error>, ConfigError> {
+    let validator = validator
         .http_client(InProcess(Arc::clone(shared)))
-        // A machine that runs many tests at once may be slow.
-        .key_settings(KeySettings::default().with_wait(Duration::from_secs(30)))
-        .build()
-        .expect("the issuer's own names make a valid configuration");
+        .key_settings(KeySettings::default().with_wait(wait))
+        .build()?;
     let runtime = runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime without I/O needs nothing of the system");
-    runtime.block_on(validator.validate(token))
+    Ok(runtime.block_on(validator.validate(token)))
 }
 
 /// Reads the issuer's documents without a connection.

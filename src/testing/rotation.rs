@@ -24,11 +24,7 @@ impl Issuer {
     /// [`KeySettings::with_cool_down`](crate::KeySettings::with_cool_down) to one second, and waits.
     #[allow(clippy::must_use_candidate)] // Most tests have no use for the id.
     pub fn rotate(&self) -> String {
-        let key = SigningKey::generate(KeyKind::Rsa2048);
-        let mut state = self.shared.lock();
-        let kid = state.keys.add(key, true);
-        state.keys.current.clone_from(&kid);
-        kid
+        self.shared.rotate()
     }
 
     /// Publishes a new key and continues to sign with the current one. Returns its `kid`.

@@ -2,9 +2,8 @@
 
 use crate::testing::{
     issuer::Issuer,
-    names::{
-        AGENT_USER, PERSON, ROLE, SCOPE, guid_from, object_id_of, principal_name_of, subject_of,
-    },
+    names::{AGENT_USER, PERSON, ROLE, SCOPE, guid_from, object_id_of, subject_of},
+    people::{client_token, named, person, person_through_client},
     token::TokenBuilder,
 };
 
@@ -27,14 +26,12 @@ impl Issuer {
     /// `user` is any name, such as `alice`, from which the person's object id follows: see
     /// [`object_id_of`](Self::object_id_of).
     pub fn agent_on_behalf_of(&self, user: &str) -> TokenBuilder {
-        self.person(self.agent_token(), user)
-            .claim("xms_sub_fct", "3")
+        person(self.agent_token(), user).claim("xms_sub_fct", "3")
     }
 
     /// An agent identity acting through its own user account, with the scope `Orders.Read`.
     pub fn agent_user(&self) -> TokenBuilder {
-        self.person(self.agent_token(), AGENT_USER)
-            .claim("xms_sub_fct", "3 13")
+        person(self.agent_token(), AGENT_USER).claim("xms_sub_fct", "3 13")
     }
 
     /// A person, `alice`, through the ordinary client, with the scope `Orders.Read`.
@@ -45,15 +42,14 @@ impl Issuer {
     /// The person of this name through the ordinary client, with the scope `Orders.Read`: see
     /// [`agent_on_behalf_of`](Self::agent_on_behalf_of).
     pub fn user_named(&self, user: &str) -> TokenBuilder {
-        self.person(self.client_token(), user)
-            .claim("xms_sub_fct", "3")
+        person_through_client(&self.shared, user)
     }
 
     /// The ordinary client acting for itself, with the role `Orders.Read.All`.
     pub fn application(&self) -> TokenBuilder {
         // Unlike an agent identity, an application has an object id that is not its client id.
         let oid = guid_from(self.client_id());
-        self.client_token()
+        client_token(&self.shared)
             .claim("oid", &oid)
             .claim("sub", &oid)
             .claim("idtyp", "app")
@@ -66,7 +62,7 @@ impl Issuer {
     ///
     /// Its audience is nevertheless the API's, so that an API can refuse it only as an ID token.
     pub fn id_token(&self) -> TokenBuilder {
-        self.named(TokenBuilder::new(&self.shared), PERSON)
+        named(TokenBuilder::new(&self.shared), PERSON)
             .claim("nonce", "741999f8-63d1-4c35-ad75-482e8c185155")
     }
 
@@ -75,7 +71,7 @@ impl Issuer {
     pub fn token(&self) -> TokenBuilder {
         let oid = self.object_id_of(PERSON);
         TokenBuilder::new(&self.shared)
-            .claim("sub", self.subject_of(&oid))
+            .claim("sub", subject_of(&oid, self.audience()))
             .claim("oid", oid)
             .claim("azp", self.client_id())
             .scope(SCOPE)
@@ -100,34 +96,5 @@ impl Issuer {
             .claim("xms_act_fct", "3 9 11")
             .claim("xms_tnt_fct", "3")
             .claim("xms_par_app_azp", self.blueprint_id())
-    }
-
-    fn client_token(&self) -> TokenBuilder {
-        TokenBuilder::new(&self.shared)
-            .claim("azp", self.client_id())
-            .claim("azpacr", "1")
-            .claim("xms_act_fct", "3 9")
-            .claim("xms_tnt_fct", "3")
-    }
-
-    fn person(&self, token: TokenBuilder, user: &str) -> TokenBuilder {
-        self.named(token, user)
-            .claim("idtyp", "user")
-            .claim("xms_idrel", "1")
-            .scope(SCOPE)
-    }
-
-    fn named(&self, token: TokenBuilder, user: &str) -> TokenBuilder {
-        let oid = self.object_id_of(user);
-        token
-            .claim("sub", self.subject_of(&oid))
-            .claim("oid", oid)
-            .claim("name", user)
-            .claim("preferred_username", principal_name_of(user))
-    }
-
-    /// The pseudonym of a person at this API, different at every other: 43 characters.
-    fn subject_of(&self, oid: &str) -> String {
-        subject_of(oid, self.audience())
     }
 }

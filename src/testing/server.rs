@@ -15,12 +15,13 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime,
     sync::{Semaphore, oneshot},
-    time,
+    task, time,
 };
 
 use crate::testing::{
     documents::{Endpoint, Route, target_of},
     fault::Step,
+    page,
     response::Reply,
     state::{Answer, Shared},
     sts::{
@@ -123,12 +124,23 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) -> Infallible {
 
 async fn serve(mut stream: TcpStream, shared: &Arc<Shared>) {
     let steps = match time::timeout(HEAD_LIMIT, read_request(&mut stream)).await {
+        Ok(Ok((head, body))) if page::serves(shared, &head) => {
+            vec![Step::reply(&of_page(shared, head, body).await)]
+        }
         Ok(Ok((head, body))) => steps(shared, head, &body),
         Ok(Err(Unread::Gone)) => return,
         Ok(Err(Unread::TooLong)) => vec![Step::status(431)],
         Err(_) => vec![Step::status(408)],
     };
     play(&mut stream, &steps).await;
+}
+
+/// The answer for the page, which may make a key or verify a token: in a thread of its own.
+async fn of_page(shared: &Arc<Shared>, head: String, body: Body) -> Reply {
+    let shared = Arc::clone(shared);
+    let answer = task::spawn_blocking(move || page::answer(&shared, &head, &body));
+    let failed = |_| Reply::error(500, "server_error", "the answer could not be made");
+    answer.await.unwrap_or_else(failed)
 }
 
 fn steps(shared: &Arc<Shared>, head: String, body: &Body) -> Vec<Step> {

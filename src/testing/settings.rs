@@ -11,6 +11,7 @@ pub(super) struct Settings {
     /// In the place of the URL on loopback, without a trailing slash.
     pub(super) public_url: Option<String>,
     pub(super) mints_over_http: bool,
+    pub(super) serves_page: bool,
 }
 
 impl Default for Settings {
@@ -24,6 +25,7 @@ impl Default for Settings {
             multi_tenant: false,
             public_url: None,
             mints_over_http: false,
+            serves_page: false,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         algorithm::Algorithm,
         documents::{Documents, Endpoint, Route, target_of},
         fault::{Fault, Faults},
-        keys::KeyRing,
+        keys::{KeyKind, KeyRing, SigningKey},
         response::Reply,
         settings::Settings,
         sts::{issued::Tokens, legs::TokenLog, registrations::Directory},
@@ -72,6 +72,16 @@ impl Shared {
             false => Authority::custom(base.to_owned()),
         };
         authority.with_v1_issuer(format!("{base}/{{tid}}/"))
+    }
+
+    /// Publishes a new key and signs with it from now on.
+    pub(super) fn rotate(&self) -> String {
+        // The key is made before the lock is taken, so that the server can answer meanwhile.
+        let key = SigningKey::generate(KeyKind::Rsa2048);
+        let mut state = self.lock();
+        let kid = state.keys.add(key, true);
+        state.keys.current.clone_from(&kid);
+        kid
     }
 
     /// Whether a published key of this id has made the signature.

@@ -153,7 +153,7 @@ fn user_token(call: &Call<'_>, grant: &Grant<'_>, user: &UserGrant<'_>) -> Token
 }
 
 /// The token as this API has it: its audience, version and optional claims.
-fn at_api(token: TokenBuilder, api: &Api, resource: &str) -> TokenBuilder {
+pub(super) fn at_api(token: TokenBuilder, api: &Api, resource: &str) -> TokenBuilder {
     let token = token.claim("xms_tnt_fct", "3");
     let token = match api.facets {
         true => token,

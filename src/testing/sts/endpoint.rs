@@ -63,6 +63,9 @@ pub(in crate::testing) fn post(
         parameters: without_secrets(&form),
         status: None,
         code: None,
+        at: now(),
+        reason: None,
+        fault: None,
     };
     let fault = {
         let mut state = shared.lock();
@@ -90,11 +93,14 @@ pub(in crate::testing) fn post(
         Ok(grant) => (200, answer(&call, grant)),
         Err(refusal) => (refusal.status, refusal.body(&trace, shared.base())),
     };
-    let code = decided.err().map(|refusal| refusal.code);
     if fault.is_none() || matches!(fault, Some(Fault::Slow(_) | Fault::Drip)) {
-        (request.status, request.code) = (Some(status), code);
+        request.status = Some(status);
+        if let Err(refusal) = decided {
+            (request.code, request.reason) = (Some(refusal.code), Some(refusal.text));
+        }
     }
-    report(&request, fault.as_ref());
+    request.fault = fault.as_ref().map(Fault::in_words);
+    report(&request);
     shared.lock().token_log.record(request);
     let reply = Reply {
         status,
@@ -255,16 +261,11 @@ fn without_authorization(head: &str) -> String {
 }
 
 /// One event for each request. What is no client id is not shown.
-fn report(request: &TokenRequest, fault: Option<&Fault>) {
+fn report(request: &TokenRequest) {
     let client = request.parameter("client_id");
     let client = client.and_then(|id| id.parse::<AppId>().ok());
     let client = client.as_ref().map_or("unknown", AppId::as_str);
-    let outcome = match (request.status, fault) {
-        (Some(200), _) => "granted",
-        (Some(_), _) => "refused",
-        (None, _) => "fault",
-    };
-    let leg = request.leg.as_str();
+    let (leg, outcome) = (request.leg.as_str(), request.outcome());
     match request.code {
         Some(code) => tracing::debug!(target: TARGET, leg, client, outcome, code, "token request"),
         None => tracing::debug!(target: TARGET, leg, client, outcome, "token request"),

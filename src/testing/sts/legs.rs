@@ -69,6 +69,12 @@ pub struct TokenRequest {
     pub(super) parameters: Vec<(String, String)>,
     pub(super) status: Option<u16>,
     pub(super) code: Option<u32>,
+    /// Seconds since the Unix epoch, by the real clock.
+    pub(super) at: i64,
+    /// The text of a refusal that was sent.
+    pub(super) reason: Option<String>,
+    /// What the answer was instead, or how it was sent.
+    pub(super) fault: Option<String>,
 }
 
 impl TokenRequest {
@@ -121,6 +127,14 @@ impl TokenRequest {
     pub fn code(&self) -> Option<u32> {
         self.code
     }
+
+    pub(super) fn outcome(&self) -> &'static str {
+        match self.status {
+            Some(200) => "granted",
+            Some(_) => "refused",
+            None => "fault",
+        }
+    }
 }
 
 #[derive(Default)]
@@ -144,6 +158,12 @@ impl TokenLog {
 
     pub(super) fn total(&self) -> u64 {
         self.counts.values().sum()
+    }
+
+    /// The requests with their numbers, newest first. The first ever has the number 1.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u64, &TokenRequest)> {
+        let numbers = (1..=self.total()).rev();
+        numbers.zip(self.requests.iter().rev())
     }
 
     pub(super) fn requests(&self) -> impl Iterator<Item = &TokenRequest> {

@@ -42,6 +42,10 @@ mod jwt;
 
 mod form;
 
+pub(super) mod overview;
+
+pub(super) mod switches;
+
 mod refusal;
 
 pub use self::{

@@ -8,7 +8,7 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     error: &'static str,
     pub(super) code: u32,
-    text: String,
+    pub(super) text: String,
     suberror: Option<&'static str>,
     claims: Option<Value>,
 }

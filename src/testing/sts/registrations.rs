@@ -37,6 +37,8 @@ pub(super) struct App {
     /// Client id of the API and name of the role.
     pub(super) roles: BTreeSet<(String, String)>,
     pub(super) consents: BTreeSet<Consent>,
+    /// Consents that are withdrawn until they are put back.
+    pub(super) withheld: BTreeSet<Consent>,
 }
 
 #[derive(Clone)]
@@ -188,6 +190,7 @@ impl App {
             policy: Policy::None,
             roles: BTreeSet::new(),
             consents: BTreeSet::new(),
+            withheld: BTreeSet::new(),
         }
     }
 
