@@ -6,7 +6,8 @@
 //! ```
 //!
 //! It issues the tokens of apps, agents and agents' user accounts at `/{tenant}/oauth2/v2.0/token`, and refuses
-//! what Entra refuses. `GET /mint/person` answers with a person's token for the blueprint, `GET /mint/app` with
+//! what Entra refuses. `/` is a page for a browser: who is registered, a token of each caller taken apart, the
+//! token requests as they come, and switches for faults. `GET /mint/person` answers with a person's token for the blueprint, `GET /mint/app` with
 //! an app-only one. Each token request is a line on stderr, without secrets.
 //!
 //! `PORT` is its port, 8091 by default; with 0 the system picks one. Behind a proxy with TLS, which MSAL for
@@ -145,6 +146,7 @@ impl Registered {
         let list = |api: &Api| format!("{}, {}", api.scopes().join(", "), api.roles().join(", "));
         format!(
             r#"
+# page          {base}/
 # tenant        {tenant}
 # discovery     {issuer_url}/.well-known/openid-configuration
 # blueprint     {blueprint}, its secret {blueprint_secret}

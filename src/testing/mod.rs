@@ -220,6 +220,10 @@
 //! The example `entra` serves it by itself, for clients in other languages. Each request is a `tracing`
 //! event at the level `debug` with the target `tower_entra::testing`.
 //!
+//! With [`IssuerBuilder::serves_page`], as in that example, `/` is a page for a browser on this machine: who is
+//! registered and what each may do, a token of any caller with its claims and the caller that an API would see,
+//! the token requests leg by leg with their outcomes, and switches for faults.
+//!
 //! # Time
 //!
 //! The server has its own thread and uses the real clock. With tokio's clock paused, the time limits

@@ -62,7 +62,6 @@ const tests = {
       ["Blueprint", "T1, for an agent", /No API admits this token/],
       ["Agent 1", "T2", /No API admits this token/],
     ]) {
-      await page.getByRole("heading", { name: "Token", exact: false }).first().waitFor();
       await click(heading, button);
       await sees(token.locator(".verdict"), sentence);
     }
@@ -295,8 +294,10 @@ const tests = {
         const [scrolled, inner] = await own.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
         assert.ok(scrolled <= inner, `${scrolled} px of text in ${inner} px`);
         const box = await own.locator(".verdict").boundingBox();
-        assert.ok(box.y >= 0 && box.y < 900, `the verdict is at ${box.y} px`);
-        await own.screenshot({ path: path.join(process.env.SCREENSHOTS, `${width}-${colorScheme}.png`), fullPage: true });
+        assert.ok(box.y >= 0 && box.y < 500, `the verdict is at ${box.y} px`);
+        const picture = (name) => path.join(process.env.SCREENSHOTS, `${width}-${colorScheme}${name}.png`);
+        await own.screenshot({ path: picture("-token") });
+        await own.screenshot({ path: picture(""), fullPage: true });
         assert.deepEqual(seen, []);
         await own.context().close();
       }

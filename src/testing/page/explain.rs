@@ -116,7 +116,7 @@ fn caller_rows(caller: &AgentPrincipal) -> Vec<[String; 2]> {
             "blueprint",
             id(caller.parent_agent_blueprint().map(|id| id.to_string())),
         ),
-        ("agent?", status.to_owned()),
+        ("agent status", status.to_owned()),
         ("scopes", list(caller.scopes().collect())),
         ("roles", list(caller.roles().collect())),
         ("audience", caller.audience().to_owned()),

@@ -16,6 +16,8 @@ mod life;
 
 mod sts;
 
+mod page;
+
 use std::{
     io::{Read, Write},
     net::TcpStream,

@@ -114,10 +114,12 @@ fn requests_are_kept_without_what_is_secret() {
     assert_eq!(seen[0].parameter("fmi_path"), Some(issuer.agent_id()));
     assert_eq!(seen[3].parameter("x-client-SKU"), Some("MSAL.node"));
     assert_eq!(seen[3].parameter("x"), None);
-    app(&issuer).set("client_secret", "wrong").refused(&issuer);
+    app(&issuer)
+        .set("client_secret", "mistaken")
+        .refused(&issuer);
     let last = issuer.token_requests_seen().pop().unwrap();
     assert_eq!((last.status(), last.code()), (Some(401), Some(7000215)));
-    assert!(!format!("{last:?}").contains("wrong"));
+    assert!(!format!("{last:?}").contains("mistaken"));
 }
 
 #[test]

@@ -36,7 +36,7 @@ use crate::testing::{Issuer, Leg};
 
 /// Sends these bytes and reads the whole answer: head and body.
 #[track_caller]
-fn send(issuer: &Issuer, request: &[u8]) -> (String, Vec<u8>) {
+pub(super) fn send(issuer: &Issuer, request: &[u8]) -> (String, Vec<u8>) {
     let address = issuer.url().strip_prefix("http://").unwrap().to_owned();
     let mut stream = TcpStream::connect(address).unwrap();
     let limit = Some(Duration::from_secs(10));
@@ -86,7 +86,7 @@ fn status_of(head: &str) -> u16 {
 
 /// A request that a test sends, and changes in one thing.
 #[derive(Clone)]
-struct Ask {
+pub(super) struct Ask {
     tenant: String,
     form: Vec<(String, String)>,
 }
@@ -108,7 +108,7 @@ impl Ask {
     }
 
     /// Replaces the value of a parameter, or adds the parameter.
-    fn set(self, name: &str, value: &str) -> Self {
+    pub(super) fn set(self, name: &str, value: &str) -> Self {
         self.without(name).and(name, value)
     }
 
@@ -139,7 +139,7 @@ impl Ask {
 
     /// The answer that grants it.
     #[track_caller]
-    fn granted(&self, issuer: &Issuer) -> Value {
+    pub(super) fn granted(&self, issuer: &Issuer) -> Value {
         let (status, body) = self.post(issuer);
         assert_eq!(status, 200, "{body:#}");
         body
@@ -162,7 +162,7 @@ impl Ask {
 
     /// Status, `error` and code of the refusal.
     #[track_caller]
-    fn refused(&self, issuer: &Issuer) -> (u16, String, u64) {
+    pub(super) fn refused(&self, issuer: &Issuer) -> (u16, String, u64) {
         let (status, body) = self.post(issuer);
         assert!(
             body.get("access_token").is_none(),
@@ -189,7 +189,7 @@ fn default_of(issuer: &Issuer) -> String {
     format!("{}/.default", issuer.audience())
 }
 
-fn app(issuer: &Issuer) -> Ask {
+pub(super) fn app(issuer: &Issuer) -> Ask {
     let client = issuer.client();
     Ask::new(
         issuer,
