@@ -23,6 +23,11 @@ use tower_entra::{
 };
 use tracing_subscriber::EnvFilter;
 
+use self::table::{Table, paint};
+
+#[path = "common/table.rs"]
+mod table;
+
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn StdError>> {
     let arguments: Vec<_> = env::args_os().skip(1).collect();
@@ -197,75 +202,18 @@ async fn show(
     columns: &[&str],
     calls: Vec<Call>,
 ) -> Result<usize, Box<dyn StdError>> {
-    let mut rows = vec![columns.iter().map(ToString::to_string).collect()];
-    let mut surprises = 0;
+    let mut table = Table::new(columns);
     for Call(name, authorization, expected) in calls {
         let path = name.find('/').map_or("/whoami", |start| &name[start..]);
         let mut answer = send(url, path, &authorization).await?;
-        answer["request"] = name.into();
         answer["blueprint"] = answer["parent_agent_blueprint"].take();
-        let cells = columns.iter().map(|column| match answer[column].as_str() {
-            // Enough of a GUID to distinguish it from the others.
-            Some(guid) if guid.len() == 36 => guid.chars().take(8).collect(),
-            text => text.unwrap_or("–").to_owned(),
-        });
-        let mut row: Vec<_> = cells.collect();
-        if row[1..3].join(" ") != expected {
-            row[0] = format!("✗ {name}");
-            eprintln!("expected {expected}, got {answer}");
-            surprises += 1;
-        }
-        rows.push(row);
+        let cells = columns[1..]
+            .iter()
+            .map(|column| answer[column].as_str().unwrap_or("–").to_owned());
+        let cells: Vec<_> = cells.collect();
+        table.add(name, &cells, &expected.split(' ').collect::<Vec<_>>());
     }
-    print_table(title, &rows);
-    Ok(surprises)
-}
-
-fn print_table(title: &str, rows: &[Vec<String>]) {
-    let longest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let mut widths: Vec<_> = (0..rows[0].len()).filter_map(longest).collect();
-    // Both tables are 100 wide: the first column takes up the slack.
-    widths[0] += 99_usize.saturating_sub(widths.iter().map(|width| width + 3).sum());
-
-    let rule = |left, middle, right| {
-        let dashes: Vec<_> = widths.iter().map(|width| "─".repeat(width + 2)).collect();
-        let rule = format!("{left}{}{right}", dashes.join(middle));
-        println!("{}", paint("2", &rule));
-    };
-    println!("\n{}", paint("1", title));
-    rule("╭", "┬", "╮");
-    for (number, row) in rows.iter().enumerate() {
-        for (cell, width) in row.iter().zip(&widths) {
-            let style = if number == 0 { "1" } else { style(cell) };
-            let text = paint(style, &format!("{cell:width$}"));
-            print!("{} {text} ", paint("2", "│"));
-        }
-        println!("{}", paint("2", "│"));
-        if number == 0 {
-            rule("├", "┼", "┤");
-        }
-    }
-    rule("╰", "┴", "╯");
-}
-
-/// The colour for a text: the number in ANSI's escape sequence.
-fn style(cell: &str) -> &'static str {
-    match cell {
-        "attested" | "declared" => "36",
-        "not_agent" => "32",
-        "unattested" => "33",
-        "400" | "401" | "403" => "31",
-        "–" => "2",
-        _ => "0",
-    }
-}
-
-fn paint(style: &str, text: &str) -> String {
-    if io::IsTerminal::is_terminal(&io::stdout()) && env::var_os("NO_COLOR").is_none() {
-        format!("\x1b[{style}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
+    Ok(table.print(title))
 }
 
 fn invite(url: &str, issuer: &Issuer) {

@@ -105,11 +105,12 @@
 //!
 //! # Examples
 //!
-//! In a checkout, or in the unpacked package with `--features axum,testing`:
+//! In a checkout, or in the unpacked package with `--features acquire,axum,testing`:
 //!
 //! | `cargo run --example …` | shows |
 //! |---|---|
 //! | `quickstart` | every kind of caller, admitted and refused; no account |
+//! | `agent` | an agent that calls a second API in three ways, and what can go wrong; no account |
 //! | `issuer` | tokens for a service of yours that runs; no account |
 //! | `entra` | a token service in the place of Entra, for clients in any language; no account |
 //! | `policy` | who may do what; no account |
