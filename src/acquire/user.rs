@@ -25,7 +25,8 @@ pub(super) enum Named {
     PrincipalName(PrincipalName),
 }
 
-/// Two names are equal without regard to case, as they are to Entra.
+/// Two names are equal without regard to ASCII letter case, as they are to Entra. Other characters stay as
+/// they are: the Kelvin sign lowers to `k`, and would have a name take the token of another.
 #[derive(Clone)]
 pub(super) struct PrincipalName {
     pub(super) as_given: Arc<str>,
@@ -50,7 +51,7 @@ impl AgentUser {
     pub fn principal_name(name: impl Into<String>) -> Self {
         let name = name.into();
         Self(Named::PrincipalName(PrincipalName {
-            lower_case: name.to_lowercase().into(),
+            lower_case: name.to_ascii_lowercase().into(),
             as_given: name.into(),
         }))
     }
@@ -172,5 +173,21 @@ mod tests {
         assert_ne!(AgentUser::principal_name("agent2@contoso.com"), lower);
         assert_eq!(id(&ID.to_uppercase()), id(ID));
         assert_ne!(AgentUser::principal_name(ID), id(ID));
+    }
+
+    #[test]
+    fn a_character_that_only_lowers_to_that_of_another_name_makes_another_user() {
+        // The Kelvin sign, the angstrom sign, and a capital letter beyond ASCII.
+        for (name, other) in [
+            ("\u{212a}ate@contoso.com", "kate@contoso.com"),
+            ("\u{212b}se@contoso.com", "\u{e5}se@contoso.com"),
+            ("\u{c9}va@contoso.com", "\u{e9}va@contoso.com"),
+        ] {
+            let (one, other) = (
+                AgentUser::principal_name(name),
+                AgentUser::principal_name(other),
+            );
+            assert_ne!(one, other, "{name}");
+        }
     }
 }
