@@ -47,11 +47,14 @@ fn payload_of_jwt(token: &str) -> Option<&str> {
     }
     let header = header.replace('+', "-").replace('/', "_");
     let header = LENIENT.decode(header).ok()?;
+    let header = header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&header);
     header
         .trim_ascii_start()
         .starts_with(b"{")
         .then_some(payload)
 }
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
@@ -122,7 +125,8 @@ impl<'j> Claims<'j> {
             Some(text) if text.eq_ignore_ascii_case("app") => {
                 return Err("its idtyp is app, so it is not a user's".to_owned());
             }
-            None if !self.has_scope()? && self.is_subject_an_app()? => {
+            Some(text) if text.eq_ignore_ascii_case("user") => {}
+            _ if !self.has_scope()? && self.is_subject_an_app()? => {
                 return Err("it has no scope and its subject is the app itself".to_owned());
             }
             _ => {}

@@ -102,7 +102,9 @@ fn an_app_gets_no_user_s_token_and_a_user_no_app_s() {
     is_of_another(Flow::App, &good_claims().to_string(), "scope");
     let flow = Flow::AgentUser(None);
     is_of_another(flow, &good_app_claims().to_string(), "idtyp");
-    is_of_another(flow, &with(good_app_claims(), "idtyp", None), "subject");
+    for idtyp in [None, Some(json!("")), Some(json!("device"))] {
+        is_of_another(flow, &with(good_app_claims(), "idtyp", idtyp), "subject");
+    }
 }
 
 #[test]
@@ -120,6 +122,7 @@ fn what_looks_like_a_jwt_and_cannot_be_read_is_refused() {
         // Other forms of a header that some API may read.
         format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(" {}")),
         format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode("{\"alg\":")),
+        format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode("\u{feff}{}")),
         "eyJ+/+/9.e30.c2ln".to_owned(),
         "e31.e30.".to_owned(),
     ] {
