@@ -105,7 +105,7 @@ impl TokenCache {
         let deadline = asked.monotonic + 2 * (limit + Duration::from_secs(1));
         let mut now = asked;
         let mut since = None;
-        while now.monotonic <= deadline {
+        while now.monotonic < deadline {
             let Some(runtime) = &runtime else {
                 return self.0.without_a_flight(key, &wanted, no_runtime());
             };
@@ -126,13 +126,13 @@ impl TokenCache {
                 }
                 Step::Start(launch, mut waiter) => {
                     launch.on(runtime, limit, fetch);
-                    return match waiter.outcome(limit).await {
+                    return match waiter.outcome(limit, deadline).await {
                         Ok(token) => Ok((token, Source::Started)),
                         Err(error) => self.0.instead_of(error, key, &wanted, since),
                     };
                 }
                 Step::Join(mut waiter) => {
-                    let error = match waiter.outcome(limit).await {
+                    let error = match waiter.outcome(limit, deadline).await {
                         Ok(token) => return Ok((token, Source::Joined)),
                         Err(error) => error,
                     };
@@ -144,7 +144,7 @@ impl TokenCache {
                     }
                 }
                 Step::WaitOut(mut waiter, number) => {
-                    let _ = waiter.outcome(limit).await;
+                    let _ = waiter.outcome(limit, deadline).await;
                     since.get_or_insert(number);
                 }
             }

@@ -455,6 +455,27 @@ async fn claims_that_entra_refuses_fail_none_but_those_who_asked_for_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn however_many_flights_come_first_a_caller_waits_for_the_time_of_two() {
+    let mut desk = Desk::new();
+    Arc::get_mut(&mut desk.endpoint).expect("one owner").latency = Duration::from_secs(29);
+    let began = time::Instant::now();
+    let mut tasks = JoinSet::new();
+    for claims in ["a", "b", "c", "d"] {
+        desk.spawn(&mut tasks, &key(1), challenge(claims, None));
+    }
+    let mut without = 0;
+    while let Some(got) = tasks.join_next().await {
+        without += usize::from(got.expect("no panic").is_err());
+        assert!(
+            began.elapsed() <= Duration::from_secs(63),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+    assert_eq!(without, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flight_that_hangs_ends_at_its_limit() {
     let desk = Desk::with(AcquireSettings::default().with_max_flights(1));
     desk.answer(Answer::Hangs);

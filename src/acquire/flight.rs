@@ -25,7 +25,7 @@ use crate::{
         token::AccessToken,
     },
     chance::random_fraction,
-    moment::Moment,
+    moment::{Moment, now},
 };
 
 pub(super) type Outcome = Result<AccessToken, AcquireError>;
@@ -182,10 +182,12 @@ impl Drop for Flight {
 }
 
 impl Waiter {
-    /// The outcome of the flight. The wait has a limit of its own, because nothing drives the task of
-    /// a runtime that is kept and not run.
-    pub(super) async fn outcome(&mut self, limit: Duration) -> Outcome {
-        match time::timeout(limit + SLACK, self.outcome.wait_for(Option::is_some)).await {
+    /// The outcome of the flight, whose limit this is. The wait has a limit of its own, because nothing
+    /// drives the task of a runtime that is kept and not run, and it ends at the `deadline` of the caller.
+    pub(super) async fn outcome(&mut self, limit: Duration, deadline: Instant) -> Outcome {
+        let left = deadline.saturating_duration_since(now());
+        let longest = left.min(limit + SLACK);
+        match time::timeout(longest, self.outcome.wait_for(Option::is_some)).await {
             Ok(Ok(outcome)) => outcome.clone().unwrap_or_else(|| Err(stopped())),
             Ok(Err(_)) => Err(stopped()),
             Err(_) => Err(timed_out(limit)),
