@@ -40,6 +40,7 @@ use crate::{
     ids::AppId,
     moment::Moment,
     secret::Secret,
+    shown::Shown,
 };
 
 /// One flight: what is asked for, under one correlation id.
@@ -89,13 +90,14 @@ impl Flight {
             self.app.client_id,
             self.tenant.id,
             &self.scopes,
+            self.correlation_id.clone(),
         );
         let claims = self.claims_of_the_last_leg();
         let result = match self.acting.agent() {
             None => self.as_client(claims.as_deref()).await,
             Some(agent) => self.as_agent(agent, claims.as_deref()).await,
         };
-        journal.ended(&result, self.correlation_id.as_deref());
+        journal.ended(&result);
         result
     }
 
@@ -337,7 +339,7 @@ impl Flight {
             )),
             Ok(Err(error)) => Err(AcquireError::no_answer(
                 asked.what,
-                &with_causes(error.as_ref()),
+                Shown::within(MAX_CAUSE, &with_causes(error.as_ref())).as_str(),
                 NoAnswer::of(error.as_ref()),
                 asked.correlation_id,
             )),
@@ -408,9 +410,9 @@ impl Flight {
                 )
             }
             _ => format!(
-                "a token of {} in tenant {tenant} for {:?}",
+                "a token of {} in tenant {tenant} for {}",
                 self.acting.in_words(self.app.client_id),
-                asking.scopes.as_str(),
+                Shown::within(MAX_SHOWN_SCOPES, asking.scopes.as_str()),
             ),
         }
     }
@@ -453,3 +455,9 @@ const NEW: Duration = Duration::from_secs(60);
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const JITTER: Duration = Duration::from_millis(500);
+
+/// The longest text of an HTTP client's error that is shown, in characters.
+const MAX_CAUSE: usize = 300;
+
+/// A program can ask for 8 KiB of scopes.
+const MAX_SHOWN_SCOPES: usize = 300;

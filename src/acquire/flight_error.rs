@@ -33,6 +33,13 @@ pub(super) fn stopped() -> AcquireError {
     transient(Unavailable, text, hints::FLIGHT_STOPPED, None)
 }
 
+/// For the log: what a flight knows of its own end, if it has no result.
+pub(super) fn cut_off() -> AcquireError {
+    let text = "the acquisition was ended before it had a token: it took too long, it panicked, or its \
+                runtime was shut down";
+    transient(Unavailable, text, hints::FLIGHT_TIMED_OUT, None)
+}
+
 /// A flight runs on the caller's runtime, and there is none that can run it.
 pub(super) fn no_runtime() -> AcquireError {
     let text = "a token is acquired on a tokio runtime with its timer enabled, and there is none";

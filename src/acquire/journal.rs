@@ -1,11 +1,14 @@
 //! What is logged and counted of acquisitions: ids and codes, never a token.
 
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use crate::{
     acquire::{
-        acting::Acting, cache::Source, error::AcquireError, kind::AcquireErrorKind, scopes::Scopes,
-        token::AccessToken,
+        acting::Acting, cache::Source, error::AcquireError, flight_error::cut_off,
+        kind::AcquireErrorKind, scopes::Scopes, token::AccessToken,
     },
     ids::{AppId, TenantId},
     metrics,
@@ -44,7 +47,8 @@ impl LegName {
     }
 }
 
-/// The log of one flight.
+/// The log of one flight. One that is dropped without a result, because it took too long, panicked or
+/// lost its runtime, is logged as a failure.
 pub(super) struct Journal {
     began: Moment,
     flow: &'static str,
@@ -52,10 +56,18 @@ pub(super) struct Journal {
     agent: Option<AppId>,
     tenant: TenantId,
     scopes: Scopes,
+    correlation_id: Option<String>,
+    has_ended: bool,
 }
 
 impl Journal {
-    pub(super) fn begin(acting: &Acting, client: AppId, tenant: TenantId, scopes: &Scopes) -> Self {
+    pub(super) fn begin(
+        acting: &Acting,
+        client: AppId,
+        tenant: TenantId,
+        scopes: &Scopes,
+        correlation_id: Option<String>,
+    ) -> Self {
         Self {
             began: Moment::now(),
             flow: acting.as_str(),
@@ -63,14 +75,18 @@ impl Journal {
             agent: acting.agent(),
             tenant,
             scopes: scopes.clone(),
+            correlation_id,
+            has_ended: false,
         }
     }
 
-    pub(super) fn ended(
-        self,
-        result: &Result<AccessToken, AcquireError>,
-        correlation_id: Option<&str>,
-    ) {
+    pub(super) fn ended(mut self, result: &Result<AccessToken, AcquireError>) {
+        self.has_ended = true;
+        self.write(result);
+    }
+
+    fn write(&self, result: &Result<AccessToken, AcquireError>) {
+        let correlation_id = self.correlation_id.as_deref();
         let took = Moment::now().since(self.began);
         let agent = self.agent.as_ref().map(AppId::as_str);
         match result {
@@ -104,6 +120,16 @@ impl Journal {
                 "not acquired",
             ),
         }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        // The subscriber belongs to the program: a panic here may come in the midst of another.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.write(&Err(cut_off()))));
     }
 }
 

@@ -15,6 +15,7 @@ mod credentials;
 mod endpoint;
 mod flows;
 mod handover;
+mod hostile_clients;
 mod identities;
 mod leaks;
 mod legs;

@@ -1,0 +1,160 @@
+//! An HTTP client that keeps none of its promises: its words, and its time.
+
+use std::{
+    error::Error as StdError,
+    future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{Request, Response};
+use serde_json::json;
+use tokio::time::sleep;
+use tower_entra::{
+    HttpClient,
+    acquire::{
+        AcquireErrorKind as Kind, AcquireSettings, ClientCredential, ConfidentialClient, Scopes,
+    },
+};
+
+use super::leaks::Shown;
+
+const TENANT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
+const CLIENT: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
+
+#[derive(Clone, Default)]
+struct Hostile {
+    requests: Arc<AtomicUsize>,
+    /// How long the first answer takes, and each other one.
+    takes: [Duration; 2],
+    /// The error, in the place of a token that lives a second.
+    fails: Option<&'static str>,
+    hangs: bool,
+}
+
+type Failed = Box<dyn StdError + Send + Sync>;
+
+impl HttpClient for Hostile {
+    fn send(
+        &self,
+        _: Request<Vec<u8>>,
+        _: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Failed>> + Send>> {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let Self {
+            takes,
+            fails,
+            hangs,
+            ..
+        } = self.clone();
+        Box::pin(async move {
+            sleep(takes[number.min(1)]).await;
+            if hangs {
+                future::pending::<()>().await;
+            }
+            if let Some(words) = fails {
+                return Err(words.into());
+            }
+            let token = format!("token-{number}");
+            let body = json!({"token_type": "Bearer", "expires_in": 1, "access_token": token});
+            Ok(Response::new(body.to_string().into_bytes()))
+        })
+    }
+}
+
+fn client(http: &Hostile, settings: AcquireSettings) -> ConfidentialClient {
+    ConfidentialClient::builder(TENANT, CLIENT, ClientCredential::secret("hunter2"))
+        .http_client(http.clone())
+        .settings(settings)
+        .build()
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_words_of_a_client_are_one_line_without_a_credential() {
+    for (words, shown) in [
+        ("reset\r\nlevel=INFO admin", "reset\\r\\nlevel=INFO admin"),
+        ("\u{1b}[31m\u{202e}red", "\\u{1b}[31m\\u{202e}red"),
+        (
+            "the body was client_assertion=eyJhbGciOiJSUzI1NiJ9.e30.x",
+            "(withheld: it looks like a credential)",
+        ),
+    ] {
+        let http = Hostile {
+            fails: Some(words),
+            ..Hostile::default()
+        };
+        let client = client(&http, AcquireSettings::default());
+        let scopes = Scopes::default_of("api://orders").unwrap();
+        let error = client.itself().token(&scopes).await.unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.kind(), Kind::Unavailable);
+        assert!(text.ends_with(shown), "{text:?}");
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_scopes_in_an_error_are_cut() {
+    let http = Hostile {
+        fails: Some("reset"),
+        ..Hostile::default()
+    };
+    let client = client(&http, AcquireSettings::default());
+    let resource = "orders-".repeat(1_000);
+    let scopes = Scopes::default_of(&resource).unwrap();
+    let error = client.itself().token(&scopes).await.unwrap_err();
+    assert!(
+        error.to_string().len() < 1_000,
+        "{}",
+        error.to_string().len()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_expired_on_its_way_is_asked_for_once_more_and_never_handed_out() {
+    let second = Duration::from_secs(1);
+    for (takes, expected) in [
+        ([second / 2, second / 2], Ok("token-0")),
+        ([2 * second, second / 2], Ok("token-1")),
+        ([2 * second, 2 * second], Err(Kind::Unavailable)),
+    ] {
+        let http = Hostile {
+            takes,
+            ..Hostile::default()
+        };
+        let client = client(&http, AcquireSettings::default());
+        let scopes = Scopes::default_of("api://orders").unwrap();
+        let got = client.itself().token(&scopes).await;
+        let got = got.as_ref().map(|token| token.secret());
+        assert_eq!(got.map_err(|error| error.kind()), expected, "{takes:?}");
+        assert!(http.requests.load(Ordering::Relaxed) <= 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acquisition_that_its_limit_ends_is_logged_like_any_other_that_failed() {
+    let http = Hostile {
+        hangs: true,
+        ..Hostile::default()
+    };
+    let settings = AcquireSettings::default().with_total_timeout(Duration::from_secs(5));
+    let client = client(&http, settings);
+    let scopes = Scopes::default_of("api://orders").unwrap();
+    let (log, _guard) = Shown::of_this_thread();
+    let error = client.itself().token(&scopes).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    let text = log.text();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("not acquired"))
+        .collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    for part in ["WARN", "code=\"unavailable\"", CLIENT, "correlation_id="] {
+        assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+    }
+}
