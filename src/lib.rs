@@ -308,6 +308,6 @@ pub use self::{
 };
 
 /// The README's examples, compiled.
-#[cfg(all(doctest, feature = "axum", feature = "testing"))]
+#[cfg(all(doctest, feature = "acquire", feature = "axum", feature = "testing"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
