@@ -25,13 +25,8 @@ pub struct AgentIdentity {
 impl AgentIdentity {
     pub(super) fn new(blueprint: Registration, id: &str) -> Self {
         let is_zero = |id: &AppId| id.as_str().bytes().all(|byte| b"0-".contains(&byte));
-        let read = match id.parse::<AppId>() {
-            Ok(id) if id == blueprint.app.client_id => Err("is that of its blueprint"),
-            Ok(id) if !is_zero(&id) => Ok(id),
-            _ => Err("is not a GUID"),
-        };
-        let id = read.map_err(|problem| {
-            let text = format!("the agent's client id {} {problem}", Shown::of(id));
+        let id = id.parse().ok().filter(|id| !is_zero(id)).ok_or_else(|| {
+            let text = format!("the agent's client id {} is not a GUID", Shown::of(id));
             AcquireError::before_the_wire(
                 AcquireErrorKind::Misconfigured,
                 text,

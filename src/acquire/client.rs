@@ -76,9 +76,8 @@ impl ConfidentialClient {
         TokenSource::new(&self.0, acting)
     }
 
-    /// An agent identity of this blueprint, by its client id. An id that is no GUID, or the blueprint's
-    /// own, is refused when a token is asked for, as
-    /// [`Misconfigured`](super::AcquireErrorKind::Misconfigured).
+    /// An agent identity of this blueprint, by its client id. An id that is no GUID is refused when a token
+    /// is asked for, as [`Misconfigured`](super::AcquireErrorKind::Misconfigured).
     #[must_use]
     pub fn agent(&self, agent_id: impl AsRef<str>) -> AgentIdentity {
         AgentIdentity::new(self.0.clone(), agent_id.as_ref())

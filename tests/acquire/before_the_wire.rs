@@ -171,19 +171,3 @@ fn scopes_are_those_of_one_resource() {
 }
 
 const ID: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
-
-#[tokio::test]
-async fn a_blueprint_is_no_agent_of_its_own() {
-    let world = World::new();
-    let client = world.as_blueprint();
-    let itself = client.agent(client.client_id()).itself();
-    let error = itself.token(&world.default_scope()).await.unwrap_err();
-    assert_eq!(error.kind(), AcquireErrorKind::Misconfigured);
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "the agent's client id \"{}\" is that of its blueprint",
-            client.client_id()
-        )
-    );
-}
