@@ -54,6 +54,11 @@ use crate::{
 /// assertion is such an error: it is never sent as another identity. Both extensions are taken out of every
 /// request, so a service inside, such as another layer of this kind, sees neither.
 ///
+/// A layer outside that makes a request anew can lose its extensions: tower-http 0.6 does when it follows a
+/// redirect, and so does a retry that copies method, URI and headers only. With `acting_as`, the second
+/// request then goes out as that source, not as the one that the extensions named. Give a layer whose requests
+/// name their own source no `acting_as`: without it such a request is not sent.
+///
 /// Extensions of a `reqwest::Request` are out of reach. There the choice for a request is a clone of the
 /// service: [`EntraCall::acting_as`].
 ///
