@@ -165,7 +165,10 @@ impl TokenSource {
             })
             .await;
         journal::answered(acting, got.as_ref().map(|(_, source)| *source));
-        got.map(|(token, _)| token)
+        got.map(|(token, source)| match source {
+            Source::Cache => token.remembered(),
+            Source::Started | Source::Joined => token,
+        })
     }
 
     /// A token for these scopes that is known without a wait, or the failure that is the answer to whoever
@@ -178,7 +181,7 @@ impl TokenSource {
         let cache = &self.0.client.app.cache;
         let answer = cache.at_hand(&key(tenant, acting, scopes))?;
         journal::answered(acting, answer.as_ref().map(|_| Source::Cache));
-        Some(answer)
+        Some(answer.map(AccessToken::remembered))
     }
 
     /// Who acts in which tenant, if these scopes can be asked for.

@@ -12,7 +12,10 @@ use crate::{characters::is_bearer_token, moment::Moment, secret::Secret};
 
 /// An access token that was got. Cheap to clone; `Debug` does not show it.
 #[derive(Clone)]
-pub struct AccessToken(Arc<Granted>);
+pub struct AccessToken {
+    granted: Arc<Granted>,
+    from_cache: bool,
+}
 
 struct Granted {
     secret: Secret,
@@ -28,27 +31,37 @@ impl AccessToken {
     /// The value of an `Authorization` header: `Bearer` and the token, marked sensitive.
     #[must_use]
     pub fn authorization(&self) -> HeaderValue {
-        self.0.authorization.clone()
+        self.granted.authorization.clone()
     }
 
     /// The token itself. It is a credential: it belongs into a request and nowhere else.
     #[must_use]
     pub fn secret(&self) -> &str {
-        self.0.secret.expose()
+        self.granted.secret.expose()
     }
 
     /// When the token expires by the wall clock of this machine, counted from when the request for it was
     /// sent.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        let since_1970 = self.0.asked.wall.saturating_add(self.0.lives);
+        let since_1970 = self.granted.asked.wall.saturating_add(self.granted.lives);
         // A clock that is set beyond what a date can be: the token counts as expired.
         UNIX_EPOCH.checked_add(since_1970).unwrap_or(UNIX_EPOCH)
     }
 
     /// The scopes that were granted, in the order in which the token endpoint named them; those asked for if it named none.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        self.0.scopes.split(' ').filter(|scope| !scope.is_empty())
+        self.granted
+            .scopes
+            .split(' ')
+            .filter(|scope| !scope.is_empty())
+    }
+
+    /// Whether it was remembered when it was asked for, so that there was no wait: for logs. A token of an
+    /// acquisition that another caller began, and that was waited for, is not.
+    #[must_use]
+    pub fn is_from_cache(&self) -> bool {
+        self.from_cache
     }
 }
 
@@ -69,39 +82,51 @@ impl AccessToken {
         let mut authorization =
             HeaderValue::try_from(format!("Bearer {}", secret.expose())).ok()?;
         authorization.set_sensitive(true);
-        Some(Self(Arc::new(Granted {
+        let granted = Arc::new(Granted {
             secret,
             authorization,
             scopes: scopes.into(),
             asked,
             lives,
             refresh_in,
-        })))
+        });
+        Some(Self {
+            granted,
+            from_cache: false,
+        })
+    }
+
+    /// The same token, as one that was remembered.
+    pub(super) fn remembered(self) -> Self {
+        Self {
+            from_cache: true,
+            ..self
+        }
     }
 
     /// When the request for it was sent.
     pub(super) fn asked(&self) -> Moment {
-        self.0.asked
+        self.granted.asked
     }
 
     /// `expires_in`.
     pub(super) fn lives(&self) -> Duration {
-        self.0.lives
+        self.granted.lives
     }
 
     /// `refresh_in`, if the endpoint named one.
     pub(super) fn refresh_in(&self) -> Option<Duration> {
-        self.0.refresh_in
+        self.granted.refresh_in
     }
 
     /// Whether its life is over.
     pub(super) fn is_expired(&self, now: Moment) -> bool {
-        now.since(self.0.asked) >= self.0.lives
+        now.since(self.granted.asked) >= self.granted.lives
     }
 
     /// Whether both are one token of one answer.
     pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.granted, &other.granted)
     }
 }
 
@@ -109,7 +134,7 @@ impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
             .field("expires_at", &self.expires_at())
-            .field("scopes", &self.0.scopes)
+            .field("scopes", &self.granted.scopes)
             .finish_non_exhaustive()
     }
 }

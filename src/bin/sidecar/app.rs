@@ -1,0 +1,79 @@
+//! What the routes share.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use tower_entra::{Audiences, ConfigError, Tenants, Validator, acquire::ConfidentialClient};
+
+use crate::settings::{AzureAd, Settings};
+
+/// What the routes share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct App(Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    /// The door: whose tokens are admitted.
+    pub(crate) validator: Validator,
+    /// The way out. `None` if no credential is configured.
+    pub(crate) client: Option<ConfidentialClient>,
+}
+
+impl App {
+    /// Does no I/O.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the validator or the client cannot be built of what is configured.
+    pub(crate) fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let validator = validator(&settings.azure_ad)?;
+        let client = client(&settings.azure_ad)?;
+        Ok(Self(Arc::new(Shared {
+            settings,
+            validator,
+            client,
+        })))
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+fn validator(azure_ad: &AzureAd) -> Result<Validator, ConfigError> {
+    let audiences = match &azure_ad.audiences {
+        Some(audiences) => Audiences::list(audiences),
+        None => Audiences::client_id(azure_ad.client_id.as_str()),
+    };
+    let tenants = Tenants::single(azure_ad.tenant.as_str());
+    let validator = Validator::builder(tenants, audiences)
+        .authority(azure_ad.authority.clone())
+        .clock_skew(CLOCK_SKEW)
+        .build()?;
+    Ok(match azure_ad.authorization_by_acl {
+        true => validator.with_authorization_by_acl(),
+        false => validator,
+    })
+}
+
+fn client(azure_ad: &AzureAd) -> Result<Option<ConfidentialClient>, ConfigError> {
+    let Some(credential) = &azure_ad.credential else {
+        return Ok(None);
+    };
+    ConfidentialClient::builder(
+        azure_ad.tenant.as_str(),
+        azure_ad.client_id.as_str(),
+        credential.credential.clone(),
+    )
+    .authority(azure_ad.authority.clone())
+    .claims_challenges(azure_ad.claims_challenges)
+    .build()
+    .map(Some)
+}
+
+/// .NET's default.
+const CLOCK_SKEW: Duration = Duration::from_secs(300);

@@ -1,0 +1,50 @@
+//! One line for each token request.
+
+use tower_entra::acquire::{AccessToken, AcquireError};
+
+/// Who asked for which token.
+#[derive(Debug)]
+pub(crate) struct TokenRequest<'r> {
+    /// The name of the API, as it is configured or as the caller wrote it.
+    pub(crate) api: &'r str,
+    /// The client that authenticates: the blueprint.
+    pub(crate) client: &'r str,
+    pub(crate) agent: Option<&'r str>,
+    /// `none`, `caller` (on behalf of the inbound token's user), `agent_user_id` or `agent_user_name`. No name.
+    pub(crate) user_kind: &'static str,
+    pub(crate) tenant: &'r str,
+}
+
+impl TokenRequest<'_> {
+    /// Writes how it ended: target `tower_entra::audit`, level `info` with a token and `warn` without.
+    pub(crate) fn ended(&self, outcome: Result<&AccessToken, &AcquireError>) {
+        match outcome {
+            Ok(token) => tracing::info!(
+                target: TARGET,
+                api = self.api,
+                client = self.client,
+                agent = self.agent,
+                user_kind = self.user_kind,
+                tenant = self.tenant,
+                outcome = "token",
+                source = if token.is_from_cache() { "cache" } else { "entra" },
+                "token",
+            ),
+            Err(error) => tracing::warn!(
+                target: TARGET,
+                api = self.api,
+                client = self.client,
+                agent = self.agent,
+                user_kind = self.user_kind,
+                tenant = self.tenant,
+                outcome = error.kind().as_str(),
+                reason = %error,
+                hint = error.hint(),
+                correlation_id = error.correlation_id(),
+                "no token",
+            ),
+        }
+    }
+}
+
+const TARGET: &str = "tower_entra::audit";
