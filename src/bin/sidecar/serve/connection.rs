@@ -1,0 +1,102 @@
+//! One connection: HTTP/1.1 with limits.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::{Pin, pin},
+    time::Duration,
+};
+
+use axum::{body::Body, response::IntoResponse};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::Limited;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
+
+use super::{
+    answer::{Answer, Peer},
+    request_body::Progress,
+    stream::{Guarded, Stream, close_while_client_sends},
+};
+use crate::problem::Problem;
+
+/// Serves a connection until it ends, or, once `stop` is true, until the request under way is answered.
+pub(super) async fn serve<A: Answer>(
+    stream: Stream,
+    peer: Peer,
+    answer: A,
+    mut stop: watch::Receiver<bool>,
+) {
+    let progress = Progress::new();
+    let service = service_fn(|request| {
+        let (answer, progress) = (answer.clone(), progress.clone());
+        Box::pin(async move {
+            Ok::<_, Infallible>(within_limits(&answer, peer, request, &progress).await)
+        })
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Also how long a connection may be idle.
+        .header_read_timeout(HEADER_TIME)
+        // hyper answers a request line and headers that do not fit with 431, or 414.
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(Guarded::new(stream)), service);
+    let served = {
+        let mut stopped = pin!(stop.wait_for(|is_stopped| *is_stopped));
+        let mut is_stopping = false;
+        poll_fn(|cx| {
+            if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
+                is_stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            connection.poll_without_shutdown(cx)
+        })
+        .await
+    };
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner().into_inner();
+    match served {
+        Err(error) if error.is_parse() => close_while_client_sends(stream).await,
+        Err(error) if error.is_timeout() && !parts.read_buf.is_empty() => {
+            // The connection ends either way.
+            let _ = stream.write_all(HEADER_TIMED_OUT).await;
+        }
+        Ok(()) if !progress.has_ended() => close_while_client_sends(stream).await,
+        Ok(()) | Err(_) => {}
+    }
+}
+
+async fn within_limits<A: Answer>(
+    answer: &A,
+    peer: Peer,
+    request: Request<Incoming>,
+    progress: &Progress,
+) -> Response<Body> {
+    let request =
+        request.map(|body| Body::new(Limited::new(progress.follow(body), MAX_BODY_BYTES)));
+    match timeout(REQUEST_TIME, answer.answer(peer, request)).await {
+        Ok(response) => response,
+        Err(_) if progress.has_ended() => {
+            let seconds = REQUEST_TIME.as_secs();
+            Problem::unavailable(format!("The request took longer than {seconds} s."))
+                .into_response()
+        }
+        Err(_) => {
+            let mut response = StatusCode::REQUEST_TIMEOUT.into_response();
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+            response
+        }
+    }
+}
+
+/// Of the request line and the headers.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// Kestrel's limit for the body of a request.
+pub(crate) const MAX_BODY_BYTES: usize = 30_000_000;
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// From the headers of a request to those of its answer.
+const REQUEST_TIME: Duration = Duration::from_secs(100);
+const HEADER_TIMED_OUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

@@ -1,0 +1,295 @@
+//! Listening sockets, TCP and Unix.
+
+use std::{
+    fmt, fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use tokio::net::{TcpListener, UnixListener, UnixSocket};
+
+use super::{answer::Peer, stream::Stream};
+use crate::settings::Listen;
+
+/// A socket that listens. The file of a Unix socket is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix { socket: UnixListener, file: File },
+}
+
+impl Listener {
+    /// # Errors
+    ///
+    /// Fails if the address is in use or may not be bound, and for a Unix socket if its path names
+    /// something else.
+    pub(crate) async fn bind(listen: &Listen) -> Result<Self, BindError> {
+        match listen {
+            Listen::Tcp(address) => bind_tcp(*address)
+                .await
+                .map(Self::Tcp)
+                .map_err(|error| BindError::tcp(*address, &error)),
+            Listen::Unix(path) => {
+                bind_unix(path).map_err(|reason| BindError(format!("{}: {reason}", path.display())))
+            }
+        }
+    }
+
+    /// The URL that clients use, with the port that the operating system has chosen.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => format!("http://{address}"),
+                Err(_) => "http://".to_owned(),
+            },
+            Self::Unix { file, .. } => format!("http://unix:{}", file.path.display()),
+        }
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // An answer is one write. Without this, a second one on the same connection could wait for
+                // the client's acknowledgement.
+                stream.set_nodelay(true)?;
+                Ok((Stream::Tcp(stream), Peer::Tcp(address)))
+            }
+            Self::Unix { socket, .. } => {
+                let (stream, _) = socket.accept().await?;
+                Ok((Stream::Unix(stream), Peer::Unix))
+            }
+        }
+    }
+}
+
+/// `[::]` becomes `0.0.0.0` on a machine without IPv6, as in Kestrel.
+async fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error) if address.is_ipv6() && address.ip().is_unspecified() && lacks_ipv6(&error) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        bound => bound,
+    }
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    // EAFNOSUPPORT has no kind of its own.
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(97)
+}
+
+fn bind_unix(path: &Path) -> Result<Listener, String> {
+    remove_stale_socket(path)?;
+    let shown = |error: io::Error| error.to_string();
+    let socket = UnixSocket::new_stream().map_err(shown)?;
+    socket.bind(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "its folder does not exist. Create the folder.".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "this user may not create it. Name a path in a folder that this user can write."
+                .to_owned()
+        }
+        _ => error.to_string(),
+    })?;
+    // Between `bind` and `listen` a client is refused, so that none connects before the mode is set.
+    fs::set_permissions(path, fs::Permissions::from_mode(SOCKET_MODE)).map_err(shown)?;
+    let file = File::of(path).map_err(shown)?;
+    let socket = socket.listen(BACKLOG).map_err(shown)?;
+    Ok(Listener::Unix { socket, file })
+}
+
+/// Removes the socket file of a program that has ended without doing so.
+fn remove_stale_socket(path: &Path) -> Result<(), String> {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(
+            "there is a file here that is no socket. Remove it, or name another path.".to_owned(),
+        );
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
+            .map_err(|error| {
+                format!(
+                    "the socket of a program that has ended cannot be removed ({error}). Remove it."
+                )
+            }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        _ => Err("another program listens here. End it, or name another path.".to_owned()),
+    }
+}
+
+/// The file of a Unix socket, removed when this is dropped if it still is the same file.
+#[derive(Debug)]
+pub(crate) struct File {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl File {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            identity: identity_of(path)?,
+        })
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // A successor may have replaced it.
+        if identity_of(&self.path).is_ok_and(|identity| identity == self.identity) {
+            // At the end of the program; a stale file is replaced at the next start.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity_of(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Why an address cannot be listened at: what was found, and what to do.
+#[derive(Debug)]
+pub(crate) struct BindError(String);
+
+impl BindError {
+    fn tcp(address: SocketAddr, error: &io::Error) -> Self {
+        let port = address.port();
+        Self(match error.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "http://{address}: another program listens here. End it, or set ASPNETCORE_URLS to an address that is free."
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "http://{address}: this user may not listen at port {port}. Set ASPNETCORE_URLS to a port from 1024 on."
+            ),
+            io::ErrorKind::AddrNotAvailable => format!(
+                "http://{address}: this machine does not have this address. Set ASPNETCORE_URLS to one that it has, such as http://127.0.0.1:{port}."
+            ),
+            _ => format!("http://{address}: {error}"),
+        })
+    }
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Owner and group.
+const SOCKET_MODE: u32 = 0o660;
+/// That of tokio's TCP listeners.
+const BACKLOG: u32 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A folder of one test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("sidecar-{}-{name}", std::process::id()));
+            fs::create_dir_all(&path).expect("a folder");
+            Self(path)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.join(name)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    async fn bind(path: &Path) -> Result<Listener, String> {
+        Listener::bind(&Listen::Unix(path.to_owned()))
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_socket_belongs_to_owner_and_group_and_goes_with_its_listener() {
+        let folder = Folder::new("mode");
+        let path = folder.path("s");
+        let listener = bind(&path).await.expect("bound");
+        let mode = fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o660);
+        assert_eq!(listener.url(), format!("http://unix:{}", path.display()));
+        drop(listener);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn the_socket_of_a_program_that_has_ended_is_replaced() {
+        let folder = Folder::new("stale");
+        let path = folder.path("s");
+        // Its file stays.
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("bound"));
+        assert!(path.exists());
+        bind(&path).await.expect("bound");
+    }
+
+    #[tokio::test]
+    async fn the_socket_of_a_program_that_listens_is_kept() {
+        let folder = Folder::new("live");
+        let path = folder.path("s");
+        let _other = std::os::unix::net::UnixListener::bind(&path).expect("bound");
+        let error = bind(&path).await.expect_err("in use");
+        assert!(error.contains("another program listens here"), "{error}");
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_is_kept() {
+        let folder = Folder::new("file");
+        let path = folder.path("notes");
+        fs::write(&path, "notes").expect("written");
+        let link = folder.path("link");
+        symlink(&path, &link).expect("a link");
+        for path in [&path, &link, &folder.0] {
+            let error = bind(path).await.expect_err("no socket");
+            assert!(error.contains("no socket"), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&path).expect("read"), "notes");
+    }
+
+    #[tokio::test]
+    async fn the_file_of_a_successor_stays() {
+        let folder = Folder::new("successor");
+        let path = folder.path("s");
+        let listener = bind(&path).await.expect("bound");
+        fs::rename(&path, folder.path("elsewhere")).expect("renamed");
+        fs::write(&path, "a successor's").expect("written");
+        drop(listener);
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_path_in_no_folder_is_refused_with_what_to_do() {
+        let folder = Folder::new("folder");
+        let error = bind(&folder.path("none/s")).await.expect_err("no folder");
+        assert!(error.contains("Create the folder"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_is_refused_with_what_to_do() {
+        let first = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()))
+            .await
+            .expect("bound");
+        let address = first.url().trim_start_matches("http://").parse();
+        let listen = Listen::Tcp(address.expect("an address"));
+        let error = Listener::bind(&listen).await.expect_err("in use");
+        let text = error.to_string();
+        assert!(text.contains("another program listens here"), "{text}");
+        assert!(text.contains("ASPNETCORE_URLS"), "{text}");
+    }
+}

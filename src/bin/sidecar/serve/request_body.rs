@@ -1,0 +1,66 @@
+//! The body of a request, which says whether it was read to its end.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use http_body::{Body, Frame, SizeHint};
+
+/// Whether the body of a connection's last request was read to its end.
+#[derive(Clone, Debug)]
+pub(super) struct Progress(Arc<AtomicBool>);
+
+impl Progress {
+    /// Before the first request there is nothing left to read.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Follows the body of the next request.
+    pub(super) fn follow<B: Body>(&self, body: B) -> Followed<B> {
+        self.0.store(body.is_end_stream(), Ordering::Relaxed);
+        Followed {
+            body,
+            progress: self.clone(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Followed<B> {
+    body: B,
+    progress: Progress,
+}
+
+impl<B: Body + Unpin> Body for Followed<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.progress.0.store(true, Ordering::Relaxed);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
