@@ -17,11 +17,19 @@
 
 mod app;
 
+mod asked;
+
 mod audit;
 
 mod frame;
 
+mod guid;
+
+mod overrides;
+
 mod problem;
+
+mod route;
 
 mod serve;
 
