@@ -1,9 +1,33 @@
 //! What the configuration says, typed: everything is read and checked once, before the program listens.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+mod command;
+
+mod report;
+
+use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use http::{HeaderName, HeaderValue, Method};
 use tower_entra::{AppId, Authority, TenantId, acquire::ClientCredential};
+
+pub(crate) use self::{
+    command::{Command, HELP},
+    report::{Finding, Problems},
+};
+
+/// Reads the configuration: files, then these variables of the environment, then these arguments, of which
+/// the first is not the program. Later ones win, key by key. Blocks: it reads files.
+///
+/// Returns the settings and the warnings about them, for the log.
+///
+/// # Errors
+///
+/// Fails with every key that is wrong: a line each.
+pub(crate) fn read(
+    _arguments: &[OsString],
+    _variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(Settings, Vec<Finding>), Problems> {
+    Err(Problems(Vec::new()))
+}
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -124,8 +148,11 @@ impl Default for AllowOverrides {
 /// An address to listen at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Listen {
-    /// With port 0 the operating system chooses one.
+    /// With port 0 the operating system chooses one. `[::]` is every address of the machine, also those of IPv4;
+    /// where there is no IPv6, it is `0.0.0.0`.
     Tcp(SocketAddr),
+    /// `127.0.0.1` and `[::1]` at this port, which is not 0; one of them is enough, as where there is no IPv6.
+    Localhost(u16),
     Unix(PathBuf),
 }
 
