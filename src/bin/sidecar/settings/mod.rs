@@ -151,8 +151,6 @@ pub(crate) enum Listen {
     /// With port 0 the operating system chooses one. `[::]` is every address of the machine, also those of IPv4;
     /// where there is no IPv6, it is `0.0.0.0`.
     Tcp(SocketAddr),
-    /// `127.0.0.1` and `[::1]` at this port, which is not 0; one of them is enough, as where there is no IPv6.
-    Localhost(u16),
     Unix(PathBuf),
 }
 
