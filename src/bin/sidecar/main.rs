@@ -23,9 +23,15 @@ mod audit;
 
 mod frame;
 
+mod gate;
+
 mod guid;
 
+mod health;
+
 mod overrides;
+
+mod paths;
 
 mod problem;
 

@@ -1,0 +1,286 @@
+//! Which route a request is for, by the rules of ASP.NET Core: letter case makes no difference, and neither does
+//! one `/` at the end.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use http::{Method, Uri, uri::PathAndQuery};
+
+/// A route of the program.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub(crate) enum Route {
+    Validate,
+    AuthorizationHeader,
+    AuthorizationHeaderUnauthenticated,
+    DownstreamApi,
+    DownstreamApiUnauthenticated,
+    Health,
+    Readiness,
+    OpenApi,
+}
+
+impl Route {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Validate,
+        Self::AuthorizationHeader,
+        Self::AuthorizationHeaderUnauthenticated,
+        Self::DownstreamApi,
+        Self::DownstreamApiUnauthenticated,
+        Self::Health,
+        Self::Readiness,
+        Self::OpenApi,
+    ];
+
+    /// Without the name of the API.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Validate => "/Validate",
+            Self::AuthorizationHeader => "/AuthorizationHeader",
+            Self::AuthorizationHeaderUnauthenticated => "/AuthorizationHeaderUnauthenticated",
+            Self::DownstreamApi => "/DownstreamApi",
+            Self::DownstreamApiUnauthenticated => "/DownstreamApiUnauthenticated",
+            Self::Health => "/healthz",
+            Self::Readiness => "/readyz",
+            Self::OpenApi => "/openapi/v1.json",
+        }
+    }
+
+    /// Whether the path ends with the name of an API.
+    pub(crate) fn names_api(self) -> bool {
+        match self {
+            Self::AuthorizationHeader
+            | Self::AuthorizationHeaderUnauthenticated
+            | Self::DownstreamApi
+            | Self::DownstreamApiUnauthenticated => true,
+            Self::Validate | Self::Health | Self::Readiness | Self::OpenApi => false,
+        }
+    }
+
+    /// The verbs that it answers, in the order of `Allow`. Empty if it answers every verb.
+    pub(crate) fn methods(self) -> &'static [Method] {
+        match self {
+            Self::Health | Self::Readiness => &[],
+            Self::Validate
+            | Self::AuthorizationHeader
+            | Self::AuthorizationHeaderUnauthenticated
+            | Self::OpenApi => &[Method::GET],
+            Self::DownstreamApi | Self::DownstreamApiUnauthenticated => &[
+                Method::DELETE,
+                Method::GET,
+                Method::PATCH,
+                Method::POST,
+                Method::PUT,
+            ],
+        }
+    }
+
+    /// Whether it tells how the program is, and so is reached by probes from elsewhere.
+    pub(crate) fn is_probe(self) -> bool {
+        matches!(self, Self::Health | Self::Readiness)
+    }
+}
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target<'p> {
+    pub(crate) route: Route,
+    /// Decoded. Its letter case is kept.
+    api: Option<Cow<'p, str>>,
+    pub(crate) has_slash_at_end: bool,
+}
+
+impl<'p> Target<'p> {
+    /// `None` if there is no such path.
+    pub(crate) fn of(path: &'p str) -> Option<Self> {
+        let rest = path.strip_prefix('/')?;
+        let (rest, has_slash_at_end) = match rest.strip_suffix('/') {
+            Some(rest) => (rest, true),
+            None => (rest, false),
+        };
+        let (first, second) = match rest.split_once('/') {
+            Some((first, second)) => (first, Some(second)),
+            None => (rest, None),
+        };
+        // No segment may be empty, and no route has more than two.
+        if second.is_some_and(|second| second.is_empty() || second.contains('/')) {
+            return None;
+        }
+        let first = decoded(first);
+        let second = second.map(decoded);
+        let route = Route::ALL.into_iter().find(|route| {
+            let mut literals = route.path().split('/').skip(1);
+            let is_same = |literal: Option<&str>, segment: Option<&str>| match (literal, segment) {
+                (Some(literal), Some(segment)) => literal.eq_ignore_ascii_case(segment),
+                (None, segment) => segment.is_some() == route.names_api(),
+                (Some(_), None) => false,
+            };
+            is_same(literals.next(), Some(&first)) && is_same(literals.next(), second.as_deref())
+        })?;
+        Some(Self {
+            route,
+            api: second.filter(|_| route.names_api()),
+            has_slash_at_end,
+        })
+    }
+
+    /// The same path as the router knows it, with the query of `uri`. `None` if it is longer than a URI may be.
+    pub(crate) fn uri(&self, uri: &Uri) -> Option<Uri> {
+        let mut text = self.route.path().to_owned();
+        if let Some(api) = &self.api {
+            text.push('/');
+            encode(api, &mut text);
+        }
+        if let Some(query) = uri.query() {
+            text.push('?');
+            text.push_str(query);
+        }
+        PathAndQuery::try_from(text).ok().map(Uri::from)
+    }
+}
+
+/// Without its percent-encoding. As in Kestrel, what is no encoding of UTF-8 remains as it is.
+fn decoded(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let (byte, after) = match (first, after) {
+            (b'%', [high, low, after @ ..]) => match (nibble(*high), nibble(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, after),
+                _ => (first, &rest[1..]),
+            },
+            _ => (first, after),
+        };
+        bytes.push(byte);
+        rest = after;
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) => Cow::Borrowed(segment),
+    }
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// All but the unreserved characters of RFC 3986.
+fn encode(text: &str, encoded: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            // Writing to a `String` never fails.
+            _ => drop(write!(encoded, "%{byte:02X}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(path: &str) -> Option<Route> {
+        Target::of(path).map(|target| target.route)
+    }
+
+    fn uri(path: &str) -> String {
+        let uri: Uri = path.parse().expect("a URI");
+        let target = Target::of(uri.path()).expect("a route");
+        target.uri(&uri).expect("short").to_string()
+    }
+
+    #[test]
+    fn letter_case_and_one_slash_at_the_end_make_no_difference() {
+        for path in [
+            "/Validate",
+            "/validate",
+            "/VALIDATE",
+            "/Validate/",
+            "/%56alidate",
+        ] {
+            assert_eq!(route(path), Some(Route::Validate), "{path}");
+        }
+        assert_eq!(route("/OpenAPI/V1.JSON"), Some(Route::OpenApi));
+        assert_eq!(route("/HealthZ/"), Some(Route::Health));
+        assert_eq!(
+            route("/authorizationheaderunauthenticated/x/"),
+            Some(Route::AuthorizationHeaderUnauthenticated)
+        );
+    }
+
+    #[test]
+    fn a_path_with_segments_too_few_too_many_or_empty_is_unknown() {
+        for path in [
+            "",
+            "*",
+            "/",
+            "//",
+            "//Validate",
+            "/Validate//",
+            "/Validate/x",
+            "/AuthorizationHeader",
+            "/AuthorizationHeader/",
+            "/AuthorizationHeader//",
+            "/AuthorizationHeader//x",
+            "/AuthorizationHeader/x//",
+            "/AuthorizationHeader/x/y",
+            "/openapi",
+            "/openapi/v1.json/x",
+            "/openapi/v2.json",
+            "/healthz/x",
+            "/healthz%2F",
+            "/health",
+            "/metrics",
+            "/AuthorizationHeader%2Fx",
+            "/DownstreamApix/x",
+        ] {
+            assert_eq!(route(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_router_gets_the_literal_path_and_the_name_as_it_was_written() {
+        assert_eq!(uri("/validate/"), "/Validate");
+        assert_eq!(
+            uri("/authorizationheader/Graph?a=b%20c&d"),
+            "/AuthorizationHeader/Graph?a=b%20c&d"
+        );
+        assert_eq!(
+            uri("/DOWNSTREAMAPI/my%20%C3%A4pi/"),
+            "/DownstreamApi/my%20%C3%A4pi"
+        );
+        assert_eq!(uri("/DownstreamApi/a%2fb"), "/DownstreamApi/a%2Fb");
+    }
+
+    #[test]
+    fn what_is_no_encoding_stays_as_it_is() {
+        assert_eq!(uri("/DownstreamApi/a%zz"), "/DownstreamApi/a%25zz");
+        assert_eq!(uri("/DownstreamApi/a%"), "/DownstreamApi/a%25");
+        assert_eq!(uri("/DownstreamApi/a%F"), "/DownstreamApi/a%25F");
+        assert_eq!(uri("/DownstreamApi/%FF"), "/DownstreamApi/%25FF");
+        // One decoding, never two.
+        assert_eq!(uri("/DownstreamApi/%2541"), "/DownstreamApi/%2541");
+    }
+
+    #[test]
+    fn a_name_of_dots_is_a_name() {
+        assert_eq!(uri("/DownstreamApi/.."), "/DownstreamApi/..");
+    }
+
+    #[test]
+    fn only_routes_of_apis_answer_verbs_that_write() {
+        for route in Route::ALL {
+            let writes = route.methods().contains(&Method::POST);
+            assert_eq!(writes, route.path().starts_with("/Downstream"));
+            assert!(!route.methods().contains(&Method::HEAD));
+        }
+    }
+}
