@@ -15,7 +15,7 @@ use crate::{
     app::App,
     gate::Gate,
     health,
-    paths::{Route, Target},
+    paths::{Endpoint, Target},
     serve::{Answer, MAX_BODY_BYTES, Peer},
 };
 
@@ -34,12 +34,12 @@ impl Frame {
         Self { app, gate, router }
     }
 
-    async fn route(&self, route: Route, request: Request<Body>) -> Response {
-        let methods = route.methods();
-        match route {
+    async fn route(&self, endpoint: Endpoint, request: Request<Body>) -> Response {
+        let methods = endpoint.methods();
+        match endpoint {
             _ if !methods.is_empty() && !methods.contains(request.method()) => not_allowed(methods),
-            Route::Health => health::health(),
-            Route::Readiness => health::readiness(&self.app),
+            Endpoint::Health => health::health(),
+            Endpoint::Readiness => health::readiness(&self.app),
             _ => match self.router.clone().call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
@@ -65,7 +65,7 @@ impl Answer for Frame {
             return StatusCode::URI_TOO_LONG.into_response();
         };
         *request.uri_mut() = uri;
-        let mut response = self.route(target.route, request).await;
+        let mut response = self.route(target.endpoint, request).await;
         if response.status().is_success() {
             forbid_caching(response.headers_mut());
         }

@@ -71,7 +71,7 @@ impl Gate {
         target: Option<&Target<'_>>,
         request: &Request<B>,
     ) -> Result<(), Refusal> {
-        let probe = target.filter(|target| target.route.is_probe());
+        let probe = target.filter(|target| target.endpoint.is_probe());
         let is_exempt = probe.is_some_and(|probe| !probe.has_slash_at_end);
         if !self.is_development && !is_exempt && !peer.is_local() {
             return Err(Refusal::Remote);

@@ -5,53 +5,39 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use http::{Method, Uri, uri::PathAndQuery};
 
-/// A route of the program.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub(crate) enum Route {
+use crate::route::Route;
+
+/// What the program answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
     Validate,
-    AuthorizationHeader,
-    AuthorizationHeaderUnauthenticated,
-    DownstreamApi,
-    DownstreamApiUnauthenticated,
+    /// Its path ends with the name of an API.
+    Token(Route),
     Health,
     Readiness,
     OpenApi,
 }
 
-impl Route {
+impl Endpoint {
     pub(crate) const ALL: [Self; 8] = [
         Self::Validate,
-        Self::AuthorizationHeader,
-        Self::AuthorizationHeaderUnauthenticated,
-        Self::DownstreamApi,
-        Self::DownstreamApiUnauthenticated,
+        Self::Token(Route::AuthorizationHeader),
+        Self::Token(Route::AuthorizationHeaderUnauthenticated),
+        Self::Token(Route::DownstreamApi),
+        Self::Token(Route::DownstreamApiUnauthenticated),
         Self::Health,
         Self::Readiness,
         Self::OpenApi,
     ];
 
-    /// Without the name of the API.
-    pub(crate) fn path(self) -> &'static str {
+    /// The first segment of its path, and the second one unless that is a name.
+    pub(crate) fn literals(self) -> (&'static str, Option<&'static str>) {
         match self {
-            Self::Validate => "/Validate",
-            Self::AuthorizationHeader => "/AuthorizationHeader",
-            Self::AuthorizationHeaderUnauthenticated => "/AuthorizationHeaderUnauthenticated",
-            Self::DownstreamApi => "/DownstreamApi",
-            Self::DownstreamApiUnauthenticated => "/DownstreamApiUnauthenticated",
-            Self::Health => "/healthz",
-            Self::Readiness => "/readyz",
-            Self::OpenApi => "/openapi/v1.json",
-        }
-    }
-
-    /// Whether the path ends with the name of an API.
-    pub(crate) fn names_api(self) -> bool {
-        match self {
-            Self::AuthorizationHeader
-            | Self::AuthorizationHeaderUnauthenticated
-            | Self::DownstreamApi
-            | Self::DownstreamApiUnauthenticated => true,
-            Self::Validate | Self::Health | Self::Readiness | Self::OpenApi => false,
+            Self::Validate => ("Validate", None),
+            Self::Token(route) => (route.as_str(), None),
+            Self::Health => ("healthz", None),
+            Self::Readiness => ("readyz", None),
+            Self::OpenApi => ("openapi", Some("v1.json")),
         }
     }
 
@@ -60,10 +46,9 @@ impl Route {
         match self {
             Self::Health | Self::Readiness => &[],
             Self::Validate
-            | Self::AuthorizationHeader
-            | Self::AuthorizationHeaderUnauthenticated
+            | Self::Token(Route::AuthorizationHeader | Route::AuthorizationHeaderUnauthenticated)
             | Self::OpenApi => &[Method::GET],
-            Self::DownstreamApi | Self::DownstreamApiUnauthenticated => &[
+            Self::Token(Route::DownstreamApi | Route::DownstreamApiUnauthenticated) => &[
                 Method::DELETE,
                 Method::GET,
                 Method::PATCH,
@@ -73,16 +58,31 @@ impl Route {
         }
     }
 
-    /// Whether it tells how the program is, and so is reached by probes from elsewhere.
+    /// Whether it tells how the program is, so that probes from elsewhere reach it.
     pub(crate) fn is_probe(self) -> bool {
         matches!(self, Self::Health | Self::Readiness)
+    }
+
+    fn has_name(self) -> bool {
+        matches!(self, Self::Token(_))
+    }
+
+    /// Both segments are decoded.
+    fn is_at(self, first: &str, second: Option<&str>) -> bool {
+        let literals = self.literals();
+        let is_second = match (literals.1, second) {
+            (Some(literal), Some(segment)) => literal.eq_ignore_ascii_case(segment),
+            (None, segment) => segment.is_some() == self.has_name(),
+            (Some(_), None) => false,
+        };
+        is_second && literals.0.eq_ignore_ascii_case(first)
     }
 }
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target<'p> {
-    pub(crate) route: Route,
+    pub(crate) endpoint: Endpoint,
     /// Decoded. Its letter case is kept.
     api: Option<Cow<'p, str>>,
     pub(crate) has_slash_at_end: bool,
@@ -106,25 +106,24 @@ impl<'p> Target<'p> {
         }
         let first = decoded(first);
         let second = second.map(decoded);
-        let route = Route::ALL.into_iter().find(|route| {
-            let mut literals = route.path().split('/').skip(1);
-            let is_same = |literal: Option<&str>, segment: Option<&str>| match (literal, segment) {
-                (Some(literal), Some(segment)) => literal.eq_ignore_ascii_case(segment),
-                (None, segment) => segment.is_some() == route.names_api(),
-                (Some(_), None) => false,
-            };
-            is_same(literals.next(), Some(&first)) && is_same(literals.next(), second.as_deref())
-        })?;
+        let endpoint = Endpoint::ALL
+            .into_iter()
+            .find(|endpoint| endpoint.is_at(&first, second.as_deref()))?;
         Some(Self {
-            route,
-            api: second.filter(|_| route.names_api()),
+            endpoint,
+            api: second.filter(|_| endpoint.has_name()),
             has_slash_at_end,
         })
     }
 
     /// The same path as the router knows it, with the query of `uri`. `None` if it is longer than a URI may be.
     pub(crate) fn uri(&self, uri: &Uri) -> Option<Uri> {
-        let mut text = self.route.path().to_owned();
+        let (first, second) = self.endpoint.literals();
+        let mut text = format!("/{first}");
+        if let Some(second) = second {
+            text.push('/');
+            text.push_str(second);
+        }
         if let Some(api) = &self.api {
             text.push('/');
             encode(api, &mut text);
@@ -187,8 +186,8 @@ fn encode(text: &str, encoded: &mut String) {
 mod tests {
     use super::*;
 
-    fn route(path: &str) -> Option<Route> {
-        Target::of(path).map(|target| target.route)
+    fn endpoint(path: &str) -> Option<Endpoint> {
+        Target::of(path).map(|target| target.endpoint)
     }
 
     fn uri(path: &str) -> String {
@@ -206,13 +205,13 @@ mod tests {
             "/Validate/",
             "/%56alidate",
         ] {
-            assert_eq!(route(path), Some(Route::Validate), "{path}");
+            assert_eq!(endpoint(path), Some(Endpoint::Validate), "{path}");
         }
-        assert_eq!(route("/OpenAPI/V1.JSON"), Some(Route::OpenApi));
-        assert_eq!(route("/HealthZ/"), Some(Route::Health));
+        assert_eq!(endpoint("/OpenAPI/V1.JSON"), Some(Endpoint::OpenApi));
+        assert_eq!(endpoint("/HealthZ/"), Some(Endpoint::Health));
         assert_eq!(
-            route("/authorizationheaderunauthenticated/x/"),
-            Some(Route::AuthorizationHeaderUnauthenticated)
+            endpoint("/authorizationheaderunauthenticated/x/"),
+            Some(Endpoint::Token(Route::AuthorizationHeaderUnauthenticated))
         );
     }
 
@@ -242,7 +241,7 @@ mod tests {
             "/AuthorizationHeader%2Fx",
             "/DownstreamApix/x",
         ] {
-            assert_eq!(route(path), None, "{path}");
+            assert_eq!(endpoint(path), None, "{path}");
         }
     }
 
@@ -277,10 +276,10 @@ mod tests {
 
     #[test]
     fn only_routes_of_apis_answer_verbs_that_write() {
-        for route in Route::ALL {
-            let writes = route.methods().contains(&Method::POST);
-            assert_eq!(writes, route.path().starts_with("/Downstream"));
-            assert!(!route.methods().contains(&Method::HEAD));
+        for endpoint in Endpoint::ALL {
+            let writes = endpoint.methods().contains(&Method::POST);
+            assert_eq!(writes, endpoint.literals().0.starts_with("Downstream"));
+            assert!(!endpoint.methods().contains(&Method::HEAD));
         }
     }
 }
