@@ -21,6 +21,8 @@ mod asked;
 
 mod audit;
 
+mod downstream;
+
 mod frame;
 
 mod gate;
