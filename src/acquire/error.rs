@@ -22,6 +22,8 @@ pub(super) struct Failure {
     pub(super) kind: AcquireErrorKind,
     /// What was asked, what came back: one line, escaped and cut.
     pub(super) text: Box<str>,
+    /// Where in `text` the answer of Entra begins, if it has refused.
+    pub(super) answer_at: Option<usize>,
     pub(super) hint: Option<&'static str>,
     /// The first of `error_codes`.
     pub(super) code: Option<u32>,
@@ -131,6 +133,17 @@ impl AcquireError {
         self.0.correlation_id.as_deref()
     }
 
+    /// What Entra answered, if it was asked and has refused: the end of [`Display`](fmt::Display), from
+    /// `AADSTS` and the number on. Where the answer has no text, it is the status and the error of OAuth.
+    /// `None` if there was no answer, or none that is an error of OAuth.
+    ///
+    /// It is Entra's own text, so it can name apps, tenants and resources. User names, credentials and parts
+    /// of the request that are secret are left out.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&str> {
+        self.0.text.get(self.0.answer_at?..)
+    }
+
     /// The id by which Entra finds its own log of the request.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
@@ -238,6 +251,7 @@ impl Failure {
         Self {
             kind,
             text: text.into(),
+            answer_at: None,
             hint: Some(hint),
             code: None,
             correlation_id: None,

@@ -314,6 +314,29 @@ fn hooks_leave_the_headers_of_the_layer(issuer: &Issuer) {
     assert_eq!(refused.headers().len(), 2, "no challenge");
 }
 
+#[test]
+fn without_a_realm_a_challenge_is_the_scheme_and_the_error() {
+    let issuer = Issuer::start_blocking();
+    let layer = EntraAuthLayer::new(issuer.validator()).without_realm();
+    let challenge = |layer: &EntraAuthLayer, request| {
+        let inner =
+            service_fn(|_: Request<String>| async { Ok::<_, Error>(Response::new(String::new())) });
+        let response = block_on(layer.layer(inner).oneshot(request)).unwrap();
+        response.headers()[WWW_AUTHENTICATE].clone()
+    };
+    assert_eq!(challenge(&layer, request_for("/")), "Bearer");
+    let expired = || with_line(format!("Bearer {}", issuer.user().expired().mint()));
+    assert_eq!(
+        challenge(&layer, expired()),
+        "Bearer error=\"invalid_token\", error_description=\"the token has expired\""
+    );
+    let layer = layer.with_realm(REALM).unwrap();
+    assert_eq!(
+        challenge(&layer, request_for("/")),
+        "Bearer realm=\"the orders\""
+    );
+}
+
 /// An issuer that answers nothing, and a validator of its tokens.
 fn without_keys() -> (Issuer, Validator) {
     let (issuer, validator) = unready(KeySettings::default().with_wait(50 * TICK));

@@ -60,7 +60,9 @@ pub(super) fn refused(object: &Object<'_>, answer: &Answer<'_>, asked: &Asked<'_
     let hint = refusal.hint(kind, asked.credential);
     let claims = refusal.claims.as_deref().and_then(challenge);
     let claims = claims.filter(|_| kind == AcquireErrorKind::InteractionRequired);
+    let (text, answer_at) = refusal.text(kind, answer.status, asked);
     AcquireError::new(Failure {
+        answer_at: Some(answer_at),
         code: refusal.codes.first().copied(),
         correlation_id: Some(asked.correlation_id.into()),
         trace_id: object.text("trace_id").and_then(id),
@@ -79,7 +81,7 @@ pub(super) fn refused(object: &Object<'_>, answer: &Answer<'_>, asked: &Asked<'_
             rereads_credential: kind == AcquireErrorKind::CredentialRefused
                 && refusal.codes.iter().copied().any(is_of_rotation),
         },
-        ..Failure::new(kind, refusal.text(kind, answer.status, asked), hint)
+        ..Failure::new(kind, text, hint)
     })
 }
 
@@ -185,7 +187,8 @@ impl Refusal {
             .unwrap_or(of_the_kind)
     }
 
-    fn text(&self, kind: AcquireErrorKind, status: u16, asked: &Asked<'_>) -> String {
+    /// The line for the log, and where in it the answer begins.
+    fn text(&self, kind: AcquireErrorKind, status: u16, asked: &Asked<'_>) -> (String, usize) {
         let verdict = match kind {
             AcquireErrorKind::CredentialRefused => match asked.credential {
                 "secret" => "Entra refused the client's secret",
@@ -198,7 +201,9 @@ impl Refusal {
             AcquireErrorKind::Unavailable => "Entra failed",
             _ => "Entra refused",
         };
-        let mut text = format!("{}: {verdict} ({status}", asked.what);
+        let mut text = format!("{}: ", asked.what);
+        let mut answer_at = text.len();
+        text.push_str(&format!("{verdict} ({status}"));
         for word in [&self.error, &self.suberror] {
             if is_word(word) && !words::repeats(word, asked.withheld) {
                 text.push(' ');
@@ -209,9 +214,10 @@ impl Refusal {
         let description = words::shown(&self.description, asked.withheld);
         if !description.is_empty() {
             text.push_str(": ");
+            answer_at = text.len();
             text.push_str(&description);
         }
-        text
+        (text, answer_at)
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Challenge {
     token_header: TokenHeader,
     /// The URL of each validator's authority.
     authorities: Vec<String>,
-    realm: String,
+    realm: Option<String>,
     /// Entra's authorize endpoint, in every 401.
     authorization_uri: Option<String>,
     resource_metadata: Option<String>,
@@ -38,7 +38,7 @@ impl Challenge {
         Self {
             token_header: TokenHeader::default(),
             authorities: vec![authority.to_owned()],
-            realm: realm.to_owned(),
+            realm: Some(realm.to_owned()),
             authorization_uri: None,
             resource_metadata: None,
             scope: None,
@@ -64,8 +64,12 @@ impl Challenge {
             let problem = format!("{realm:?} has a quote, a backslash or a character beyond ASCII");
             return Err(ConfigError::new("realm", problem));
         }
-        self.realm = realm;
+        self.realm = Some(realm);
         Ok(())
+    }
+
+    pub(super) fn remove_realm(&mut self) {
+        self.realm = None;
     }
 
     /// From a validator, which has checked its characters.
@@ -181,7 +185,10 @@ impl Challenge {
     }
 
     fn begin_with(&self, authorization_uri: Option<&str>) -> String {
-        let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
+        let mut challenge = "Bearer".to_owned();
+        if let Some(realm) = &self.realm {
+            push(&mut challenge, "realm", realm);
+        }
         if let Some(uri) = authorization_uri {
             push(&mut challenge, "authorization_uri", uri);
         }

@@ -268,6 +268,19 @@ impl<B> EntraAuthLayer<B> {
         Ok(self)
     }
 
+    /// Leaves `realm` out of challenges, but for a claims challenge: Entra's own has it empty. Default: it is
+    /// the validator's first audience.
+    ///
+    /// A request without a token is then answered by the word `Bearer` only, as ASP.NET Core does.
+    /// [RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3) asks for a parameter behind
+    /// it, and some clients do not read a challenge without one. A later [`with_realm`](Self::with_realm)
+    /// puts it back.
+    #[must_use]
+    pub fn without_realm(mut self) -> Self {
+        self.responder.challenge_mut().remove_realm();
+        self
+    }
+
     /// Names the URL of the API's protected-resource metadata in challenges:
     /// [RFC 9728, section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1). Default: none.
     /// [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata) has the URL and the document.

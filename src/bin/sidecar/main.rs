@@ -15,11 +15,15 @@
 //! | 1 | could not listen, or could not go on |
 //! | 2 | the configuration is wrong: each wrong key has a line on stderr |
 
+mod answer;
+
 mod app;
 
 mod asked;
 
 mod audit;
+
+mod authorization_header;
 
 mod downstream;
 
@@ -31,6 +35,12 @@ mod guid;
 
 mod health;
 
+mod identity;
+
+mod inbound;
+
+mod json;
+
 mod overrides;
 
 mod paths;
@@ -39,11 +49,17 @@ mod problem;
 
 mod route;
 
+mod routes;
+
 mod serve;
 
 mod settings;
 
 mod stub;
+
+mod token;
+
+mod validate;
 
 use std::{
     io::{self, Write},
@@ -106,7 +122,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     say_where(&listeners);
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(stop_at_signal(terminate, interrupt, stop));
-    let router = axum::Router::new();
+    let router = routes::router(&app);
     let rest = serve::serve(listeners, Frame::new(app, router), CONNECTIONS, stopped).await;
     if rest > 0 {
         tracing::warn!(connections = rest, "connections are cut off");

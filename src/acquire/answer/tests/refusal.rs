@@ -426,3 +426,25 @@ fn no_member_of_an_answer_leaks_a_credential_or_a_name() {
         }
     }
 }
+
+#[test]
+fn the_answer_of_entra_is_the_end_of_the_text_and_begins_with_its_code() {
+    let refusal = |status, body: &Value| {
+        let error = refused(Flow::App, status, body);
+        let text = error.to_string();
+        let answer = error.refusal().expect("Entra has refused").to_owned();
+        assert!(text.ends_with(&answer), "{text}");
+        answer
+    };
+    let denied = error("invalid_client", 7_000_215);
+    assert_eq!(refusal(401, &denied), "AADSTS7000215: text");
+    assert_eq!(refusal(429, &denied), "AADSTS7000215: text");
+    assert_eq!(
+        refusal(400, &json!({"error": "invalid_scope"})),
+        "Entra refused (400 invalid_scope)"
+    );
+    for body in ["", "{}", "<html>", "{\"access_token\":\"a\"}"] {
+        let error = read_by(Flow::App, 400, body.as_bytes()).expect_err("no token");
+        assert_eq!(error.refusal(), None, "{body}");
+    }
+}

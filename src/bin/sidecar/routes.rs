@@ -1,0 +1,62 @@
+//! The routes that ask Entra or the door.
+
+use std::convert::Infallible;
+
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{Next, from_fn},
+    routing::{MethodRouter, get},
+};
+use http::{HeaderName, HeaderValue, StatusCode, header::ALLOW};
+
+use crate::{
+    app::App,
+    authorization_header,
+    inbound::{guard, look},
+    route::Route,
+    validate,
+};
+
+/// Every route that asks Entra or the door, by its canonical path. A token is needed for those whose names do
+/// not end with `Unauthenticated`.
+pub(crate) fn router(app: &App) -> Router {
+    let header = |route| get(authorization_header::answer).with_state((app.clone(), route));
+    let validate = get(validate::answer).with_state(app.clone());
+    Router::new()
+        .route("/Validate", only(GET, validate.route_layer(guard(app))))
+        .route(
+            "/AuthorizationHeader/{apiName}",
+            only(GET, protected(app, header(Route::AuthorizationHeader))),
+        )
+        .route(
+            "/AuthorizationHeaderUnauthenticated/{apiName}",
+            only(
+                GET,
+                anonymous(app, header(Route::AuthorizationHeaderUnauthenticated)),
+            ),
+        )
+}
+
+/// Its callers need a token.
+fn protected(app: &App, route: MethodRouter) -> MethodRouter {
+    route.route_layer(guard(app))
+}
+
+/// Its callers may have a token.
+fn anonymous(app: &App, route: MethodRouter) -> MethodRouter {
+    let guard = guard(app);
+    let look = move |request: Request, next: Next| look(guard.clone(), request, next);
+    route.route_layer(from_fn(look))
+}
+
+/// Every other method is answered by 405 with these, whether or not a token is there; so is `HEAD`.
+fn only(methods: HeaderValue, route: MethodRouter) -> MethodRouter<(), Infallible> {
+    let refused = move || {
+        let allow: [(HeaderName, HeaderValue); 1] = [(ALLOW, methods.clone())];
+        std::future::ready((StatusCode::METHOD_NOT_ALLOWED, allow))
+    };
+    route.head(refused.clone()).fallback(refused)
+}
+
+const GET: HeaderValue = HeaderValue::from_static("GET");
