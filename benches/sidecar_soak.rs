@@ -253,7 +253,7 @@ fn judge(what: &str, body: &str, agent: &str, user: Option<&str>) -> String {
         return format!("WRONG: unreadable: {body}");
     };
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let client = text("azp").or(text("appid"));
+    let client = text("azp").or_else(|| text("appid"));
     let is_client = what == "validate" || client == Some(agent);
     let is_user = match user {
         Some(user) => text("oid") == Some(user),

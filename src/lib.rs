@@ -102,6 +102,7 @@
 //! | `guide::calling_as_an_agent` (feature `acquire`) | tokens for calls of your own: which of three ways, set-up, what not to do |
 //! | [Coming from Microsoft.Identity.Web](guide::from_microsoft_identity_web) | its names, and those of this crate |
 //! | [Beside Microsoft's sidecar](guide::beside_the_sidecar) | who does what when both are there |
+//! | [Moving from Microsoft's sidecar](guide::from_microsofts_sidecar) | what is the same, every difference, and how to switch it back |
 //!
 //! # Examples
 //!
@@ -219,6 +220,7 @@
 //! | `azure` | an `acquire::TokenSource` for clients of the Azure SDK, and the SDK's credentials, such as a managed identity, as a client's own |
 //! | `axum` | [`AgentPrincipal`] and `Option<AgentPrincipal>` as extractors, [`Denial`] and `Problem` as answers |
 //! | `metrics` | what is counted and measured, through the `metrics` facade: the module `metrics` lists it |
+//! | `sidecar` | the program `tower-entra-sidecar`: tokens and checks over HTTP, for agents in other languages |
 //! | `testing` | `testing::Issuer`, an Entra look-alike on loopback for tests |
 //!
 //! Features add API. None of them changes what is admitted.

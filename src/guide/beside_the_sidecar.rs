@@ -17,6 +17,9 @@
 //! | proof of possession (`PoP`) | checked, in version 1.1.2 | refused |
 //! | outgoing tokens | yes: on behalf of a person, for an agent, through its user account | the same, in the process: the feature `acquire` |
 //!
+//! For agents in other languages this repository has a sidecar of its own, with the same interface:
+//! [moving from Microsoft's sidecar](super::from_microsofts_sidecar).
+//!
 //! # Both
 //!
 //! An API that calls other APIs needs tokens for them: from the module `acquire` of this crate, or from a

@@ -20,3 +20,5 @@ pub mod calling_as_an_agent;
 pub mod from_microsoft_identity_web;
 
 pub mod beside_the_sidecar;
+
+pub mod from_microsofts_sidecar;
