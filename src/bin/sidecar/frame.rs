@@ -1,20 +1,20 @@
 //! What comes before and after the routes: the rules for callers, paths and verbs, the limit for a body, and
 //! headers that keep answers out of caches.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use tower::Service as _;
 
 use crate::{
     app::App,
     gate::Gate,
-    health,
+    health, metrics, openapi,
     paths::{Endpoint, Target},
     serve::{Answer, MAX_BODY_BYTES, Peer},
 };
@@ -25,49 +25,73 @@ pub(crate) struct Frame {
     app: App,
     gate: Arc<Gate>,
     router: Router,
+    /// Whether there is a recorder.
+    is_counted: bool,
 }
 
 impl Frame {
     /// `router` has the routes that need the app, with their literal paths.
     pub(crate) fn new(app: App, router: Router) -> Self {
         let gate = Arc::new(Gate::new(app.settings.is_development));
-        Self { app, gate, router }
-    }
-
-    async fn route(&self, endpoint: Endpoint, request: Request<Body>) -> Response {
-        let methods = endpoint.methods();
-        match endpoint {
-            _ if !methods.is_empty() && !methods.contains(request.method()) => not_allowed(methods),
-            Endpoint::Health => health::health(),
-            Endpoint::Readiness => health::readiness(&self.app),
-            _ => match self.router.clone().call(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            },
+        let is_counted = app.settings.metrics.is_some();
+        Self {
+            app,
+            gate,
+            router,
+            is_counted,
         }
     }
-}
 
-impl Answer for Frame {
-    async fn answer(&self, peer: Peer, mut request: Request<Body>) -> Response {
-        let uri = request.uri().clone();
-        let target = Target::of(uri.path());
-        if let Err(refusal) = self.gate.check(peer, target.as_ref(), &request) {
-            return refusal.into_response();
-        }
+    async fn route(
+        &self,
+        target: Option<Target<'_>>,
+        uri: &Uri,
+        mut request: Request<Body>,
+    ) -> Response {
         if declared_length(request.headers()).is_some_and(|length| length > MAX_BODY_BYTES) {
             return too_large();
         }
         let Some(target) = target else {
             return StatusCode::NOT_FOUND.into_response();
         };
-        let Some(uri) = target.uri(&uri) else {
-            return StatusCode::URI_TOO_LONG.into_response();
+        let methods = target.endpoint.methods();
+        if !methods.is_empty() && !methods.contains(request.method()) {
+            return not_allowed(methods);
+        }
+        match target.endpoint {
+            Endpoint::Health => health::health(),
+            Endpoint::Readiness => health::readiness(&self.app),
+            Endpoint::OpenApi if self.app.settings.is_development => openapi::document(),
+            Endpoint::OpenApi => StatusCode::NOT_FOUND.into_response(),
+            Endpoint::Validate | Endpoint::Token(_) => {
+                let Some(uri) = target.uri(uri) else {
+                    return StatusCode::URI_TOO_LONG.into_response();
+                };
+                *request.uri_mut() = uri;
+                match self.router.clone().call(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
+            }
+        }
+    }
+}
+
+impl Answer for Frame {
+    async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
+        let start = Instant::now();
+        let uri = request.uri().clone();
+        let target = Target::of(uri.path());
+        let endpoint = target.as_ref().map(|target| target.endpoint);
+        let mut response = match self.gate.check(peer, target.as_ref(), &request) {
+            Ok(()) => self.route(target, &uri, request).await,
+            Err(refusal) => refusal.into_response(),
         };
-        *request.uri_mut() = uri;
-        let mut response = self.route(target.endpoint, request).await;
         if response.status().is_success() {
             forbid_caching(response.headers_mut());
+        }
+        if self.is_counted {
+            metrics::answered(endpoint, response.status(), start);
         }
         response
     }

@@ -11,8 +11,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | 0 | ended by SIGTERM or SIGINT, after the requests under way |
-//! | 1 | could not listen, or could not go on |
+//! | 0 | ended by SIGTERM or SIGINT, after the requests under way; with `--check`, everything that was tried is well |
+//! | 1 | an address to listen at is in use, or the operating system refuses something; with `--check`, something is wrong |
 //! | 2 | the configuration is wrong: each wrong key has a line on stderr |
 
 mod answer;
@@ -24,6 +24,8 @@ mod asked;
 mod audit;
 
 mod authorization_header;
+
+mod check;
 
 mod downstream;
 
@@ -40,6 +42,12 @@ mod identity;
 mod inbound;
 
 mod json;
+
+mod log;
+
+mod metrics;
+
+mod openapi;
 
 mod overrides;
 
@@ -62,7 +70,10 @@ mod token;
 mod validate;
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, Write},
+    pin::pin,
     process::ExitCode,
     thread::available_parallelism,
     time::Duration,
@@ -76,79 +87,158 @@ use tokio::{
 
 use crate::{
     app::App,
+    check::Item,
     frame::Frame,
-    serve::{Connections, Listener},
-    settings::Settings,
+    metrics::MetricsPage,
+    serve::{Connections, DRAIN_TIME, Listener},
+    settings::{Command, HELP, Listen},
 };
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let result = match Command::of(&arguments) {
+        Command::Help => {
+            print([HELP.trim_end()]);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version => {
+            print([concat!("tower-entra-sidecar ", env!("CARGO_PKG_VERSION"))]);
+            Ok(ExitCode::SUCCESS)
+        }
+        command @ (Command::Check | Command::Serve) => run(command, &arguments),
+    };
+    match result {
+        Ok(code) => code,
         Err(failure) => {
-            for line in &failure.lines {
-                // Without a reader of stderr the exit code must do.
-                let _ = writeln!(io::stderr(), "{line}");
-            }
+            // Without a reader of stderr the exit code must do.
+            let _ = writeln!(io::stderr(), "{}", failure.text);
             failure.code
         }
     }
 }
 
-fn run() -> Result<(), Failure> {
-    let settings = stub::settings().map_err(Failure::configuration)?;
+fn run(command: Command, arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    let (settings, warnings) = match settings::read(arguments, env::vars_os()) {
+        Err(problems) if problems.to_string().is_empty() => stub::settings()
+            .map(|settings| (settings, Vec::new()))
+            .map_err(|lines| Failure::configuration(lines.join("\n"))),
+        read => read.map_err(Failure::configuration),
+    }?;
+    log::start(&settings.log);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads())
         .enable_all()
         .build()
         .map_err(Failure::system)?;
-    let result = runtime.block_on(serve(settings));
+    let result = runtime.block_on(async {
+        // Before the app, whose parts register their series.
+        let page = settings.metrics.as_ref().map(|_| MetricsPage::install());
+        let page = page.transpose().map_err(Failure::other)?;
+        let app = App::new(settings)
+            .map_err(|error| Failure::configuration(format!("AzureAd: {error}")))?;
+        match command {
+            Command::Check => Ok(check(&app).await),
+            _ => serve(app, page).await,
+        }
+    });
     // What is still under way after the drain is cut off.
     runtime.shutdown_timeout(Duration::ZERO);
     result
 }
 
-async fn serve(settings: Settings) -> Result<(), Failure> {
-    // Before the first line is printed, so that a signal that follows it ends the program in order.
-    let terminate = signal(SignalKind::terminate()).map_err(Failure::system)?;
-    let interrupt = signal(SignalKind::interrupt()).map_err(Failure::system)?;
-    let app = App::new(settings)
-        .map_err(|error| Failure::configuration(vec![format!("AzureAd: {error}")]))?;
-    let mut listeners = Vec::new();
-    for listen in &app.settings.listen {
-        listeners.push(Listener::bind(listen).await.map_err(Failure::other)?);
+async fn check(app: &App) -> ExitCode {
+    let items = check::check(app, CHECK_LIMIT).await;
+    print(items.iter().map(ToString::to_string));
+    match items.iter().any(Item::is_wrong) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
     }
+}
+
+async fn serve(app: App, page: Option<MetricsPage>) -> Result<ExitCode, Failure> {
+    // Before the first line is printed, so that a signal that follows it ends the program in order.
+    let mut signals = Signals::new().map_err(Failure::system)?;
+    let listeners = bind(&app.settings.listen).await?;
+    let of_metrics = bind(app.settings.metrics.as_slice()).await?;
     // Starts to fetch the keys.
     let _ = app.validator.status();
-    say_where(&listeners);
+    let metrics_urls = of_metrics
+        .iter()
+        .map(|listener| format!("metrics at {}{}", listener.url(), metrics::PATH));
+    let urls = listeners
+        .iter()
+        .map(|listener| format!("listening on {}", listener.url()));
+    print(urls.chain(metrics_urls));
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(stop_at_signal(terminate, interrupt, stop));
     let router = routes::router(&app);
-    let rest = serve::serve(listeners, Frame::new(app, router), CONNECTIONS, stopped).await;
-    if rest > 0 {
-        tracing::warn!(connections = rest, "connections are cut off");
-    }
-    Ok(())
-}
-
-/// Prints a line for each listener on stdout.
-fn say_where(listeners: &[Listener]) {
-    let mut stdout = io::stdout().lock();
-    for listener in listeners {
-        // A closed stdout is no reason not to serve.
-        let _ = writeln!(stdout, "listening on {}", listener.url());
-    }
-    let _ = stdout.flush();
-}
-
-async fn stop_at_signal(mut terminate: Signal, mut interrupt: Signal, stop: watch::Sender<bool>) {
+    let frame = Frame::new(app, router);
+    let mut serving = pin!(async {
+        let serving = serve::serve(listeners, frame, CONNECTIONS, stopped.clone());
+        match page {
+            Some(page) => {
+                let of_metrics = serve::serve(of_metrics, page, METRICS_CONNECTIONS, stopped);
+                tokio::join!(serving, of_metrics).0
+            }
+            None => serving.await,
+        }
+    });
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = &mut serving => return Err(Failure::other("no address is listened at any more")),
+        () = signals.next() => {}
     }
     tracing::info!("no more connections are accepted");
     stop.send_replace(true);
-    // The receivers know of no sender that is gone.
-    stop.closed().await;
+    tokio::select! {
+        rest = &mut serving => if rest > 0 {
+            tracing::warn!(connections = rest, "connections are cut off after {DRAIN_TIME:?}");
+        },
+        // A second signal does not wait.
+        () = signals.next() => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(all: &[Listen]) -> Result<Vec<Listener>, Failure> {
+    let mut listeners = Vec::with_capacity(all.len());
+    for listen in all {
+        listeners.push(Listener::bind(listen).await.map_err(Failure::other)?);
+    }
+    Ok(listeners)
+}
+
+/// SIGTERM and SIGINT.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Prints lines on stdout. A closed stdout is no reason not to serve.
+fn print(lines: impl IntoIterator<Item = impl AsRef<str>>) {
+    let mut stdout = io::stdout().lock();
+    for line in lines {
+        let _ = writeln!(stdout, "{}", line.as_ref());
+    }
+    let _ = stdout.flush();
 }
 
 fn worker_threads() -> usize {
@@ -156,23 +246,26 @@ fn worker_threads() -> usize {
     available_parallelism().map_or(1, |threads| threads.get().min(4))
 }
 
-/// Why the program ends other than by a signal.
+/// Why the program ends other than by a signal: lines for stderr.
 #[derive(Debug)]
 struct Failure {
     code: ExitCode,
-    lines: Vec<String>,
+    text: String,
 }
 
 impl Failure {
-    fn configuration(lines: Vec<String>) -> Self {
-        let code = ExitCode::from(2);
-        Self { code, lines }
+    fn configuration(problems: impl ToString) -> Self {
+        Self {
+            code: ExitCode::from(2),
+            text: problems.to_string(),
+        }
     }
 
     fn other(error: impl ToString) -> Self {
-        let lines = vec![error.to_string()];
-        let code = ExitCode::FAILURE;
-        Self { code, lines }
+        Self {
+            code: ExitCode::FAILURE,
+            text: error.to_string(),
+        }
     }
 
     fn system(error: io::Error) -> Self {
@@ -187,3 +280,10 @@ const CONNECTIONS: Connections = Connections {
     all: 16_384,
     remote: 1_024,
 };
+/// Prometheus is one client.
+const METRICS_CONNECTIONS: Connections = Connections {
+    all: 64,
+    remote: 64,
+};
+
+const CHECK_LIMIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,357 @@
+//! `--check`: tries once what is configured, and says what is wrong.
+
+use std::{fmt, time::Duration};
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
+use tower_entra::{
+    Authority,
+    acquire::{AcquireError, AcquireErrorKind, ConfidentialClient, Scopes},
+};
+
+use crate::{
+    app::App,
+    settings::{Api, AzureAd, Credential},
+};
+
+/// What became of one thing that is configured. A line of its own.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Ok(String),
+    /// Why it cannot be tried without serving.
+    NotTried(String),
+    Wrong(String),
+}
+
+impl Item {
+    pub(crate) fn is_wrong(&self) -> bool {
+        matches!(self, Self::Wrong(_))
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok(text) => write!(f, "ok: {text}"),
+            Self::NotTried(text) => write!(f, "not tried: {text}"),
+            Self::Wrong(text) => write!(f, "wrong: {text}"),
+        }
+    }
+}
+
+/// Tries the keys, the credential and each API, all at a time and for at most `limit`. The keys have half of it: a
+/// fetch that fails is tried again after a few seconds.
+pub(crate) async fn check(app: &App, limit: Duration) -> Vec<Item> {
+    let end = Instant::now() + limit;
+    let mut under_way = JoinSet::new();
+    let all = ["AzureAd: keys".to_owned(), credential_name(app)]
+        .into_iter()
+        .chain(app.settings.apis.keys().map(|api| api_name(api)));
+    let names: Vec<_> = all.collect();
+    for at in 0..names.len() {
+        let app = app.clone();
+        under_way.spawn(async move { (at, item(&app, at, limit).await) });
+    }
+    let mut items: Vec<Option<Item>> = names.iter().map(|_| None).collect();
+    while let Ok(Some(ended)) = timeout_at(end, under_way.join_next()).await {
+        if let Ok((at, item)) = ended
+            && let Some(place) = items.get_mut(at)
+        {
+            *place = item;
+        }
+    }
+    names
+        .into_iter()
+        .zip(items)
+        .map(|(name, item)| {
+            item.unwrap_or_else(|| Item::Wrong(format!("{name}: no answer within {limit:?}")))
+        })
+        .collect()
+}
+
+/// The keys, the credential, then the APIs.
+async fn item(app: &App, at: usize, limit: Duration) -> Option<Item> {
+    let apis_before = 2;
+    match at {
+        0 => Some(keys(app, limit / 2).await),
+        1 => Some(credential(app).await),
+        _ => {
+            let (name, api) = app.settings.apis.iter().nth(at.checked_sub(apis_before)?)?;
+            Some(an_api(app, &api_name(name), api).await)
+        }
+    }
+}
+
+async fn keys(app: &App, limit: Duration) -> Item {
+    match app.validator.ready_within(limit).await {
+        Ok(()) => Item::Ok("AzureAd: the signing keys of the tenant were fetched".to_owned()),
+        Err(error) => {
+            let hint = error.last_error().map(|error| error.hint());
+            Item::Wrong(with_hint(format!("AzureAd: {error}"), hint))
+        }
+    }
+}
+
+/// An app, a blueprint too, may always ask for its own token for Microsoft Graph, so that shows whether Entra
+/// accepts its credential.
+async fn credential(app: &App) -> Item {
+    let name = credential_name(app);
+    let Some(client) = &app.client else {
+        return match app.settings.apis.is_empty() {
+            true => Item::Ok(format!("{name}: none is configured; /Validate needs none")),
+            false => Item::Wrong(format!(
+                "{name}: none is configured, so no API of DownstreamApis gets a token. Configure one."
+            )),
+        };
+    };
+    let graph = graph(&app.settings.azure_ad.authority);
+    let scopes = match Scopes::default_of(graph) {
+        Ok(scopes) => scopes,
+        Err(error) => return refused(&name, &error),
+    };
+    match client.itself().token(&scopes).await {
+        Ok(_) => Item::Ok(format!(
+            "{name}: Entra gave the app its own token for {graph}"
+        )),
+        Err(error) if is_after_credential(&error) => Item::Ok(format!(
+            "{name}: Entra accepted the credential, and refused the app its own token for {graph} ({error})"
+        )),
+        Err(error) => refused(&name, &error),
+    }
+}
+
+async fn an_api(app: &App, name: &str, api: &Api) -> Item {
+    let Some(client) = &app.client else {
+        return Item::NotTried(format!(
+            "{name}: there is no credential to get a token with"
+        ));
+    };
+    if api.scopes.is_empty() {
+        return Item::NotTried(format!(
+            "{name}: no Scopes are configured; callers name them"
+        ));
+    }
+    let scopes = match Scopes::new(&api.scopes) {
+        Ok(scopes) => scopes,
+        Err(error) => return refused(name, &error),
+    };
+    if !api.request_app_token {
+        return Item::NotTried(format!(
+            "{name}: its tokens are those of a user (RequestAppToken is false), and need a caller's token or an \
+             agent's user"
+        ));
+    }
+    app_token(client, name, api, &scopes).await
+}
+
+/// Without an agent, which only a caller names.
+async fn app_token(client: &ConfidentialClient, name: &str, api: &Api, scopes: &Scopes) -> Item {
+    let client = match &api.token.tenant {
+        Some(tenant) => client.in_tenant(tenant.as_str()),
+        None => client.clone(),
+    };
+    match client.itself().token(scopes).await {
+        Ok(_) => Item::Ok(format!(
+            "{name}: Entra gave the app its own token for {}",
+            scopes.as_str()
+        )),
+        Err(error) if error.code() == Some(BLUEPRINT_ONLY_FOR_GRAPH) => Item::NotTried(format!(
+            "{name}: the app is a blueprint, to which Entra gives no token of its own for {}; callers must name an \
+             agent (AgentIdentity)",
+            scopes.as_str()
+        )),
+        Err(error) => refused(name, &error),
+    }
+}
+
+/// Entra looks at these only once the credential was good.
+fn is_after_credential(error: &AcquireError) -> bool {
+    matches!(
+        error.kind(),
+        AcquireErrorKind::NotAllowed | AcquireErrorKind::ConsentRequired
+    )
+}
+
+fn refused(name: &str, error: &AcquireError) -> Item {
+    Item::Wrong(with_hint(format!("{name}: {error}"), error.hint()))
+}
+
+fn with_hint(text: String, hint: Option<&str>) -> String {
+    match hint {
+        Some(hint) => format!("{text}. {hint}"),
+        None => text,
+    }
+}
+
+fn credential_name(app: &App) -> String {
+    let AzureAd { credential, .. } = &app.settings.azure_ad;
+    match credential {
+        Some(Credential {
+            section,
+            source_type,
+            ..
+        }) => format!("{section} ({source_type})"),
+        None => "AzureAd:ClientCredentials".to_owned(),
+    }
+}
+
+fn api_name(name: &str) -> String {
+    format!("DownstreamApis:{name}")
+}
+
+/// Microsoft Graph of the authority's cloud.
+fn graph(authority: &Authority) -> &'static str {
+    if *authority == Authority::us_government() {
+        "https://graph.microsoft.us"
+    } else if *authority == Authority::china() {
+        "https://microsoftgraph.chinacloudapi.cn"
+    } else {
+        "https://graph.microsoft.com"
+    }
+}
+
+/// AADSTS82001.
+const BLUEPRINT_ONLY_FOR_GRAPH: u32 = 82_001;
+
+#[cfg(test)]
+mod tests {
+    use tower_entra::testing::Issuer;
+
+    use super::*;
+    use crate::settings::{Settings, tests};
+
+    async fn lines(settings: Settings) -> Vec<String> {
+        let app = App::new(settings).expect("an app");
+        check(&app, Duration::from_secs(8))
+            .await
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_good_configuration_is_ok() {
+        let issuer = Issuer::start().await;
+        let lines = lines(tests::settings(&issuer)).await;
+        assert_eq!(lines.len(), 3);
+        assert_eq!(
+            lines[0],
+            "ok: AzureAd: the signing keys of the tenant were fetched"
+        );
+        assert!(
+            lines[1].starts_with("ok: AzureAd:ClientCredentials:0 (ClientSecret): Entra gave"),
+            "{}",
+            lines[1]
+        );
+        assert!(
+            lines[2]
+                .starts_with("not tried: DownstreamApis:orders: its tokens are those of a user"),
+            "{}",
+            lines[2]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_wrong_secret_is_wrong_and_not_shown() {
+        let issuer = Issuer::start().await;
+        let mut settings = tests::settings(&issuer);
+        let credential = tower_entra::acquire::ClientCredential::secret("mistyped-secret");
+        settings
+            .azure_ad
+            .credential
+            .as_mut()
+            .expect("one")
+            .credential = credential;
+        let lines = lines(settings).await;
+        assert!(
+            lines[1].starts_with("wrong: AzureAd:ClientCredentials:0 (ClientSecret): "),
+            "{}",
+            lines[1]
+        );
+        assert!(lines[1].contains("AADSTS7000215"), "{}", lines[1]);
+        assert!(!lines.concat().contains("mistyped-secret"));
+    }
+
+    #[tokio::test]
+    async fn an_authority_out_of_reach_is_wrong() {
+        let issuer = Issuer::start().await;
+        let mut settings = tests::settings(&issuer);
+        drop(issuer);
+        settings.apis.clear();
+        let lines = lines(settings).await;
+        assert!(
+            lines[0].starts_with("wrong: AzureAd: no usable keys from "),
+            "{}",
+            lines[0]
+        );
+        assert!(
+            lines[1].starts_with("wrong: AzureAd:ClientCredentials:0"),
+            "{}",
+            lines[1]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_blueprint_needs_an_agent_for_an_api() {
+        let issuer = Issuer::start().await;
+        let mut settings = tests::settings(&issuer);
+        settings
+            .apis
+            .get_mut("orders")
+            .expect("an API")
+            .request_app_token = true;
+        let lines = lines(settings).await;
+        assert!(
+            lines[2].starts_with("not tried: DownstreamApis:orders: the app is a blueprint"),
+            "{}",
+            lines[2]
+        );
+    }
+
+    #[tokio::test]
+    async fn an_app_token_for_an_unknown_api_is_wrong() {
+        let issuer = Issuer::start().await;
+        let mut settings = tests::settings(&issuer);
+        let mut api = tests::api("api://nothing");
+        api.request_app_token = true;
+        settings.apis.insert("nothing".to_owned(), api);
+        let lines = lines(settings).await;
+        assert!(
+            lines[2].starts_with("wrong: DownstreamApis:nothing: "),
+            "{}",
+            lines[2]
+        );
+        assert!(lines[2].contains("AADSTS500011"), "{}", lines[2]);
+    }
+
+    #[tokio::test]
+    async fn scopes_of_two_apis_are_wrong_without_a_request() {
+        let issuer = Issuer::start().await;
+        let mut settings = tests::settings(&issuer);
+        let mut api = tests::api("api://one");
+        api.scopes = vec!["api://one/a".to_owned(), "api://two/b".to_owned()];
+        settings.apis.insert("both".to_owned(), api);
+        let lines = lines(settings).await;
+        assert!(
+            lines[2].starts_with("wrong: DownstreamApis:both: "),
+            "{}",
+            lines[2]
+        );
+    }
+
+    #[tokio::test]
+    async fn apis_without_a_credential_are_wrong() {
+        let issuer = Issuer::start().await;
+        let mut settings = tests::settings(&issuer);
+        settings.azure_ad.credential = None;
+        let lines = lines(settings).await;
+        assert!(
+            lines[1].starts_with("wrong: AzureAd:ClientCredentials: none"),
+            "{}",
+            lines[1]
+        );
+        assert!(lines[2].starts_with("not tried: "), "{}", lines[2]);
+    }
+}

@@ -1,0 +1,109 @@
+//! The log: lines on stderr, as text or as JSON.
+
+use std::io;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    Layer as _, Registry, filter::Targets, fmt, layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
+
+use crate::settings::Log;
+
+/// Starts the log. stdout has none of it: there a script finds only where the program listens.
+pub(crate) fn start(settings: &Log) {
+    // Without the last setting, a line that cannot be written is reported by `eprintln!`, which panics when
+    // stderr is closed.
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .log_internal_errors(false);
+    let lines = match settings.as_json {
+        true => lines.json().flatten_event(true).boxed(),
+        false => lines.boxed(),
+    };
+    // Only in a test can there be another one.
+    let _ = Registry::default()
+        .with(lines.with_filter(targets(settings)))
+        .try_init();
+}
+
+/// `Default` is for the targets of this program. Crates below it log warnings at most, unless a level names
+/// them: at `TRACE` some show the bytes of a connection.
+fn targets(settings: &Log) -> Targets {
+    let is_default = |target: &str| target.is_empty() || target.eq_ignore_ascii_case("Default");
+    let default = settings
+        .levels
+        .iter()
+        .find(|(target, _)| is_default(target))
+        .map_or(LevelFilter::INFO, |(_, level)| *level);
+    let others = settings
+        .levels
+        .iter()
+        .filter(|(target, _)| !is_default(target))
+        .map(|(target, level)| (target.clone(), *level));
+    Targets::new()
+        .with_default(default.min(LevelFilter::WARN))
+        .with_target(OURS, default)
+        .with_targets(others)
+}
+
+/// The beginning of every target of the crate and of this program.
+const OURS: &str = "tower_entra";
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    fn log(levels: &[(&str, LevelFilter)]) -> Targets {
+        targets(&Log {
+            levels: levels
+                .iter()
+                .map(|(target, level)| ((*target).to_owned(), *level))
+                .collect(),
+            as_json: false,
+        })
+    }
+
+    #[test]
+    fn ours_are_at_info_and_the_rest_at_warn() {
+        let log = log(&[]);
+        for target in [
+            "tower_entra::audit",
+            "tower_entra::keys",
+            "tower_entra_sidecar::serve",
+        ] {
+            assert!(log.would_enable(target, &Level::INFO), "{target}");
+            assert!(!log.would_enable(target, &Level::DEBUG), "{target}");
+        }
+        assert!(log.would_enable("hyper", &Level::WARN));
+        assert!(!log.would_enable("hyper", &Level::INFO));
+    }
+
+    #[test]
+    fn a_default_of_debug_leaves_other_crates_at_warn() {
+        let log = log(&[("Default", LevelFilter::TRACE)]);
+        assert!(log.would_enable("tower_entra::keys", &Level::TRACE));
+        assert!(!log.would_enable("rustls", &Level::INFO));
+    }
+
+    #[test]
+    fn a_default_of_none_is_silent() {
+        let log = log(&[("Default", LevelFilter::OFF)]);
+        assert!(!log.would_enable("tower_entra::audit", &Level::ERROR));
+        assert!(!log.would_enable("hyper", &Level::ERROR));
+    }
+
+    #[test]
+    fn a_target_has_its_own_level() {
+        let log = log(&[
+            ("Default", LevelFilter::INFO),
+            ("tower_entra::audit", LevelFilter::ERROR),
+            ("hyper", LevelFilter::DEBUG),
+        ]);
+        assert!(!log.would_enable("tower_entra::audit", &Level::WARN));
+        assert!(log.would_enable("tower_entra::keys", &Level::INFO));
+        assert!(log.would_enable("hyper::proto", &Level::DEBUG));
+    }
+}
