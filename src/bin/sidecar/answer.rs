@@ -16,11 +16,11 @@ pub(crate) enum Fault {
 ///
 /// | why | status |
 /// |---|---|
-/// | Entra throttles, is out of reach or has a fault; too many acquisitions at once | 503 with `Retry-After` |
+/// | Entra throttles, is out of reach or has a fault; the client's credential is out of reach; too many acquisitions at once | 503 with `Retry-After` |
 /// | Entra answered with the token of another identity | 500 |
 /// | Entra has refused | 401, whose `detail` is Entra's text |
 /// | the token that came in cannot be exchanged; nothing was sent | 401 |
-/// | the client's credential cannot be loaded | 500 |
+/// | the client's credential is there and unfit | 500 |
 /// | refused before it was sent | 400 or 500, by whose `fault` it is |
 pub(crate) fn problem(error: &AcquireError, fault: Fault) -> Problem {
     let problem = of_kind(error, fault)
@@ -44,7 +44,7 @@ fn of_kind(error: &AcquireError, fault: Fault) -> Problem {
             let detail = refusal.unwrap_or(match kind {
                 AcquireErrorKind::Throttled => "Entra throttles.",
                 AcquireErrorKind::Busy => "Too many tokens are being acquired at once.",
-                _ => "Entra is out of reach, or has given no answer.",
+                _ => "Entra, or the credential of this sidecar, is out of reach.",
             });
             let retry_after = error.retry_after();
             let seconds =
@@ -64,7 +64,7 @@ fn of_kind(error: &AcquireError, fault: Fault) -> Problem {
 }
 
 /// The hints of the library name its methods. A caller of the sidecar has parameters and keys instead.
-fn in_terms_of_the_sidecar(hint: &'static str) -> String {
+pub(crate) fn in_terms_of_the_sidecar(hint: &'static str) -> String {
     let mut hint = hint.to_owned();
     for (method, name) in NAMES {
         if hint.contains(method) {

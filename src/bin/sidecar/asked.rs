@@ -267,3 +267,7 @@ const NO_EMPTY: &str = "Leave out what has no value.";
 
 const MAX_QUERY: usize = 64 * 1024;
 const MAX_PARAMETERS: usize = 1_000;
+
+#[cfg(test)]
+#[path = "asked_tests.rs"]
+mod tests;

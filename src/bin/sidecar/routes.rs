@@ -60,3 +60,7 @@ fn only(methods: HeaderValue, route: MethodRouter) -> MethodRouter<(), Infallibl
 }
 
 const GET: HeaderValue = HeaderValue::from_static("GET");
+
+#[cfg(test)]
+#[path = "routes_tests/mod.rs"]
+mod tests;
