@@ -4,7 +4,10 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 
 use tower_entra::{Audiences, ConfigError, Tenants, Validator, acquire::ConfidentialClient};
 
-use crate::settings::{AzureAd, Settings};
+use crate::{
+    downstream::Clients,
+    settings::{AzureAd, Settings},
+};
 
 /// What the routes share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -17,21 +20,34 @@ pub(crate) struct Shared {
     pub(crate) validator: Validator,
     /// The way out. `None` if no credential is configured.
     pub(crate) client: Option<ConfidentialClient>,
+    /// Of the calls of downstream APIs.
+    pub(crate) clients: Clients,
+}
+
+/// Why the program cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error("AzureAd: {0}")]
+    AzureAd(#[from] ConfigError),
+    #[error("DownstreamApis: the HTTP client cannot be built: {0}")]
+    HttpClient(String),
 }
 
 impl App {
-    /// Does no I/O.
+    /// Does no I/O, but for the certificates of the system if they are needed.
     ///
     /// # Errors
     ///
-    /// Fails if the validator or the client cannot be built of what is configured.
-    pub(crate) fn new(settings: Settings) -> Result<Self, ConfigError> {
+    /// Fails if the validator or a client cannot be built of what is configured.
+    pub(crate) fn new(settings: Settings) -> Result<Self, Unusable> {
         let validator = validator(&settings.azure_ad)?;
         let client = client(&settings.azure_ad)?;
+        let clients = Clients::new(&settings).map_err(Unusable::HttpClient)?;
         Ok(Self(Arc::new(Shared {
             settings,
             validator,
             client,
+            clients,
         })))
     }
 }

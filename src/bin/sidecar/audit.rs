@@ -19,17 +19,10 @@ impl TokenRequest<'_> {
     /// Writes how it ended: target `tower_entra::audit`, level `info` with a token and `warn` without.
     pub(crate) fn ended(&self, outcome: Result<&AccessToken, &AcquireError>) {
         match outcome {
-            Ok(token) => tracing::info!(
-                target: TARGET,
-                api = self.api,
-                client = self.client,
-                agent = self.agent,
-                user_kind = self.user_kind,
-                tenant = self.tenant,
-                outcome = "token",
-                source = if token.is_from_cache() { "cache" } else { "entra" },
-                "token",
-            ),
+            Ok(token) => self.got(match token.is_from_cache() {
+                true => "cache",
+                false => ENTRA,
+            }),
             Err(error) => tracing::warn!(
                 target: TARGET,
                 api = self.api,
@@ -45,6 +38,26 @@ impl TokenRequest<'_> {
             ),
         }
     }
+
+    /// Writes that there is a token for the claims of a challenge, which was acquired for that.
+    pub(crate) fn got_for_claims(&self) {
+        self.got(ENTRA);
+    }
+
+    fn got(&self, source: &str) {
+        tracing::info!(
+            target: TARGET,
+            api = self.api,
+            client = self.client,
+            agent = self.agent,
+            user_kind = self.user_kind,
+            tenant = self.tenant,
+            outcome = "token",
+            source,
+            "token",
+        );
+    }
 }
 
 const TARGET: &str = "tower_entra::audit";
+const ENTRA: &str = "entra";

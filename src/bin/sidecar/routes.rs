@@ -6,13 +6,13 @@ use axum::{
     Router,
     extract::Request,
     middleware::{Next, from_fn},
-    routing::{MethodRouter, get},
+    routing::{MethodFilter, MethodRouter, get, on},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header::ALLOW};
 
 use crate::{
     app::App,
-    authorization_header,
+    authorization_header, downstream,
     inbound::{guard, look},
     route::Route,
     validate,
@@ -22,6 +22,7 @@ use crate::{
 /// not end with `Unauthenticated`.
 pub(crate) fn router(app: &App) -> Router {
     let header = |route| get(authorization_header::answer).with_state((app.clone(), route));
+    let call = |route| on(calls(), downstream::answer).with_state((app.clone(), route));
     let validate = get(validate::answer).with_state(app.clone());
     Router::new()
         .route("/Validate", only(GET, validate.route_layer(guard(app))))
@@ -34,6 +35,17 @@ pub(crate) fn router(app: &App) -> Router {
             only(
                 GET,
                 anonymous(app, header(Route::AuthorizationHeaderUnauthenticated)),
+            ),
+        )
+        .route(
+            "/DownstreamApi/{apiName}",
+            only(CALLS, protected(app, call(Route::DownstreamApi))),
+        )
+        .route(
+            "/DownstreamApiUnauthenticated/{apiName}",
+            only(
+                CALLS,
+                anonymous(app, call(Route::DownstreamApiUnauthenticated)),
             ),
         )
 }
@@ -59,7 +71,17 @@ fn only(methods: HeaderValue, route: MethodRouter) -> MethodRouter<(), Infallibl
     route.head(refused.clone()).fallback(refused)
 }
 
+/// Microsoft's sidecar takes POST only. The method of the call is another matter.
+fn calls() -> MethodFilter {
+    MethodFilter::DELETE
+        .or(MethodFilter::GET)
+        .or(MethodFilter::PATCH)
+        .or(MethodFilter::POST)
+        .or(MethodFilter::PUT)
+}
+
 const GET: HeaderValue = HeaderValue::from_static("GET");
+const CALLS: HeaderValue = HeaderValue::from_static("DELETE, GET, PATCH, POST, PUT");
 
 #[cfg(test)]
 #[path = "routes_tests/mod.rs"]

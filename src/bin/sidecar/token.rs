@@ -149,31 +149,30 @@ impl<'r> Acquisition<'r> {
         self.ended(got)
     }
 
-    /// A token for the claims of an API's challenge, and not the one that it refused. Writes a line of the
-    /// audit log.
-    ///
-    /// # Errors
-    ///
-    /// As [`token`](Self::token).
-    pub(crate) async fn token_for_claims(
-        &self,
-        claims: &str,
-        refused: AccessToken,
-    ) -> Result<AccessToken, Problem> {
-        let options = TokenOptions::default().claims(claims).refused(refused);
-        self.ended(self.source().token_with(&self.scopes, options).await)
+    /// There is no token any more, or none for the claims of an API's challenge. Writes a line of the audit log.
+    pub(crate) fn refused(&self, error: &AcquireError) -> Problem {
+        self.audit().ended(Err(error));
+        answer::problem(error, self.fault)
+    }
+
+    /// An API has asked for claims, and a token for them was acquired. Writes a line of the audit log.
+    pub(crate) fn got_for_claims(&self) {
+        self.audit().got_for_claims();
     }
 
     fn ended(&self, got: Result<AccessToken, AcquireError>) -> Result<AccessToken, Problem> {
-        let request = TokenRequest {
+        self.audit().ended(got.as_ref());
+        got.map_err(|error| answer::problem(&error, self.fault))
+    }
+
+    fn audit(&self) -> TokenRequest<'_> {
+        TokenRequest {
             api: self.api,
             client: self.client.as_str(),
             agent: self.agent.as_ref().map(AppId::as_str),
             user_kind: self.identity.user_kind,
             tenant: self.tenant.as_str(),
-        };
-        request.ended(got.as_ref());
-        got.map_err(|error| answer::problem(&error, self.fault))
+        }
     }
 }
 

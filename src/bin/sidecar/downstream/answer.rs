@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::content::Content;
+use crate::json;
 
 /// What an API answered, read to its end.
 #[derive(Debug)]
@@ -32,8 +36,8 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let shown = Shown::from(self);
         // Strings and numbers: writing them to memory does not fail.
-        let json = serde_json::to_vec(&shown).unwrap_or_default();
-        ([(header::CONTENT_TYPE, JSON)], json).into_response()
+        let text = serde_json::to_vec(&shown).unwrap_or_default();
+        json::answer(Body::from(text))
     }
 }
 
@@ -106,8 +110,6 @@ fn as_usual(name: &str) -> String {
         .collect()
 }
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-
 /// [RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1), and cookies.
 const HOP_BY_HOP: [HeaderName; 11] = [
     header::CONNECTION,
@@ -122,14 +124,7 @@ const HOP_BY_HOP: [HeaderName; 11] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
-const IRREGULAR: [&str; 6] = [
-    "Content-MD5",
-    "ETag",
-    "WWW-Authenticate",
-    "X-Request-ID",
-    "X-XSS-Protection",
-    "X-UA-Compatible",
-];
+const IRREGULAR: [&str; 3] = ["Content-MD5", "ETag", "WWW-Authenticate"];
 /// As Microsoft's APIs write them.
 const LOWER_CASE: [&str; 2] = ["client-request-id", "request-id"];
 

@@ -26,6 +26,7 @@ use super::{
     answer::Answer,
     url::{BaseUrl, LOCALHOST},
 };
+use crate::settings::Settings;
 
 /// The clients of all calls. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -61,23 +62,38 @@ pub(super) struct Ended {
 pub(super) enum Fault {
     /// There is no token any more, or none for the claims of a challenge.
     NoToken(AcquireError),
+    NoAnswer(NoAnswer),
+}
+
+/// Why there is no answer, though there is a token. Texts are for the log.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
     /// Found by the layer that guards the token. The checks of the configuration leave no such call.
     NotSent(String),
-    /// No connection, no trusted certificate, or no answer on it. The text is for the log.
+    /// No connection, no trusted certificate, or no answer on it.
     Unreachable(String),
     TimedOut,
     TooLarge,
     BrokeOff(String),
 }
 
+impl From<NoAnswer> for Fault {
+    fn from(fault: NoAnswer) -> Self {
+        Self::NoAnswer(fault)
+    }
+}
+
 impl Clients {
-    /// Does no I/O, but for reading the certificates of the system with `with_https`.
+    /// Does no I/O, but for the certificates of the system if an API needs them.
     ///
     /// # Errors
     ///
     /// Fails with the reason why no client can be built.
-    pub(crate) fn new(with_https: bool, follows_redirects: bool) -> Result<Self, String> {
-        let https = with_https.then(|| client().https_only(true).build());
+    pub(crate) fn new(settings: &Settings) -> Result<Self, String> {
+        let urls = settings.apis.values().map(|api| api.base_url.as_deref());
+        let mut schemes = urls.map(|url| url.unwrap_or_default().split(':').next());
+        let needs_https = schemes.any(|scheme| scheme == Some("https"));
+        let https = needs_https.then(|| client().https_only(true).build());
         // A proxy of the environment would see the token.
         let plain = client()
             .no_proxy()
@@ -90,7 +106,7 @@ impl Clients {
         Ok(Self {
             https: https.transpose().map_err(reason)?,
             plain: plain.map_err(reason)?,
-            follows_redirects,
+            follows_redirects: settings.follow_redirects,
             max_body: MAX_BODY,
         })
     }
@@ -110,7 +126,7 @@ impl Clients {
         let calling = self.answer(call, scopes, source, Arc::clone(&sent));
         let result = timeout_at(deadline, calling).await;
         Ended {
-            result: result.unwrap_or(Err(Fault::TimedOut)),
+            result: result.unwrap_or_else(|_| Err(NoAnswer::TimedOut.into())),
             was_sent_again: sent.load(Ordering::Relaxed) > 1,
         }
     }
@@ -126,12 +142,12 @@ impl Clients {
             true => self.https.as_ref(),
             false => Some(&self.plain),
         };
-        let client = client.ok_or_else(|| Fault::NotSent("there is no client".to_owned()))?;
+        let client = client.ok_or_else(|| NoAnswer::NotSent("there is no client".to_owned()))?;
         // The layer takes https or a loopback address. Whether plain http may go elsewhere is a setting, and was
         // checked: here its origin is named as if it were https. It is a name only: the sender knows one URL.
         let origin = call.base.as_https();
         let guard = EntraCallLayer::new(&origin, scopes.clone())
-            .map_err(|error| Fault::NotSent(error.to_string()))?
+            .map_err(|error| NoAnswer::NotSent(error.to_string()))?
             .acting_as(source)
             .replay(CloneBody);
         let mut service = guard.layer(Sender {
@@ -143,19 +159,19 @@ impl Clients {
         let mut request = Request::new(call.body);
         *request.method_mut() = call.method;
         *request.uri_mut() = Uri::try_from(origin)
-            .map_err(|_| Fault::NotSent("BaseUrl has no origin".to_owned()))?;
+            .map_err(|_| NoAnswer::NotSent("BaseUrl has no origin".to_owned()))?;
         *request.headers_mut() = call.headers;
         poll_fn(|cx| service.poll_ready(cx)).await.map_err(fault)?;
         let response = service.call(request).await.map_err(fault)?;
-        read(response, self.max_body).await
+        Ok(read(response, self.max_body).await?)
     }
 }
 
 fn fault(error: CallError<reqwest::Error>) -> Fault {
     match error {
         CallError::NoToken(error) => Fault::NoToken(error),
-        CallError::Inner(error) => Fault::Unreachable(with_causes(&error.without_url())),
-        error => Fault::NotSent(error.to_string()),
+        CallError::Inner(error) => NoAnswer::Unreachable(with_causes(&error.without_url())).into(),
+        error => NoAnswer::NotSent(error.to_string()).into(),
     }
 }
 
@@ -263,16 +279,16 @@ fn redirected(mut request: reqwest::Request, response: &Response) -> Option<reqw
 }
 
 /// Reads an answer of at most `max_body` bytes.
-async fn read(mut response: Response, max_body: usize) -> Result<Answer, Fault> {
+async fn read(mut response: Response, max_body: usize) -> Result<Answer, NoAnswer> {
     let is_too_large = |len: u64| usize::try_from(len).map_or(true, |len| len > max_body);
     if response.content_length().is_some_and(is_too_large) {
-        return Err(Fault::TooLarge);
+        return Err(NoAnswer::TooLarge);
     }
-    let broke_off = |error: reqwest::Error| Fault::BrokeOff(with_causes(&error.without_url()));
+    let broke_off = |error: reqwest::Error| NoAnswer::BrokeOff(with_causes(&error.without_url()));
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
         if body.len().saturating_add(chunk.len()) > max_body {
-            return Err(Fault::TooLarge);
+            return Err(NoAnswer::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }

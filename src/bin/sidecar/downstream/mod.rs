@@ -2,7 +2,12 @@
 
 mod answer;
 
+mod call;
+
 mod client;
+
+#[cfg(test)]
+mod client_tests;
 
 mod content;
 
@@ -10,4 +15,8 @@ pub(crate) mod headers;
 
 mod media_type;
 
+mod prepared;
+
 pub(crate) mod url;
+
+pub(crate) use self::{call::answer, client::Clients};

@@ -1,0 +1,133 @@
+//! `/DownstreamApi/{apiName}` and `/DownstreamApiUnauthenticated/{apiName}`.
+
+use std::{error::Error as StdError, iter::successors, time::Duration};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Path, RawQuery, Request, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderMap, HeaderName, StatusCode,
+    header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE},
+};
+use http_body_util::LengthLimitError;
+use tokio::time::Instant;
+
+use super::{
+    client::{Call, Ended, Fault, MAX_BODY, NoAnswer},
+    media_type::MediaType,
+    prepared::prepared,
+};
+use crate::{
+    app::App, asked::Asked, inbound::Inbound, problem::Problem, route::Route, token::Acquisition,
+};
+
+/// Calls the API of this name, and answers with what it answered.
+pub(crate) async fn answer(
+    State((app, route)): State<(App, Route)>,
+    api: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+    inbound: Inbound,
+    request: Request,
+) -> Response {
+    let deadline = Instant::now() + CALL_TIME;
+    let query = query.as_deref();
+    let answered = async {
+        let Path(api) =
+            api.map_err(|_| Problem::bad_request("The name of the API is not UTF-8."))?;
+        let asked = Asked::read(query, route, &app.settings)?;
+        let acquisition = Acquisition::new(&app, &api, &asked, &inbound)?;
+        let call = prepared(&app.settings, &api, &asked.overrides)?;
+        let call = with_body(call, request).await?;
+        // The layer around the call finds it in the cache.
+        acquisition.token().await?;
+        let source = acquisition.source().clone();
+        let Ended {
+            result,
+            was_sent_again,
+        } = app
+            .clients
+            .call(call, acquisition.scopes(), source, deadline)
+            .await;
+        if was_sent_again {
+            acquisition.got_for_claims();
+        }
+        match result {
+            Ok(answer) => Ok(answer.into_response()),
+            Err(Fault::NoToken(error)) => Err(acquisition.refused(&error).into()),
+            Err(Fault::NoAnswer(fault)) => Err(no_answer(&api, &fault).into()),
+        }
+    };
+    answered.await.unwrap_or_else(|refused: Refused| refused.0)
+}
+
+/// An answer without a call, or without an answer of the API.
+struct Refused(Response);
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self(problem.into_response())
+    }
+}
+
+/// The call with the body of the request and the headers that describe it. Without a readable `Content-Type`
+/// the body is dropped, as in Microsoft's sidecar.
+async fn with_body(call: Call, request: Request) -> Result<Call, Refused> {
+    let (parts, body) = request.into_parts();
+    if MediaType::of(&parts.headers).is_none() {
+        return Ok(call);
+    }
+    let body = read(body).await?;
+    let mut headers = call.headers;
+    copy(&parts.headers, &mut headers);
+    Ok(Call {
+        headers,
+        body: Some(body),
+        ..call
+    })
+}
+
+fn copy(from: &HeaderMap, to: &mut HeaderMap) {
+    for name in OF_BODY {
+        for value in from.get_all(&name) {
+            to.append(&name, value.clone());
+        }
+    }
+}
+
+/// The body, of at most 30,000,000 bytes.
+async fn read(body: Body) -> Result<Bytes, Refused> {
+    to_bytes(body, MAX_BODY).await.map_err(|error| {
+        let error: &(dyn StdError + 'static) = &error;
+        let mut causes = successors(Some(error), |error| (*error).source());
+        if causes.any(|error| error.is::<LengthLimitError>()) {
+            // The rest of the body is not read.
+            let close = [(CONNECTION, "close")];
+            return Refused((StatusCode::PAYLOAD_TOO_LARGE, close).into_response());
+        }
+        Problem::bad_request("The body of the request broke off.").into()
+    })
+}
+
+/// No answer of the API. Addresses are for the log.
+fn no_answer(api: &str, fault: &NoAnswer) -> Problem {
+    let (what, reason) = match fault {
+        NoAnswer::Unreachable(reason) => ("could not be reached", &**reason),
+        NoAnswer::TimedOut => ("did not answer in time", ""),
+        NoAnswer::TooLarge => ("answered with more than 30,000,000 bytes", ""),
+        NoAnswer::BrokeOff(reason) => ("broke off its answer", &**reason),
+        NoAnswer::NotSent(reason) => {
+            tracing::error!(api, reason, "a downstream API is not called");
+            let hint = format!("Check DownstreamApis:{api}:BaseUrl; the log says more.");
+            return Problem::unexpected().with_hint(hint);
+        }
+    };
+    tracing::warn!(api, reason, "a downstream API {what}");
+    let hint = format!("Check DownstreamApis:{api}:BaseUrl and the API itself; the log says more.");
+    Problem::bad_gateway(format!("The API '{api}' {what}.")).with_hint(hint)
+}
+
+/// A second less than a request may take, so that the answer can say which API is slow.
+const CALL_TIME: Duration = Duration::from_secs(99);
+const OF_BODY: [HeaderName; 2] = [CONTENT_TYPE, CONTENT_ENCODING];
