@@ -137,8 +137,7 @@ fn run(command: Command, arguments: &[OsString]) -> Result<ExitCode, Failure> {
         // Before the app, whose parts register their series.
         let page = settings.metrics.as_ref().map(|_| MetricsPage::install());
         let page = page.transpose().map_err(Failure::other)?;
-        let app = App::new(settings)
-            .map_err(|error| Failure::configuration(format!("AzureAd: {error}")))?;
+        let app = App::new(settings).map_err(Failure::configuration)?;
         match command {
             Command::Check => Ok(check(&app).await),
             _ => serve(app, page).await,

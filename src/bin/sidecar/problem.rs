@@ -19,8 +19,11 @@ macro_rules! rfc9110 {
 ///
 /// `detail` is for the caller. It never holds a token, an assertion or the value of a parameter.
 #[derive(Clone, Debug, Serialize)]
+pub(crate) struct Problem(Box<Members>);
+
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Problem {
+struct Members {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -95,40 +98,38 @@ impl Problem {
     }
 
     pub(crate) fn status(&self) -> u16 {
-        self.status
+        self.0.status
     }
 
     #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
-    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
-        let hint = Some(hint.into());
-        Self { hint, ..self }
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
     }
 
-    pub(crate) fn with_error_code(self, error_code: Option<String>) -> Self {
-        Self { error_code, ..self }
+    pub(crate) fn with_error_code(mut self, error_code: Option<String>) -> Self {
+        self.0.error_code = error_code;
+        self
     }
 
-    pub(crate) fn with_correlation_id(self, correlation_id: Option<String>) -> Self {
-        Self {
-            correlation_id,
-            ..self
-        }
+    pub(crate) fn with_correlation_id(mut self, correlation_id: Option<String>) -> Self {
+        self.0.correlation_id = correlation_id;
+        self
     }
 
-    pub(crate) fn with_claims(self, claims: Option<String>) -> Self {
-        Self { claims, ..self }
+    pub(crate) fn with_claims(mut self, claims: Option<String>) -> Self {
+        self.0.claims = claims;
+        self
     }
 
     /// `seconds` go into `Retry-After`.
-    pub(crate) fn with_retry_after(self, seconds: Option<u64>) -> Self {
-        Self {
-            retry_after: seconds,
-            ..self
-        }
+    pub(crate) fn with_retry_after(mut self, seconds: Option<u64>) -> Self {
+        self.0.retry_after = seconds;
+        self
     }
 
     fn new(
@@ -137,7 +138,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Members {
             kind,
             title,
             status: status.as_u16(),
@@ -147,15 +148,16 @@ impl Problem {
             claims: None,
             hint: None,
             retry_after: None,
-        }
+        }))
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after;
-        let mut response = (status, Json(self)).into_response();
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.0.retry_after;
+        let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
         if let Some(seconds) = retry_after {

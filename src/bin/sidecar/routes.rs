@@ -22,7 +22,7 @@ use crate::{
 /// not end with `Unauthenticated`.
 pub(crate) fn router(app: &App) -> Router {
     let header = |route| get(authorization_header::answer).with_state((app.clone(), route));
-    let call = |route| on(calls(), downstream::answer).with_state((app.clone(), route));
+    let call = |route| on(calls(), downstream::handle).with_state((app.clone(), route));
     let validate = get(validate::answer).with_state(app.clone());
     Router::new()
         .route("/Validate", only(GET, validate.route_layer(guard(app))))

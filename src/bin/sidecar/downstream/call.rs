@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Calls the API of this name, and answers with what it answered.
-pub(crate) async fn answer(
+pub(crate) async fn handle(
     State((app, route)): State<(App, Route)>,
     api: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,

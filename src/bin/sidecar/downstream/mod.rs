@@ -19,4 +19,4 @@ mod prepared;
 
 pub(crate) mod url;
 
-pub(crate) use self::{call::answer, client::Clients};
+pub(crate) use self::{call::handle, client::Clients};
