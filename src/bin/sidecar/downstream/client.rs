@@ -318,3 +318,7 @@ const LOOPBACK: [std::net::SocketAddr; 2] = [
     std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0),
     std::net::SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 0),
 ];
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -6,9 +6,6 @@ mod call;
 
 mod client;
 
-#[cfg(test)]
-mod client_tests;
-
 mod content;
 
 pub(crate) mod headers;
