@@ -63,8 +63,6 @@ mod serve;
 
 mod settings;
 
-mod stub;
-
 mod token;
 
 mod validate;
@@ -118,12 +116,8 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, arguments: &[OsString]) -> Result<ExitCode, Failure> {
-    let (settings, warnings) = match settings::read(arguments, env::vars_os()) {
-        Err(problems) if problems.to_string().is_empty() => stub::settings()
-            .map(|settings| (settings, Vec::new()))
-            .map_err(|lines| Failure::configuration(lines.join("\n"))),
-        read => read.map_err(Failure::configuration),
-    }?;
+    let (settings, warnings) =
+        settings::read(arguments, env::vars_os()).map_err(Failure::configuration)?;
     log::start(&settings.log);
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -203,7 +197,7 @@ async fn serve(app: App, page: Option<MetricsPage>) -> Result<ExitCode, Failure>
 async fn bind(all: &[Listen]) -> Result<Vec<Listener>, Failure> {
     let mut listeners = Vec::with_capacity(all.len());
     for listen in all {
-        listeners.push(Listener::bind(listen).await.map_err(Failure::other)?);
+        listeners.extend(Listener::bind(listen).await.map_err(Failure::other)?);
     }
     Ok(listeners)
 }

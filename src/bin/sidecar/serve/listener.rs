@@ -2,7 +2,7 @@
 
 use std::{
     fmt, fs, io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -20,20 +20,38 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
+    /// One listener, or two for `localhost`.
+    ///
     /// # Errors
     ///
     /// Fails if the address is in use or may not be bound, and for a Unix socket if its path names
     /// something else.
-    pub(crate) async fn bind(listen: &Listen) -> Result<Self, BindError> {
+    pub(crate) async fn bind(listen: &Listen) -> Result<Vec<Self>, BindError> {
         match listen {
-            Listen::Tcp(address) => bind_tcp(*address)
-                .await
-                .map(Self::Tcp)
-                .map_err(|error| BindError::tcp(*address, &error)),
-            Listen::Unix(path) => {
-                bind_unix(path).map_err(|reason| BindError(format!("{}: {reason}", path.display())))
+            Listen::Tcp(address) => Ok(vec![Self::tcp(*address).await?]),
+            Listen::Localhost(port) => {
+                let mut listeners = vec![Self::tcp((Ipv4Addr::LOCALHOST, *port).into()).await?];
+                let of_ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, *port));
+                match bind_tcp(of_ipv6).await {
+                    Err(error) if lacks_ipv6(&error) => {}
+                    bound => {
+                        let bound = bound.map_err(|error| BindError::tcp(of_ipv6, &error))?;
+                        listeners.push(Self::Tcp(bound));
+                    }
+                }
+                Ok(listeners)
             }
+            Listen::Unix(path) => bind_unix(path)
+                .map(|listener| vec![listener])
+                .map_err(|reason| BindError(format!("{}: {reason}", path.display()))),
         }
+    }
+
+    async fn tcp(address: SocketAddr) -> Result<Self, BindError> {
+        let bound = bind_tcp(address).await;
+        bound
+            .map(Self::Tcp)
+            .map_err(|error| BindError::tcp(address, &error))
     }
 
     /// The URL that clients use, with the port that the operating system has chosen.
@@ -211,9 +229,9 @@ mod tests {
     }
 
     async fn bind(path: &Path) -> Result<Listener, String> {
-        Listener::bind(&Listen::Unix(path.to_owned()))
-            .await
-            .map_err(|error| error.to_string())
+        let listeners = Listener::bind(&Listen::Unix(path.to_owned())).await;
+        let mut listeners = listeners.map_err(|error| error.to_string())?;
+        Ok(listeners.remove(0))
     }
 
     #[tokio::test]
@@ -281,11 +299,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn localhost_is_both_loopback_addresses_at_one_port() {
+        // The port that another listener has just left is free.
+        let free = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into())).await;
+        let url = free.expect("bound")[0].url();
+        let (_, port) = url.rsplit_once(':').expect("a port");
+        let listen = Listen::Localhost(port.parse().expect("a port"));
+        let urls: Vec<_> = match Listener::bind(&listen).await {
+            Ok(listeners) => listeners.iter().map(Listener::url).collect(),
+            // Another test took it.
+            Err(_) => return,
+        };
+        assert_eq!(urls[0], url);
+        assert!(
+            urls.len() == 1 || urls[1] == format!("http://[::1]:{port}"),
+            "{urls:?}"
+        );
+    }
+
+    #[tokio::test]
     async fn an_address_in_use_is_refused_with_what_to_do() {
         let first = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()))
             .await
             .expect("bound");
-        let address = first.url().trim_start_matches("http://").parse();
+        let address = first[0].url().trim_start_matches("http://").parse();
         let listen = Listen::Tcp(address.expect("an address"));
         let error = Listener::bind(&listen).await.expect_err("in use");
         let text = error.to_string();

@@ -1,17 +1,54 @@
 //! What the configuration says, typed: everything is read and checked once, before the program listens.
 
+mod apis;
+
+mod azure_ad;
+
 mod command;
+
+mod credentials;
+
+mod environment;
+
+mod files;
+
+mod json;
+
+mod known;
+
+mod listen;
+
+mod log;
+
+mod managed_identity;
+
+mod nearest;
 
 mod report;
 
-use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf};
+mod shown;
 
-use http::{HeaderName, HeaderValue, Method};
-use tower_entra::{AppId, Authority, TenantId, acquire::ClientCredential};
+mod tree;
 
+mod types;
+
+mod typing;
+
+mod values;
+
+use std::ffi::OsString;
+
+use self::{
+    command::Arguments,
+    environment::Variables,
+    files::Text,
+    shown::shown,
+    tree::{Origin, Tree},
+};
 pub(crate) use self::{
     command::{Command, HELP},
     report::{Finding, Problems},
+    types::{AllowOverrides, Api, AzureAd, Credential, Listen, Log, Settings, TokenSettings},
 };
 
 /// Reads the configuration: files, then these variables of the environment, then these arguments, of which
@@ -23,149 +60,93 @@ pub(crate) use self::{
 ///
 /// Fails with every key that is wrong: a line each.
 pub(crate) fn read(
-    _arguments: &[OsString],
-    _variables: impl IntoIterator<Item = (OsString, OsString)>,
+    arguments: &[OsString],
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<(Settings, Vec<Finding>), Problems> {
-    Err(Problems(Vec::new()))
+    let arguments = Arguments::parse(arguments);
+    let variables = Variables::of(variables);
+    let mut problems = Vec::new();
+    let environment = environment(&arguments, &variables, &mut problems);
+    let named = match &arguments.config {
+        Some(path) => Some(path.as_path()),
+        None => variables.get("SIDECAR_CONFIG").map(std::path::Path::new),
+    };
+    let texts = files::read(named, &environment, &mut problems);
+    let tree = tree(&texts, &variables, &arguments, &mut problems);
+    if !problems.is_empty() {
+        return Err(Problems::of(problems));
+    }
+    typing::settings(&tree.root(), &environment)
 }
 
-/// The whole configuration.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) azure_ad: AzureAd,
-    /// `DownstreamApis`, by the name that its user wrote: letter case makes a difference.
-    pub(crate) apis: BTreeMap<String, Api>,
-    /// `Sidecar:AllowOverrides`.
-    pub(crate) allow_overrides: AllowOverrides,
-    /// `Sidecar:IgnoreDeniedAgents`: agent parameters on a route where overrides are off are dropped, and the
-    /// token is that of the blueprint. Default `false`: such a request is refused.
-    pub(crate) ignore_denied_agents: bool,
-    /// `Sidecar:LenientAgentParameters`: an agent's user without an agent is ignored, and a user's name wins
-    /// over its object id. Default `false`: such a request is refused.
-    pub(crate) lenient_agent_parameters: bool,
-    /// `Sidecar:AllowPlainHttp`: a `BaseUrl` may be `http` to a host that is not this one. Default `false`.
-    pub(crate) allow_plain_http: bool,
-    /// `Sidecar:AllowOutboundRedirects`: redirects on the origin of the API are followed. Default `false`.
-    pub(crate) follow_redirects: bool,
-    /// Where the routes are served; at least one.
-    pub(crate) listen: Vec<Listen>,
-    /// `Sidecar:MetricsUrl`: where Prometheus finds its text. Off by default.
-    pub(crate) metrics: Option<Listen>,
-    /// `ASPNETCORE_ENVIRONMENT=Development`: callers from elsewhere and foreign hosts are served, and
-    /// `/openapi/v1.json` is there.
-    pub(crate) is_development: bool,
-    pub(crate) log: Log,
+/// The name of the environment, which no file can set.
+fn environment(
+    arguments: &Arguments,
+    variables: &Variables,
+    problems: &mut Vec<Finding>,
+) -> String {
+    let mut tree = Tree::default();
+    variables.set_host(&mut tree, &mut Vec::new());
+    set_arguments(&mut tree, arguments);
+    let section = tree.root().at("Environment");
+    let name = section.text().unwrap_or("Production");
+    if name.contains(['/', '\\', '\0']) {
+        let text = format!(
+            "{} is no name. Accepted: Production, Development, a name for files. Set it to one of them.",
+            shown(name)
+        );
+        problems.push(Finding::of("ASPNETCORE_ENVIRONMENT", text));
+        return "Production".to_owned();
+    }
+    name.to_owned()
 }
 
-/// `AzureAd`: the app registration of the API and its agents' blueprint.
-#[derive(Debug)]
-pub(crate) struct AzureAd {
-    /// `Instance`.
-    pub(crate) authority: Authority,
-    pub(crate) tenant: TenantId,
-    pub(crate) client_id: AppId,
-    /// `Audience`, `TokenValidationParameters:ValidAudience`, `…:ValidAudiences`. Without one, those that
-    /// Entra gives the tokens for this client id.
-    pub(crate) audiences: Option<Vec<String>>,
-    /// `Scopes`: `/Validate` admits a caller that has one of them. Empty admits every caller.
-    pub(crate) scopes: Vec<String>,
-    /// `AllowWebApiToBeAuthorizedByACL`. Default `true`.
-    pub(crate) authorization_by_acl: bool,
-    /// `ClientCapabilities` has `cp1`.
-    pub(crate) claims_challenges: bool,
-    /// The first of `ClientCredentials` that is not skipped and loads. `None` if none is configured:
-    /// `/Validate` works without.
-    pub(crate) credential: Option<Credential>,
-}
-
-/// How the app authenticates.
-#[derive(Debug)]
-pub(crate) struct Credential {
-    /// The section that it comes from, such as `AzureAd:ClientCredentials:0`.
-    pub(crate) section: String,
-    /// `SourceType` as Microsoft writes it, such as `SignedAssertionFromManagedIdentity`.
-    pub(crate) source_type: &'static str,
-    pub(crate) credential: ClientCredential,
-}
-
-/// One of `DownstreamApis`.
-#[derive(Debug)]
-pub(crate) struct Api {
-    /// Without one only the routes that give tokens know the API. Checked: `https`, or `http` where it is allowed;
-    /// no user, query or fragment; without `/` at its end.
-    pub(crate) base_url: Option<String>,
-    pub(crate) relative_path: String,
-    /// May be empty: a caller can name some.
-    pub(crate) scopes: Vec<String>,
-    pub(crate) request_app_token: bool,
-    /// Default `GET`.
-    pub(crate) http_method: Method,
-    /// Default `application/json`.
-    pub(crate) accept: HeaderValue,
-    /// `ExtraHeaderParameters`, without reserved names.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// `ExtraQueryParameters`.
-    pub(crate) query: Vec<(String, String)>,
-    /// `AcquireTokenOptions`.
-    pub(crate) token: TokenSettings,
-}
-
-/// `AcquireTokenOptions` of an API.
-#[derive(Debug, Default)]
-pub(crate) struct TokenSettings {
-    pub(crate) tenant: Option<TenantId>,
-    pub(crate) force_refresh: bool,
-    /// JSON text.
-    pub(crate) claims: Option<String>,
-    /// A GUID.
-    pub(crate) correlation_id: Option<String>,
-}
-
-/// On which routes a caller may name agents, and change what is configured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AllowOverrides {
-    /// `GetAuthorizationHeader`.
-    pub(crate) authorization_header: bool,
-    /// `GetAuthorizationHeaderUnauthenticated`.
-    pub(crate) authorization_header_unauthenticated: bool,
-    /// `CallDownstreamApi`.
-    pub(crate) downstream_api: bool,
-    /// `CallDownstreamApiUnauthenticated`.
-    pub(crate) downstream_api_unauthenticated: bool,
-}
-
-impl Default for AllowOverrides {
-    fn default() -> Self {
-        Self {
-            authorization_header: true,
-            authorization_header_unauthenticated: false,
-            downstream_api: true,
-            downstream_api_unauthenticated: false,
+/// The values of all sources, which come in the order of .NET: variables with `ASPNETCORE_` and `DOTNET_`,
+/// files, all variables, arguments.
+fn tree(
+    texts: &[Text],
+    variables: &Variables,
+    arguments: &Arguments,
+    problems: &mut Vec<Finding>,
+) -> Tree {
+    let mut tree = Tree::default();
+    variables.set_host(&mut tree, problems);
+    for (order, (name, text)) in (0_u8..).zip(texts) {
+        let origin = Origin::File {
+            name: name.as_str().into(),
+            order,
+        };
+        match json::values(text) {
+            Ok(values) => {
+                for (path, value) in values {
+                    tree.set(&path, value, &origin);
+                }
+            }
+            Err(problem) => {
+                let text = format!(
+                    "{problem}. Accepted: JSON with one object, perhaps with comments and trailing commas. Correct \
+                     the file."
+                );
+                problems.push(Finding::of(&origin.to_string(), text));
+            }
         }
     }
+    variables.set_all(&mut tree, problems);
+    set_arguments(&mut tree, arguments);
+    problems.extend(arguments.problems.iter().cloned());
+    tree
 }
 
-/// An address to listen at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Listen {
-    /// With port 0 the operating system chooses one. `[::]` is every address of the machine, also those of IPv4;
-    /// where there is no IPv6, it is `0.0.0.0`.
-    Tcp(SocketAddr),
-    Unix(PathBuf),
-}
-
-/// `Logging`.
-#[derive(Debug, Default)]
-pub(crate) struct Log {
-    /// `LogLevel`: target prefix and level, the default first.
-    pub(crate) levels: Vec<(String, tracing::level_filters::LevelFilter)>,
-    /// `Console:FormatterName` is `json`.
-    pub(crate) as_json: bool,
+fn set_arguments(tree: &mut Tree, arguments: &Arguments) {
+    for (path, value) in &arguments.values {
+        tree.set(path, Some(value.clone()), &Origin::Argument);
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use tower_entra::testing::Issuer;
+    use http::{HeaderValue, Method};
+    use tower_entra::{acquire::ClientCredential, testing::Issuer};
 
     use super::*;
 

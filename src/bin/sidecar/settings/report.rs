@@ -2,9 +2,27 @@
 
 use std::fmt;
 
+use super::{shown::plain, tree::Section};
+
 /// One line about one key: what was found, what is accepted, what to do. It never has the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding(String);
+
+impl Finding {
+    /// About something that is no key, such as a file.
+    pub(super) fn of(subject: &str, text: impl fmt::Display) -> Self {
+        Self(format!("{}: {text}", plain(subject)))
+    }
+
+    /// About this key, with where its value comes from.
+    fn about(section: &Section<'_>, text: impl fmt::Display) -> Self {
+        let key = plain(section.path());
+        Self(match section.origin() {
+            Some(origin) => format!("{key} ({}): {text}", plain(&origin.to_string())),
+            None => format!("{key}: {text}"),
+        })
+    }
+}
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,7 +32,13 @@ impl fmt::Display for Finding {
 
 /// Everything that is wrong: as text, a line for each.
 #[derive(Debug)]
-pub(crate) struct Problems(pub(super) Vec<Finding>);
+pub(crate) struct Problems(Vec<Finding>);
+
+impl Problems {
+    pub(super) fn of(findings: Vec<Finding>) -> Self {
+        Self(findings)
+    }
+}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,3 +51,46 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// What is found while a configuration is read.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    problems: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl Report {
+    /// A value is wrong. The advice is one imperative sentence.
+    pub(super) fn wrong(
+        &mut self,
+        section: &Section<'_>,
+        found: impl fmt::Display,
+        accepted: &str,
+        advice: &str,
+    ) {
+        let text = format!("{found}. Accepted: {accepted}. {advice}");
+        self.problems.push(Finding::about(section, text));
+    }
+
+    /// Something is wrong for which no value would be right.
+    pub(super) fn refused(&mut self, section: &Section<'_>, text: impl fmt::Display) {
+        self.problems.push(Finding::about(section, text));
+    }
+
+    pub(super) fn warn(&mut self, section: &Section<'_>, text: impl fmt::Display) {
+        self.warnings.push(Finding::about(section, text));
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// The value and the warnings, unless something is wrong.
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Finding>), Problems> {
+        match value {
+            Some(value) if self.problems.is_empty() => Ok((value, self.warnings)),
+            _ => Err(Problems(self.problems)),
+        }
+    }
+}
