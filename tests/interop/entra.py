@@ -110,14 +110,23 @@ class Entra:
         """A token for the blueprint: of a `person`, or of an `app`."""
         return self._get(f"/mint/{what}").decode()
 
+    def throttle(self) -> None:
+        """Has the next token request answered with 429, to be repeated after 5 s."""
+        self._send("POST", "/page/fault", {"fault": "throttled", "times": 1})
+
     def _get(self, path: str) -> bytes:
+        return self._send("GET", path)
+
+    def _send(self, method: str, path: str, body: Json | None = None) -> bytes:
         connection = http.client.HTTPConnection(self.program.address, timeout=LIMIT)
         try:
-            connection.request("GET", path)
+            sent = None if body is None else json.dumps(body)
+            headers = {} if body is None else {"Content-Type": "application/json"}
+            connection.request(method, path, sent, headers)
             response = connection.getresponse()
-            body = response.read()
+            answer = response.read()
             if response.status != 200:
                 raise AssertionError(f"{path} answers {response.status}")
-            return body
+            return answer
         finally:
             connection.close()

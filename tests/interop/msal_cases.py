@@ -3,7 +3,6 @@
 `test_msal.py` runs these classes for each library.
 """
 
-import base64
 import json
 import unittest
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import oracles
 from entra import Entra, KeyPair
 from libraries import App, Assertion, Certificate, Credential, ExchangeToken, Got, Library, Refused, Secret
-from mint import Json
+from mint import Json, part_of
 from tls import Passed
 from whoami import Whoami
 
@@ -109,7 +108,7 @@ class Tokens(MsalTest):
                 client = self.client(credential)
                 got, [request] = self.requests_of(client.as_itself, self.default)
                 self.assert_admitted(got, "application", client_id=self.entra.client)
-                header = _part(request.form["client_assertion"], 0)
+                header = part_of(request.form["client_assertion"], 0)
                 self.assertEqual(header["alg"], algorithm)
                 self.assertIn(thumbprint, header)
 
@@ -124,7 +123,7 @@ class Tokens(MsalTest):
                 with self.subTest(scope, agent=agent):
                     got = blueprint.as_itself([scope], fmi_path=agent)
                     self.assertFalse(got.from_cache)
-                    payload = _part(got.token, 1)
+                    payload = part_of(got.token, 1)
                     expected = {"aud": EXCHANGE_ID, "azp": self.entra.blueprint, "azpacr": "1"}
                     self.assertEqual(payload, payload | expected)
                     self.assertTrue(payload["sub"].endswith(f"/{agent}"), payload["sub"])
@@ -245,7 +244,7 @@ class Tokens(MsalTest):
             agent.on_behalf_of(person, self.scope, claims=wanted),
             agent.as_user(t2, self.scope, object_id=user, claims=wanted),
         ):
-            self.assertEqual(_part(got.token, 1)["acrs"], ["c1"])
+            self.assertEqual(part_of(got.token, 1)["acrs"], ["c1"])
 
     def test_capabilities_are_taken_on_every_leg(self) -> None:
         agent = self.agent(self.blueprint(capabilities=["cp1"]), capabilities=["cp1"])
@@ -255,7 +254,7 @@ class Tokens(MsalTest):
             claims = json.loads(request.form["claims"])
             self.assertEqual(claims["access_token"]["xms_cc"]["values"], ["cp1"])
         self.assertEqual(len(requests), 2)
-        self.assertEqual(_part(got.token, 1)["xms_cc"], ["cp1"])
+        self.assertEqual(part_of(got.token, 1)["xms_cc"], ["cp1"])
 
     def test_pyjwt_and_jose_accept_the_tokens_of_every_flow(self) -> None:
         agent = self.agent()
@@ -418,10 +417,3 @@ class Refusals(MsalTest):
             with self.subTest(case):
                 expected = Error(400, error, code)
                 self.assert_refused(expected, app.as_user, credential, self.scope, **named)
-
-
-def _part(token: str, index: int) -> Json:
-    """Header or payload of a JWT, without verification."""
-    part = token.split(".")[index]
-    decoded: Json = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return decoded

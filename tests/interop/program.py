@@ -6,6 +6,7 @@ import select
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -14,17 +15,18 @@ LIMIT = 10.0
 
 
 class Program:
-    """A running program with these variables and no others.
+    """A running program with these variables and no others, in this folder or that of the tests.
 
     Its log is at the most talkative level for the library, so that tests can look into it.
     """
 
-    def __init__(self, command: Sequence[str], variables: dict[str, str]) -> None:
+    def __init__(self, command: Sequence[str], variables: dict[str, str], folder: Path | None = None) -> None:
         self._log: IO[bytes] = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             command,
             # Without a buffer, in which `select` would not see a second line.
             bufsize=0,
+            cwd=folder,
             env={"PORT": "0", "RUST_LOG": "info,tower_entra=trace"} | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the example `whoami` with tokens minted by PyJWT, and its verdicts against those of PyJWT and
-# of npm's jose; and the example `entra` with MSAL for Python and for Node. Works from any directory.
+# of npm's jose; the example `entra` with MSAL for Python and for Node; and the program `tower-entra-sidecar`
+# with the Microsoft 365 Agents SDK for both. Works from any directory.
 #
 #   CARGO_TARGET_DIR   where cargo builds, and Python's and npm's packages lie (default: target)
 #   PYTHON             the interpreter to use, 3.11 or later (default: python3)
@@ -27,15 +28,15 @@ if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
     cp "$here/requirements.txt" "$venv/requirements.txt"
 fi
 
-# npm's jose is the other oracle, and its MSAL a client of the token service. Without them a difference
-# would go unseen, so their absence is a failure.
+# npm's jose is the other oracle, its MSAL a client of the token service, its Agents SDK one of the sidecar.
+# Without them a difference would go unseen, so their absence is a failure.
 for program in node npm; do
     if ! command -v "$program" >/dev/null; then
-        echo "$program is needed, for npm's jose and MSAL" >&2
+        echo "$program is needed, for npm's jose, MSAL and Agents SDK" >&2
         exit 1
     fi
 done
-for package in jose msal; do
+for package in jose msal agents_hosting; do
     installed=$target/interop-$package
     if ! cmp -s "$here/$package/package-lock.json" "$installed/installed.json"; then
         rm -rf "$installed"
@@ -49,12 +50,15 @@ for package in jose msal; do
 done
 export JOSE=$target/interop-jose/verify.mjs
 export MSAL=$target/interop-msal/acquire.mjs
+export AGENTS_HOSTING=$target/interop-agents_hosting/tokens.mjs
 
-cargo build --quiet --locked --manifest-path "$root/Cargo.toml" \
-    --example whoami --example explain --example entra
+# All at once, so that the library is built once.
+cargo build --quiet --locked --manifest-path "$root/Cargo.toml" --all-features \
+    --example whoami --example explain --example entra --bin tower-entra-sidecar
 
 export WHOAMI=$target/debug/examples/whoami
 export EXPLAIN=$target/debug/examples/explain
 export ENTRA=$target/debug/examples/entra
+export SIDECAR=$target/debug/tower-entra-sidecar
 export PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" "$here" "$@"

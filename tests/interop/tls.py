@@ -1,4 +1,4 @@
-"""A certificate authority of one run, and a proxy with TLS that records what passes it."""
+"""A certificate authority of one run, and proxies with and without TLS that record what passes them."""
 
 import datetime
 import http.client
@@ -45,13 +45,10 @@ class Passed:
         return dict(parse_qsl(self.body.decode(), strict_parsing=True))
 
 
-class Proxy:
-    """Terminates TLS at an ephemeral port of 127.0.0.1 and hands requests on over plain HTTP.
+class Recorder:
+    """Hands requests on from an ephemeral port of 127.0.0.1, over plain HTTP on both sides."""
 
-    `ca` is the file with the certificate that its clients must trust.
-    """
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.passed: list[Passed] = []
         """Every request that has been answered so far, in order of the answers."""
         self.upstream = ""
@@ -68,24 +65,16 @@ class Proxy:
 
             do_GET = do_POST = pass_on
 
-        ca_key, ca = _new_ca()
-        self.ca = folder / "ca.pem"
-        self.ca.write_bytes(pem_of(ca))
-        key = ec.generate_private_key(ec.SECP256R1())
-        leaf = folder / "proxy.pem"
-        leaf.write_bytes(pem_of_key(key) + pem_of(_new_leaf(key, ca_key, ca)))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(leaf)
-
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
-        # The handshake is made in the thread of the connection, not in the one that accepts.
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self.prepare(self._server)
         self.host = f"127.0.0.1:{self._server.server_port}"
-        self.url = f"https://{self.host}"
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    def prepare(self, server: ThreadingHTTPServer) -> None:
+        """Called before the first connection is accepted."""
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +88,36 @@ class Proxy:
         self._server.shutdown()
         self._thread.join(LIMIT)
         self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+
+class Proxy(Recorder):
+    """Terminates TLS and hands requests on over plain HTTP.
+
+    `ca` is the file with the certificate that its clients must trust.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        ca_key, ca = _new_ca()
+        self.ca = folder / "ca.pem"
+        self.ca.write_bytes(pem_of(ca))
+        key = ec.generate_private_key(ec.SECP256R1())
+        self._leaf = folder / "proxy.pem"
+        self._leaf.write_bytes(pem_of_key(key) + pem_of(_new_leaf(key, ca_key, ca)))
+        super().__init__()
+
+    def prepare(self, server: ThreadingHTTPServer) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._leaf)
+        # The handshake is made in the thread of the connection, not in the one that accepts.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.host}"
 
 
 class _Handler(BaseHTTPRequestHandler):
