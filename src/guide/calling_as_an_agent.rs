@@ -213,6 +213,12 @@
 //! }
 //! ```
 //!
+//! The layer answers no claims challenge that comes in a gRPC status: it reads the HTTP status, which is 200
+//! beside `grpc-status: 16`. Read the claims from the `www-authenticate` of the status's metadata, and ask the
+//! same source and scopes for a token with [`TokenOptions::claims`](crate::acquire::TokenOptions::claims) and,
+//! for [`refused`](crate::acquire::TokenOptions::refused), the one that was sent. Then call once more: the layer
+//! sends the new token.
+//!
 //! ## reqwest
 //!
 //! It hides the extensions of a request, so a clone of the service chooses who acts. Redirects are the client's:
