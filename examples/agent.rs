@@ -349,7 +349,7 @@ async fn show_policies(scene: &Scene) -> Result<usize, Box<dyn StdError>> {
     let alice = || scene.token("alice");
     let alice_of_theirs = theirs.user_token("alice").mint();
     let no_scope = ours.user_token("alice").scope("User.Read").mint();
-    let app = ours.app_token().roles(["Agent.Ask"]).mint();
+    let app = || ours.app_token().roles(["Agent.Ask"]).mint();
 
     let mut table = Table::new(ENDED);
     for call in [
@@ -360,7 +360,9 @@ async fn show_policies(scene: &Scene) -> Result<usize, Box<dyn StdError>> {
         Call("alice's agent at /mailbox", ask("/caller", "/mailbox"), alice(), "orders wrong_kind 403 insufficient_scope"),
         Call("alice without an agent", format!("{}/orders", scene.orders), alice(), "orders audience_mismatch 401 invalid_token"),
         Call("alice without access_agent", ask("/caller", "/orders"), no_scope, "agent missing_scope 403 insufficient_scope"),
-        Call("an app on its own", ask("/caller", "/orders"), app, "agent not_delegated 403 insufficient_scope"),
+        Call("an app on its own", ask("/caller", "/orders"), app(), "agent not_delegated 403 insufficient_scope"),
+        // No extractor has refused it: that of the query comes first, and would answer 400.
+        Call("  before its query is read", format!("{}/caller", scene.agent), app(), "agent not_delegated 403 insufficient_scope"),
     ] {
         self::call(scene, &mut table, call).await?;
     }
