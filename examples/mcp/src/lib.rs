@@ -3,6 +3,8 @@
 //!
 //! [`EntraAuthLayer`] is around rmcp's Streamable HTTP service. rmcp passes the head of the
 //! HTTP request to the tool that is called, and the [`AgentPrincipal`] is in its extensions.
+//!
+//! One tool asks an API downstream: [`DeliveriesApi`].
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -15,13 +17,15 @@ use axum::{
     routing::get,
 };
 use rmcp::{
-    ErrorData,
+    ErrorData, ServerHandler,
     handler::server::{
         common::{AsRequestContext, FromContextPart},
+        tool::{IntoCallToolResult, ToolRouter},
         wrapper::{Json as Structured, Parameters},
     },
+    model::CallToolResponse,
     schemars::{self, JsonSchema},
-    tool, tool_router,
+    tool, tool_handler, tool_router,
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
     },
@@ -29,9 +33,15 @@ use rmcp::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tower_entra::{
-    AgentPrincipal, ConfigError, Denial, EntraAuthLayer, ObjectId, PrincipalKind, TenantId,
-    Validator,
+    AgentPrincipal, ConfigError, Denial, EntraAuthLayer, ObjectId, PrincipalKind, Requirement,
+    TenantId, Validator, acquire::UserAssertion,
 };
+
+pub use self::deliveries::DeliveriesApi;
+use self::deliveries::{Deliveries, Failure};
+
+mod deliveries;
+pub mod lookalike;
 
 /// Where the server is, as its clients see it.
 #[derive(Clone, Debug)]
@@ -72,20 +82,32 @@ impl Site {
     }
 }
 
-/// The server: tools behind tokens, and the document that shows clients where to get one.
+/// The server: tools behind tokens, and the document that shows clients where to get one. Without a
+/// deliveries API there is no tool that asks it.
 ///
 /// # Errors
 ///
 /// Fails if the origin is not that of an `http` or `https` URL.
-pub fn app(validator: Validator, site: Site) -> Result<Router, ConfigError> {
+pub fn app(
+    validator: Validator,
+    site: Site,
+    deliveries: Option<DeliveriesApi>,
+) -> Result<Router, ConfigError> {
     let layer = EntraAuthLayer::new(validator)
+        .with_user_assertion()
         .with_resource_metadata(site.metadata_url())?
         .with_scopes([site.scope(READ)])?;
     let metadata = site.metadata();
     let config = configuration(&site);
+    let tools = match deliveries {
+        Some(_) => Orders::tool_router(),
+        None => Orders::tool_router().with_disabled("list_deliveries"),
+    };
     let orders = Orders {
         site: Arc::new(site),
         book: Arc::default(),
+        deliveries,
+        tools,
     };
     let sessions = Arc::new(NeverSessionManager::default());
     let mcp = StreamableHttpService::new(move || Ok(orders.clone()), sessions, config);
@@ -136,6 +158,8 @@ struct Verdict(Arc<OnceLock<Denial>>);
 /// The caller of a tool: a parameter of every tool that needs it.
 struct Caller {
     principal: AgentPrincipal,
+    /// `None` if it acts as itself: there is no person on whose behalf another API can be called.
+    assertion: Option<UserAssertion>,
     verdict: Verdict,
 }
 
@@ -146,6 +170,7 @@ impl<C: AsRequestContext> FromContextPart<C> for Caller {
         let caller = parts.and_then(|parts| {
             Some(Self {
                 principal: parts.extensions.get().cloned()?,
+                assertion: parts.extensions.get().cloned(),
                 verdict: parts.extensions.get().cloned()?,
             })
         });
@@ -166,11 +191,38 @@ impl Caller {
     /// Refuses the call. The error is for a client to which the status has gone out already, as it
     /// would have after a progress notification.
     fn denied(&self, denial: Denial) -> ErrorData {
-        // The text of a denial is for the log.
-        let error = ErrorData::invalid_request("the caller is not allowed to do this", None);
+        // Another text of the denial, its `Display`, is for the log.
+        let text = denial.client_message();
+        let error = match denial.status().is_server_error() {
+            true => ErrorData::internal_error(text, None),
+            false => ErrorData::invalid_request(text, None),
+        };
         // The first denial counts.
         let _ = self.verdict.0.set(denial);
         error
+    }
+}
+
+/// Why a tool has no result.
+enum ToolError {
+    /// For the client: a JSON-RPC error, such as that of [`Caller::denied`].
+    Protocol(ErrorData),
+    /// For the model: a result that is an error.
+    Tool(String),
+}
+
+impl From<ErrorData> for ToolError {
+    fn from(error: ErrorData) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl IntoCallToolResult for ToolError {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        match self {
+            Self::Protocol(error) => Err(error),
+            Self::Tool(text) => text.into_call_tool_result(),
+        }
     }
 }
 
@@ -179,9 +231,14 @@ impl Caller {
 struct Orders {
     site: Arc<Site>,
     book: Arc<Mutex<Vec<Order>>>,
+    deliveries: Option<DeliveriesApi>,
+    tools: ToolRouter<Self>,
 }
 
-#[tool_router(server_handler)]
+#[tool_handler(router = self.tools)]
+impl ServerHandler for Orders {}
+
+#[tool_router]
 impl Orders {
     /// Shows the caller as the server sees it.
     #[tool(annotations(read_only_hint = true))]
@@ -234,17 +291,34 @@ impl Orders {
         book.push(order.clone());
         Ok(Structured(order))
     }
+
+    /// Lists what is on its way to the caller, or to the person for whom an agent calls. An agent or an
+    /// application that acts as itself is sent nothing.
+    #[tool(annotations(read_only_hint = true))]
+    async fn list_deliveries(&self, caller: Caller) -> Result<Structured<Deliveries>, ToolError> {
+        // Before a token is asked for.
+        self.person(&caller, READ)?;
+        let (Some(api), Some(person)) = (&self.deliveries, &caller.assertion) else {
+            return Err(ErrorData::internal_error("not set up", None).into());
+        };
+        let denial = match api.ask(person).await {
+            Ok(deliveries) => return Ok(Structured(deliveries)),
+            Err(Failure::Other(text)) => return Err(ToolError::Tool(text)),
+            Err(Failure::NoToken(error)) => error.denial(),
+            Err(Failure::StepUp(claims)) => Denial::for_claims(&caller.principal, &claims),
+        };
+        Err(caller.denied(denial).into())
+    }
 }
 
 impl Orders {
     /// The person for whom the caller acts, if it has the scope.
     fn person(&self, caller: &Caller, scope: &str) -> Result<ObjectId, ErrorData> {
         let principal = &caller.principal;
-        let is_delegated = matches!(
-            principal.kind(),
-            PrincipalKind::AgentOnBehalfOfUser | PrincipalKind::AgentUser | PrincipalKind::User
-        );
-        let Some(person) = principal.object_id().filter(|_| is_delegated) else {
+        if let Err(denial) = principal.require(&Requirement::delegated()) {
+            return Err(caller.denied(denial));
+        }
+        let Some(person) = principal.object_id() else {
             // No scope would change this.
             return Err(caller.denied(Denial::new()));
         };

@@ -3,7 +3,7 @@
 use std::{error::Error, net::Ipv4Addr, time::Duration};
 
 use axum::{Router, http::request::Parts};
-use mcp::{Site, app};
+use mcp::{DeliveriesApi, Site, app};
 use reqwest::{RequestBuilder, Response};
 use rmcp::{
     ClientLifecycleMode, ClientServiceExt, RoleClient, ServiceError,
@@ -23,9 +23,12 @@ use rmcp::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_entra::{
-    AgentPrincipal, EntraAuthLayer,
+    AgentPrincipal, EntraAuthLayer, Validator,
     testing::{Issuer, TokenBuilder},
 };
+
+#[path = "mcp/deliveries.rs"]
+mod deliveries;
 
 #[tokio::test]
 async fn a_client_without_a_token_learns_what_to_ask_entra_for() {
@@ -314,23 +317,35 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let (listener, origin) = listen().await;
-        Self::serve(listener, origin.clone(), origin).await
+        Self::serve_tenants(listener, origin.clone(), origin).await
     }
 
     /// A server that clients know by another origin than the one where it listens.
     async fn start_at(public_origin: &str) -> Self {
         let (listener, origin) = listen().await;
-        Self::serve(listener, origin, public_origin.to_owned()).await
+        Self::serve_tenants(listener, origin, public_origin.to_owned()).await
     }
 
-    async fn serve(listener: TcpListener, origin: String, public_origin: String) -> Self {
+    /// A server that asks a deliveries API.
+    async fn start_before(deliveries: DeliveriesApi, issuer: Issuer, validator: Validator) -> Self {
+        let (listener, origin) = listen().await;
+        let site = Site {
+            origin: origin.clone(),
+            authorization_server: issuer.v2_issuer(),
+        };
+        let app = app(validator, site, Some(deliveries)).unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { issuer, origin }
+    }
+
+    async fn serve_tenants(listener: TcpListener, origin: String, public_origin: String) -> Self {
         // Several tenants, to see that they are kept apart.
         let issuer = Issuer::builder().multi_tenant().start().await;
         let site = Site {
             origin: public_origin,
             authorization_server: issuer.v2_issuer(),
         };
-        let app = app(issuer.validator(), site).unwrap();
+        let app = app(issuer.validator(), site, None).unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { issuer, origin }
     }
