@@ -91,7 +91,7 @@ fn agent_api(
     let as_itself = orders.clone().acting_as(agent.itself());
     let by_its_account = orders.clone().acting_as(agent.user(account));
     let for_its_caller = orders.on_behalf_of_caller(agent);
-    // Delegated tokens only: on behalf of an app there is nobody to act.
+    // Delegated tokens only: an app has no user on whose behalf to act.
     let may_ask = Requirement::scope("access_agent")?;
     Ok(Router::new()
         .route("/itself", get(read).with_state(as_itself))
@@ -445,5 +445,6 @@ const POLICIES: &str = "Refused: by the second API, whose policy is for agents, 
 const FAILURES: &str = "Failed: a reason for your log, and an answer that the caller can act on";
 const ENDED: &[&str] = &["request", "ended at", "for the log", "for the caller"];
 const NO_FALLBACK: &str = "\
-No failure is made good by another identity: what an agent may not do on behalf of a person, it does not
-do as itself.";
+access_agent is the scope with which a caller may ask this agent. cp1, in a caller's token, says that its
+client can answer a claims challenge. No failure is made good by another identity: what an agent may not do
+on behalf of a person, it does not do as itself.";

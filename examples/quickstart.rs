@@ -246,8 +246,9 @@ const ADMITTED: &str = "Admitted: 200, and the handler knows who is calling";
 #[rustfmt::skip] // One line.
 const CALLER: &[&str] = &["request", "kind", "agent_status", "client_id", "object_id", "blueprint"];
 const FACETS: &str = "\
-Entra sends facets only to APIs that request them. Without them, an agent looks like an app, or like
-the person it acts for: it is then unattested, and /people, which demands not_agent, refuses it.";
+Facets are the claims that say which caller is an agent. Entra sends them only to APIs that request them.
+Without them, an agent looks like an app, or like the person it acts for: it is then unattested, and
+/people, which demands not_agent, refuses it.";
 const REFUSED: &str = "Refused: a typed error for your log, a challenge for the client";
 const UNKNOWN_KEY: &str = "\
 503 for the unknown key, not 401: it was not looked up, because the fetch for the fresh key above was

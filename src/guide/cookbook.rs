@@ -2,7 +2,7 @@
 //!
 //! | task | recipe |
 //! |---|---|
-//! | a first program | [quick start](crate#quick-start) |
+//! | a first program | [quick start](crate#quick-start), in the README under "Use it" |
 //! | configuration from the environment, a document, mounted secrets | [`EntraConfig`](crate::EntraConfig) |
 //! | the registration in Entra, a first token | [Entra set-up](super::entra_setup) |
 //! | readiness and liveness probes | [below](#probes) |
@@ -65,7 +65,7 @@
 //! # A test of routes
 //!
 //! Each caller is one line, and the requests go through the router as in production. In the directory of the
-//! [first program](crate#quick-start), which has axum and tokio already:
+//! [first program](crate#quick-start) ("Use it" in the README), which has axum and tokio already:
 //!
 //! ```sh
 //! cargo add --dev tower-entra --path ../tower-entra --features testing
@@ -115,8 +115,8 @@
 //! # fn main() { only_readers_read_orders() }
 //! ```
 //!
-//! `cargo test` runs it, as `tests/routes.rs` for example. For the router of the program, put the test into
-//! the same file as its `app`.
+//! `cargo test` runs it, as `tests/routes.rs` for example. A file of `tests/` sees only a library: for the
+//! router of your program, have its `app` in `src/lib.rs`, or put the test into the file that has `app`.
 //!
 //! # A check in a handler
 //!

@@ -185,7 +185,7 @@
 //! | `tower_entra.keys.age` | `tower_entra_keys_age_seconds` | `key_source` |
 //! | `tower_entra.keys.time_left` | `tower_entra_keys_time_left_seconds` | `key_source` |
 //!
-//! The two ages are renewed every 15 s. With the feature `acquire` there are also:
+//! The last two are renewed every 15 s. With the feature `acquire` there are also:
 //!
 //! | name | in Prometheus | labels |
 //! |---|---|---|
@@ -212,7 +212,8 @@
 //! | `cause` | refreshes | `start`, `scheduled`, `retry`, `unknown_key`, `bad_signature`; the last two of suppressed ones |
 //! | `key_source` | keys | the name given by [`KeySettings::with_name`](crate::KeySettings::with_name). Without one there is **no such label** |
 //!
-//! All series but those of the age are there from the start, so no rule needs `absent()`.
+//! All series are there from the start, so no rule needs `absent()`, but for `tower_entra.keys.age`: that one
+//! is absent until keys were fetched. `tower_entra.keys.time_left` is 0 from the start until then.
 //!
 //! # What to add up
 //!
@@ -325,7 +326,7 @@
 //! sum by (kind, denial) (increase(tower_entra_verdicts_total{outcome="denied", agent_status=~"attested|declared"}[1h]))
 //!
 //! # Requests that are not served, per second, by reason: the check, or what the application demands
-//! sum by (error_type, denial) (rate(tower_entra_verdicts_total{outcome=~"refused|denied"}[5m]))
+//! sum by (error_type, denial) (rate(tower_entra_verdicts_total{outcome=~"refused|denied"}[5m])) > 0
 //!
 //! # Share of tokens that were verified before: only with `ValidatorBuilder::token_cache`
 //! sum(rate(tower_entra_token_cache_lookups_total{result="hit"}[5m]))
