@@ -2,4 +2,7 @@
 
 mod world;
 
+mod callers;
+mod limits;
 mod operations;
+mod paths;

@@ -16,6 +16,7 @@ pub(crate) fn start(settings: &Log) {
     // stderr is closed.
     let lines = fmt::layer()
         .with_writer(io::stderr)
+        .with_ansi(false)
         .log_internal_errors(false);
     let lines = match settings.as_json {
         true => lines.json().flatten_event(true).boxed(),

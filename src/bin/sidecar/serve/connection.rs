@@ -39,7 +39,9 @@ pub(super) async fn serve<A: Answer>(
         .timer(TokioTimer::new())
         // Also how long a connection may be idle.
         .header_read_timeout(HEADER_TIME)
-        // hyper answers a request line and headers that do not fit with 431, or 414.
+        // hyper answers a request line and headers that do not fit with 431, or 414. The buffer alone would let
+        // some more pass.
+        .max_header_size(MAX_HEADER_BYTES)
         .max_buf_size(MAX_HEADER_BYTES)
         .serve_connection(TokioIo::new(Guarded::new(stream)), service);
     let served = {
