@@ -1,11 +1,14 @@
 //! Who may call: processes of this machine, by a name of this machine.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::{
+    net::{SocketAddr, UdpSocket},
+    process::Command,
+};
 
 use tokio::net::TcpStream;
 use tower_entra::testing::Issuer;
 
-use crate::world::{Reply, Sidecar, exchange};
+use crate::world::{Reply, Sidecar, exchange, program, variables};
 
 const PATHS: [&str; 5] = [
     "/Validate",
@@ -160,4 +163,35 @@ async fn forwarded_headers_lend_no_host() {
     let head = "GET /Validate HTTP/1.1\r\nhost: evil.example\r\nx-forwarded-host: localhost\r\n\
                 x-original-host: localhost\r\nforwarded: host=localhost\r\nconnection: close\r\n\r\n";
     assert_eq!(sidecar.send(head).await.status, 400);
+}
+
+/// `ForwardedHeaders_Enabled` on the command line, in this environment.
+fn with_forwarded_headers(issuer: &Issuer, value: &str, environment: &str) -> Command {
+    let mut command = program();
+    command
+        .envs(variables(issuer))
+        .env("ASPNETCORE_ENVIRONMENT", environment)
+        .arg(format!("--ForwardedHeaders_Enabled={value}"));
+    command
+}
+
+#[tokio::test]
+async fn forwarded_headers_cannot_be_enabled_outside_development() {
+    let issuer = Issuer::start().await;
+    for (value, environment) in [("true", "Production"), ("TrUe", "Staging")] {
+        let mut command = with_forwarded_headers(&issuer, value, environment);
+        let output = command.output().expect("the program runs");
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let text = "Forwarded headers cannot be enabled outside Development.";
+        assert!(stderr.contains(text), "{stderr}");
+    }
+    for (value, environment) in [
+        ("false", "Production"),
+        ("enabled", "Production"),
+        (" true ", "Production"),
+        ("true", "Development"),
+    ] {
+        Sidecar::of(with_forwarded_headers(&issuer, value, environment));
+    }
 }

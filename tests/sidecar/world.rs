@@ -34,8 +34,8 @@ pub(crate) fn program() -> Command {
 pub(crate) fn variables(issuer: &Issuer) -> Vec<(String, String)> {
     [
         ("AzureAd__Instance", issuer.url()),
-        ("AzureAd__TenantId", issuer.tenant_id().to_string()),
-        ("AzureAd__ClientId", issuer.blueprint_id().to_string()),
+        ("AzureAd__TenantId", issuer.tenant_id().to_owned()),
+        ("AzureAd__ClientId", issuer.blueprint_id().to_owned()),
         (
             "AzureAd__ClientCredentials__0__SourceType",
             "ClientSecret".to_owned(),

@@ -116,8 +116,8 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, arguments: &[OsString]) -> Result<ExitCode, Failure> {
-    let (settings, warnings) =
-        settings::read(arguments, env::vars_os()).map_err(Failure::configuration)?;
+    let (settings, warnings) = settings::read(arguments, env::vars_os())
+        .map_err(|problems| Failure::configuration(&problems))?;
     log::start(&settings.log);
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -126,12 +126,12 @@ fn run(command: Command, arguments: &[OsString]) -> Result<ExitCode, Failure> {
         .worker_threads(worker_threads())
         .enable_all()
         .build()
-        .map_err(Failure::system)?;
+        .map_err(|error| Failure::system(&error))?;
     let result = runtime.block_on(async {
         // Before the app, whose parts register their series.
         let page = settings.metrics.as_ref().map(|_| MetricsPage::install());
-        let page = page.transpose().map_err(Failure::other)?;
-        let app = App::new(settings).map_err(Failure::configuration)?;
+        let page = page.transpose().map_err(|error| Failure::other(&error))?;
+        let app = App::new(settings).map_err(|problems| Failure::configuration(&problems))?;
         match command {
             Command::Check => Ok(check(&app).await),
             _ => serve(app, page).await,
@@ -153,9 +153,9 @@ async fn check(app: &App) -> ExitCode {
 
 async fn serve(app: App, page: Option<MetricsPage>) -> Result<ExitCode, Failure> {
     // Before the first line is printed, so that a signal that follows it ends the program in order.
-    let mut signals = Signals::new().map_err(Failure::system)?;
-    let listeners = bind(&app.settings.listen).await?;
-    let of_metrics = bind(app.settings.metrics.as_slice()).await?;
+    let mut signals = Signals::new().map_err(|error| Failure::system(&error))?;
+    let listeners = bind(&app.settings.listen, ASPNETCORE_URLS).await?;
+    let of_metrics = bind(app.settings.metrics.as_slice(), METRICS_URL).await?;
     // Starts to fetch the keys.
     let _ = app.validator.status();
     let metrics_urls = of_metrics
@@ -179,7 +179,7 @@ async fn serve(app: App, page: Option<MetricsPage>) -> Result<ExitCode, Failure>
         }
     });
     tokio::select! {
-        _ = &mut serving => return Err(Failure::other("no address is listened at any more")),
+        _ = &mut serving => return Err(Failure::other(&"no address is listened at any more")),
         () = signals.next() => {}
     }
     tracing::info!("no more connections are accepted");
@@ -194,10 +194,15 @@ async fn serve(app: App, page: Option<MetricsPage>) -> Result<ExitCode, Failure>
     Ok(ExitCode::SUCCESS)
 }
 
-async fn bind(all: &[Listen]) -> Result<Vec<Listener>, Failure> {
+/// `key` is where the addresses are configured.
+async fn bind(all: &[Listen], key: &'static str) -> Result<Vec<Listener>, Failure> {
     let mut listeners = Vec::with_capacity(all.len());
     for listen in all {
-        listeners.extend(Listener::bind(listen).await.map_err(Failure::other)?);
+        listeners.extend(
+            Listener::bind(listen, key)
+                .await
+                .map_err(|error| Failure::other(&error))?,
+        );
     }
     Ok(listeners)
 }
@@ -247,24 +252,23 @@ struct Failure {
 }
 
 impl Failure {
-    fn configuration(problems: impl ToString) -> Self {
+    fn configuration(problems: &impl ToString) -> Self {
         Self {
             code: ExitCode::from(2),
             text: problems.to_string(),
         }
     }
 
-    fn other(error: impl ToString) -> Self {
+    fn other(error: &impl ToString) -> Self {
         Self {
             code: ExitCode::FAILURE,
             text: error.to_string(),
         }
     }
 
-    fn system(error: io::Error) -> Self {
-        Self::other(format!(
-            "the operating system refuses what the program needs: {error}"
-        ))
+    fn system(error: &io::Error) -> Self {
+        let text = format!("the operating system refuses what the program needs: {error}");
+        Self::other(&text)
     }
 }
 
@@ -278,5 +282,8 @@ const METRICS_CONNECTIONS: Connections = Connections {
     all: 64,
     remote: 64,
 };
+
+const ASPNETCORE_URLS: &str = "ASPNETCORE_URLS";
+const METRICS_URL: &str = "Sidecar:MetricsUrl";
 
 const CHECK_LIMIT: Duration = Duration::from_secs(30);

@@ -10,7 +10,11 @@ use std::{
 use axum::{body::Body, response::IntoResponse};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Limited;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
 
@@ -29,7 +33,7 @@ pub(super) async fn serve<A: Answer>(
     mut stop: watch::Receiver<bool>,
 ) {
     let progress = Progress::new();
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         let (answer, progress) = (answer.clone(), progress.clone());
         Box::pin(async move {
             Ok::<_, Infallible>(within_limits(&answer, peer, request, &progress).await)
@@ -69,12 +73,17 @@ pub(super) async fn serve<A: Answer>(
     }
 }
 
-async fn within_limits<A: Answer>(
+async fn within_limits<A, B>(
     answer: &A,
     peer: Peer,
-    request: Request<Incoming>,
+    request: Request<B>,
     progress: &Progress,
-) -> Response<Body> {
+) -> Response<Body>
+where
+    A: Answer,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::error::Error + Send + Sync,
+{
     let request =
         request.map(|body| Body::new(Limited::new(progress.follow(body), MAX_BODY_BYTES)));
     match timeout(REQUEST_TIME, answer.answer(peer, request)).await {
@@ -102,3 +111,71 @@ const HEADER_TIME: Duration = Duration::from_secs(10);
 const REQUEST_TIME: Duration = Duration::from_secs(100);
 const HEADER_TIMED_OUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::pending,
+        task::{Context, Poll},
+    };
+
+    use http_body::Frame;
+    use http_body_util::{BodyExt as _, Empty};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Reads the body, and then never answers.
+    #[derive(Clone)]
+    struct Never;
+
+    impl Answer for Never {
+        async fn answer(&self, _: Peer, request: Request<Body>) -> Response<Body> {
+            let _ = request.into_body().collect().await;
+            pending().await
+        }
+    }
+
+    /// A body that does not end.
+    struct Endless;
+
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    async fn answer<B>(body: B) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
+        let start = Instant::now();
+        let progress = Progress::new();
+        let response = within_limits(&Never, Peer::Unix, Request::new(body), &progress).await;
+        assert_eq!(start.elapsed(), REQUEST_TIME);
+        response
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_takes_100_s_is_answered_with_503() {
+        let response = answer(Empty::new()).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_takes_100_s_is_answered_with_408() {
+        let response = answer(Endless).await;
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(response.headers()[header::CONNECTION], "close");
+    }
+}

@@ -20,22 +20,23 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    /// One listener, or two for `localhost`.
+    /// One listener, or two for `localhost`. `key` is where the address is configured.
     ///
     /// # Errors
     ///
     /// Fails if the address is in use or may not be bound, and for a Unix socket if its path names
     /// something else.
-    pub(crate) async fn bind(listen: &Listen) -> Result<Vec<Self>, BindError> {
+    pub(crate) async fn bind(listen: &Listen, key: &'static str) -> Result<Vec<Self>, BindError> {
         match listen {
-            Listen::Tcp(address) => Ok(vec![Self::tcp(*address).await?]),
+            Listen::Tcp(address) => Ok(vec![Self::tcp(*address, key).await?]),
             Listen::Localhost(port) => {
-                let mut listeners = vec![Self::tcp((Ipv4Addr::LOCALHOST, *port).into()).await?];
+                let mut listeners =
+                    vec![Self::tcp((Ipv4Addr::LOCALHOST, *port).into(), key).await?];
                 let of_ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, *port));
                 match bind_tcp(of_ipv6).await {
                     Err(error) if lacks_ipv6(&error) => {}
                     bound => {
-                        let bound = bound.map_err(|error| BindError::tcp(of_ipv6, &error))?;
+                        let bound = bound.map_err(|error| BindError::tcp(of_ipv6, &error, key))?;
                         listeners.push(Self::Tcp(bound));
                     }
                 }
@@ -47,11 +48,11 @@ impl Listener {
         }
     }
 
-    async fn tcp(address: SocketAddr) -> Result<Self, BindError> {
+    async fn tcp(address: SocketAddr, key: &'static str) -> Result<Self, BindError> {
         let bound = bind_tcp(address).await;
         bound
             .map(Self::Tcp)
-            .map_err(|error| BindError::tcp(address, &error))
+            .map_err(|error| BindError::tcp(address, &error, key))
     }
 
     /// The URL that clients use, with the port that the operating system has chosen.
@@ -70,8 +71,8 @@ impl Listener {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 // An answer is one write. Without this, a second one on the same connection could wait for
-                // the client's acknowledgement.
-                stream.set_nodelay(true)?;
+                // the client's acknowledgement. It fails only if the client has gone.
+                let _ = stream.set_nodelay(true);
                 Ok((Stream::Tcp(stream), Peer::Tcp(address)))
             }
             Self::Unix { socket, .. } => {
@@ -173,17 +174,17 @@ fn identity_of(path: &Path) -> io::Result<(u64, u64)> {
 pub(crate) struct BindError(String);
 
 impl BindError {
-    fn tcp(address: SocketAddr, error: &io::Error) -> Self {
+    fn tcp(address: SocketAddr, error: &io::Error, key: &str) -> Self {
         let port = address.port();
         Self(match error.kind() {
             io::ErrorKind::AddrInUse => format!(
-                "http://{address}: another program listens here. End it, or set ASPNETCORE_URLS to an address that is free."
+                "http://{address}: another program listens here. End it, or set {key} to an address that is free."
             ),
             io::ErrorKind::PermissionDenied => format!(
-                "http://{address}: this user may not listen at port {port}. Set ASPNETCORE_URLS to a port from 1024 on."
+                "http://{address}: this user may not listen at port {port}. Set {key} to a port from 1024 on."
             ),
             io::ErrorKind::AddrNotAvailable => format!(
-                "http://{address}: this machine does not have this address. Set ASPNETCORE_URLS to one that it has, such as http://127.0.0.1:{port}."
+                "http://{address}: this machine does not have this address. Set {key} to one that it has, such as http://127.0.0.1:{port}."
             ),
             _ => format!("http://{address}: {error}"),
         })
@@ -229,7 +230,7 @@ mod tests {
     }
 
     async fn bind(path: &Path) -> Result<Listener, String> {
-        let listeners = Listener::bind(&Listen::Unix(path.to_owned())).await;
+        let listeners = Listener::bind(&Listen::Unix(path.to_owned()), "a key").await;
         let mut listeners = listeners.map_err(|error| error.to_string())?;
         Ok(listeners.remove(0))
     }
@@ -301,11 +302,11 @@ mod tests {
     #[tokio::test]
     async fn localhost_is_both_loopback_addresses_at_one_port() {
         // The port that another listener has just left is free.
-        let free = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into())).await;
+        let free = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()), "a key").await;
         let url = free.expect("bound")[0].url();
         let (_, port) = url.rsplit_once(':').expect("a port");
         let listen = Listen::Localhost(port.parse().expect("a port"));
-        let urls: Vec<_> = match Listener::bind(&listen).await {
+        let urls: Vec<_> = match Listener::bind(&listen, "ASPNETCORE_URLS").await {
             Ok(listeners) => listeners.iter().map(Listener::url).collect(),
             // Another test took it.
             Err(_) => return,
@@ -319,12 +320,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_in_use_is_refused_with_what_to_do() {
-        let first = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()))
+        let first = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()), "ASPNETCORE_URLS")
             .await
             .expect("bound");
         let address = first[0].url().trim_start_matches("http://").parse();
         let listen = Listen::Tcp(address.expect("an address"));
-        let error = Listener::bind(&listen).await.expect_err("in use");
+        let error = Listener::bind(&listen, "ASPNETCORE_URLS")
+            .await
+            .expect_err("in use");
         let text = error.to_string();
         assert!(text.contains("another program listens here"), "{text}");
         assert!(text.contains("ASPNETCORE_URLS"), "{text}");

@@ -18,7 +18,7 @@ use tokio::{
 pub(crate) use self::{
     answer::{Answer, Peer},
     connection::MAX_BODY_BYTES,
-    listener::{BindError, Listener},
+    listener::Listener,
 };
 
 /// How many connections there may be at a time.
@@ -151,12 +151,145 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        future::pending,
+        net::{SocketAddr, UdpSocket},
+    };
+
+    use axum::{body::Body, response::Response};
+    use http::Request;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        sync::Notify,
+        time::{Instant, pause},
+    };
+
     use super::*;
+    use crate::settings::Listen;
+
+    /// Answers `/` at once and every other path never.
+    #[derive(Clone, Default)]
+    struct Root(Arc<Notify>);
+
+    impl Answer for Root {
+        async fn answer(&self, _: Peer, request: Request<Body>) -> Response {
+            if request.uri().path() != "/" {
+                self.0.notify_one();
+                pending::<()>().await;
+            }
+            Response::default()
+        }
+    }
+
+    struct Running {
+        port: u16,
+        answer: Root,
+        stop: watch::Sender<bool>,
+        serving: tokio::task::JoinHandle<usize>,
+    }
+
+    impl Running {
+        async fn start(all: u32, remote: u32) -> Self {
+            let listen = Listen::Tcp(([0, 0, 0, 0], 0).into());
+            let listeners = Listener::bind(&listen, "a key").await.expect("bound");
+            let port = listeners[0]
+                .url()
+                .rsplit_once(':')
+                .expect("a port")
+                .1
+                .parse();
+            let answer = Root::default();
+            let (stop, stopped) = watch::channel(false);
+            let connections = Connections { all, remote };
+            let serving = tokio::spawn(serve(listeners, answer.clone(), connections, stopped));
+            Self {
+                port: port.expect("a number"),
+                answer,
+                stop,
+                serving,
+            }
+        }
+
+        async fn connect(&self, address: impl Into<std::net::IpAddr>) -> TcpStream {
+            let connected = TcpStream::connect((address.into(), self.port)).await;
+            connected.expect("a connection")
+        }
+    }
+
+    /// Whether a request for `/` is answered within a moment.
+    async fn is_served(stream: &mut TcpStream) -> bool {
+        let head = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        if stream.write_all(head).await.is_err() {
+            return false;
+        }
+        let mut bytes = [0; 64];
+        let read = timeout(Duration::from_millis(300), stream.read(&mut bytes)).await;
+        matches!(read, Ok(Ok(1..)))
+    }
+
+    const HERE: [u8; 4] = [127, 0, 0, 1];
+
+    #[tokio::test]
+    async fn a_connection_too_many_waits_until_another_one_ends() {
+        let running = Running::start(1, 1).await;
+        let mut first = running.connect(HERE).await;
+        assert!(is_served(&mut first).await);
+        let mut second = running.connect(HERE).await;
+        assert!(!is_served(&mut second).await);
+        drop(first);
+        let mut bytes = [0; 64];
+        let read = timeout(Duration::from_secs(5), second.read(&mut bytes)).await;
+        assert!(read.expect("in time").expect("no reset") > 0);
+    }
+
+    #[tokio::test]
+    async fn connections_from_elsewhere_leave_room_for_those_from_here() {
+        let running = Running::start(8, 1).await;
+        // Without a network there is no such address.
+        let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        let Ok(SocketAddr::V4(address)) = socket
+            .connect("192.0.2.123:9")
+            .and_then(|()| socket.local_addr())
+        else {
+            return;
+        };
+        let mut first = running.connect(*address.ip()).await;
+        assert!(is_served(&mut first).await);
+        let mut second = running.connect(*address.ip()).await;
+        assert!(!is_served(&mut second).await);
+        let mut of_here = running.connect(HERE).await;
+        assert!(is_served(&mut of_here).await);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_end_is_waited_for_30_s() {
+        let running = Running::start(8, 8).await;
+        let mut stream = running.connect(HERE).await;
+        let head = b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n";
+        stream.write_all(head).await.expect("sent");
+        running.answer.0.notified().await;
+        pause();
+        let start = Instant::now();
+        running.stop.send_replace(true);
+        assert_eq!(running.serving.await.expect("no panic"), 1);
+        assert!(start.elapsed() >= DRAIN_TIME);
+    }
+
+    #[tokio::test]
+    async fn idle_connections_are_not_waited_for() {
+        let running = Running::start(8, 8).await;
+        let mut kept = running.connect(HERE).await;
+        assert!(is_served(&mut kept).await);
+        running.stop.send_replace(true);
+        let ended = timeout(Duration::from_secs(5), running.serving).await;
+        assert_eq!(ended.expect("in time").expect("no panic"), 0);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn accept_pauses_while_there_are_no_file_descriptors() {
         let mut pause = Pause::default();
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         // EMFILE
         let error = io::Error::from_raw_os_error(24);
         for _ in 0..10 {
@@ -169,10 +302,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_has_gone_causes_no_pause() {
-        let start = tokio::time::Instant::now();
-        Pause::default()
-            .after(&io::ErrorKind::ConnectionAborted.into())
-            .await;
+        let start = Instant::now();
+        let gone = io::ErrorKind::ConnectionAborted.into();
+        Pause::default().after(&gone).await;
         assert!(start.elapsed().is_zero());
     }
 }
