@@ -110,8 +110,10 @@ fn http_method(section: &Section<'_>, report: &mut Report) -> Method {
     } else {
         text
     };
+    // They are between a client and proxies.
+    let is_for_proxies = ["CONNECT", "TRACE"].contains(&&*upper);
     match Method::from_bytes(name.as_bytes()) {
-        Ok(method) if method != Method::CONNECT && method != Method::TRACE => method,
+        Ok(method) if !is_for_proxies => method,
         _ => {
             let found = format!("{} is no method of a call", shown(text));
             let accepted = "a method of HTTP such as GET, POST, PUT, PATCH, DELETE";

@@ -349,3 +349,7 @@ const FROM_A_STORE: &str = "Export the certificate with its key as PEM and use P
 /// What the crate takes.
 const MAX_PEM: usize = 1024 * 1024;
 const MAX_ASSERTION: usize = 64 * 1024;
+
+#[cfg(test)]
+#[path = "credentials_tests.rs"]
+mod tests;

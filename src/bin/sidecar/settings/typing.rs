@@ -109,3 +109,7 @@ fn allowed_hosts(section: &Section<'_>, report: &mut Report) {
         report.warn(section, text);
     }
 }
+
+#[cfg(test)]
+#[path = "typing_tests.rs"]
+mod tests;
