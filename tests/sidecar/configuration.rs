@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use tower_entra::testing::Issuer;
+use tower_entra::testing::{FederatedCredential, Issuer};
 
 use crate::world::{Sidecar, program, variables};
 
@@ -76,7 +76,10 @@ fn served(command: &mut Command) -> String {
     let mut stderr = child.stderr.take().expect("a pipe");
     stderr.read_to_string(&mut text).expect("UTF-8");
     let _ = child.wait();
-    assert!(line.starts_with("listening on http://127.0.0.1:"), "{line}{text}");
+    assert!(
+        line.starts_with("listening on http://127.0.0.1:"),
+        "{line}{text}"
+    );
     text
 }
 
@@ -119,13 +122,28 @@ fn each_wrong_key_has_a_line_and_the_code_is_2() {
 #[test]
 fn a_file_or_an_argument_that_cannot_be_read_ends_the_program_with_2() {
     let folder = Folder::new("unreadable");
-    folder.write("broken.json", "{\n  \"AzureAd\": { \"ClientSecret\": hunter2 }\n}");
-    folder.write("twice.json", r#"{"AzureAd": {"TenantId": "a", "tenantid": "b"}}"#);
+    folder.write(
+        "broken.json",
+        "{\n  \"AzureAd\": { \"ClientSecret\": hunter2 }\n}",
+    );
+    folder.write(
+        "twice.json",
+        r#"{"AzureAd": {"TenantId": "a", "tenantid": "b"}}"#,
+    );
     for (arguments, beginning) in [
-        (&["--config", "none.json"][..], "file none.json: does not exist. "),
+        (
+            &["--config", "none.json"][..],
+            "file none.json: does not exist. ",
+        ),
         (&["--config", "."], "file .: is not a regular file. "),
-        (&["--config=broken.json"], "file broken.json: line 2, column 32: "),
-        (&["--config=twice.json"], "file twice.json: the key AzureAd:tenantid appears twice; "),
+        (
+            &["--config=broken.json"],
+            "file broken.json: line 2, column 32: ",
+        ),
+        (
+            &["--config=twice.json"],
+            "file twice.json: the key AzureAd:tenantid appears twice; ",
+        ),
         (&["--config"], "argument 1: --config has no value. "),
         (&["hunter2"], "argument 1: is neither a key nor a value. "),
     ] {
@@ -135,13 +153,19 @@ fn a_file_or_an_argument_that_cannot_be_read_ends_the_program_with_2() {
         assert!(!lines[0].contains("hunter2"), "{lines:?}");
     }
     let by_variable = refused(folder.program().env("SIDECAR_CONFIG", "none.json"));
-    assert!(by_variable[0].starts_with("file none.json: "), "{by_variable:?}");
+    assert!(
+        by_variable[0].starts_with("file none.json: "),
+        "{by_variable:?}"
+    );
 }
 
 #[test]
 fn forwarded_headers_stop_the_start() {
     let folder = Folder::new("forwarded");
-    for name in ["ForwardedHeaders_Enabled", "ASPNETCORE_FORWARDEDHEADERS_ENABLED"] {
+    for name in [
+        "ForwardedHeaders_Enabled",
+        "ASPNETCORE_FORWARDEDHEADERS_ENABLED",
+    ] {
         let lines = refused(
             folder
                 .program()
@@ -165,7 +189,9 @@ fn sources_win_in_the_order_of_dotnet() {
     let json = |value: &str| format!("{{\"AzureAd\": {{\"TenantId\": \"{value}\"}}}}");
     let tenant = |command: &mut Command| {
         let lines = refused(command.env("ASPNETCORE_ENVIRONMENT", "Staging"));
-        let line = lines.iter().find(|line| line.starts_with("AzureAd:TenantId "));
+        let line = lines
+            .iter()
+            .find(|line| line.starts_with("AzureAd:TenantId "));
         line.expect("a line").clone()
     };
     let low = |folder: &Folder| {
@@ -181,7 +207,9 @@ fn sources_win_in_the_order_of_dotnet() {
     assert!(tenant(&mut low(&folder)).contains("(file appsettings.Staging.json): \"of-staging\""));
     let mut with_variable = low(&folder);
     with_variable.env("AZUREAD__TENANTID", "of-variable");
-    assert!(tenant(&mut with_variable).contains("(environment AZUREAD__TENANTID): \"of-variable\""));
+    assert!(
+        tenant(&mut with_variable).contains("(environment AZUREAD__TENANTID): \"of-variable\"")
+    );
     with_variable.args(["--azuread:tenantid", "of-argument"]);
     assert!(tenant(&mut with_variable).contains("(command line): \"of-argument\""));
 }
@@ -194,10 +222,19 @@ async fn warnings_are_logged_and_secrets_are_not() {
     command.envs(variables(&issuer)).envs([
         ("Sidecar__AllowOverides__CallDownstreamApi", "true"),
         ("AzureAd__ClientSecret", "hunter2"),
-        ("DownstreamApis__orders__ExtraHeaderParameters__Authorization", "Bearer hunter2"),
-        ("AzureAd__ClientCredentials__1__CertificatePassword", "hunter2"),
+        (
+            "DownstreamApis__orders__ExtraHeaderParameters__Authorization",
+            "Bearer hunter2",
+        ),
+        (
+            "AzureAd__ClientCredentials__1__CertificatePassword",
+            "hunter2",
+        ),
         ("AzureAd__ClientCredentials__1__SourceType", "Path"),
-        ("AzureAd__ClientCredentials__1__CertificateDiskPath", "none.pem"),
+        (
+            "AzureAd__ClientCredentials__1__CertificateDiskPath",
+            "none.pem",
+        ),
     ]);
     let text = served(&mut command);
     for part in [
@@ -208,7 +245,10 @@ async fn warnings_are_logged_and_secrets_are_not() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(!text.contains("hunter2") && !text.contains(issuer.blueprint().secret()), "{text}");
+    assert!(
+        !text.contains("hunter2") && !text.contains(&*issuer.blueprint().secret()),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -233,6 +273,9 @@ async fn a_file_configures_all_of_it() {
                 "DownstreamApis": {{
                     "orders": {{ "Scopes": "{}/.default", "RequestAppToken": true }},
                 }},
+                "Sidecar": {{
+                    "AllowOverrides": {{ "GetAuthorizationHeaderUnauthenticated": true }},
+                }},
                 "Urls": "http://127.0.0.1:0",
             }}"#,
             issuer.url(),
@@ -244,47 +287,77 @@ async fn a_file_configures_all_of_it() {
     let mut command = folder.program();
     command.arg(format!("--config={}", file.display()));
     let sidecar = Sidecar::of(command);
-    let answer = get(&format!("{}/AuthorizationHeaderUnauthenticated/orders", sidecar.url)).await;
-    assert!(answer.contains("\"authorizationHeader\":\"Bearer eyJ"), "{answer}");
+    assert_agent_gets_a_token(&sidecar, &issuer).await;
 }
 
 /// The managed identity is that of App Service, whose endpoint is here.
 #[tokio::test]
-async fn an_assertion_of_a_managed_identity_gets_a_token() {
+async fn an_assertion_of_a_managed_identity_authenticates_the_blueprint() {
     let issuer = Issuer::start().await;
+    let provider = Issuer::start().await;
+    issuer
+        .blueprint()
+        .trust(FederatedCredential::of(&provider, "managed identity"));
+    let assertion = provider
+        .token()
+        .claim("sub", "managed identity")
+        .audience("api://AzureADTokenExchange")
+        .mint();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let endpoint = format!("http://{}/msi/token", listener.local_addr().expect("an address"));
+    let address = listener.local_addr().expect("an address");
     let requests = thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
         let (mut head, mut byte) = (Vec::new(), [0]);
         while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
             head.push(byte[0]);
         }
-        let body = r#"{"access_token":"eyJh.e30.c2ln","expires_on":"4102444800","resource":"r","token_type":"Bearer"}"#;
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let body = format!(
+            r#"{{"access_token":"{assertion}","expires_on":"4102444800","resource":"r","token_type":"Bearer"}}"#
+        );
+        let length = body.len();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
         stream.write_all(answer.as_bytes()).expect("sent");
         String::from_utf8(head).expect("UTF-8")
     });
-    let source = "SignedAssertionFromManagedIdentity";
+    let first = "AzureAd__ClientCredentials__0__";
+    let source = format!("{first}SourceType");
+    let identity = format!("{first}ManagedIdentityClientId");
+    let exchange = format!("{first}TokenExchangeUrl");
     let sidecar = Sidecar::start(
         &issuer,
         &[
-            ("AzureAd__ClientCredentials__0__SourceType", source),
-            ("AzureAd__ClientCredentials__0__ManagedIdentityClientId", CLIENT),
-            ("AzureAd__ClientCredentials__0__ClientSecret", ""),
+            (&source, "SignedAssertionFromManagedIdentity"),
+            (&identity, CLIENT),
+            (&exchange, "api://AzureADTokenExchange"),
             ("DownstreamApis__orders__RequestAppToken", "true"),
-            ("IDENTITY_ENDPOINT", &endpoint),
+            (
+                "Sidecar__AllowOverrides__GetAuthorizationHeaderUnauthenticated",
+                "true",
+            ),
+            ("IDENTITY_ENDPOINT", &format!("http://{address}/msi/token")),
             ("IDENTITY_HEADER", "hunter2"),
         ],
     );
-    let answer = get(&format!("{}/AuthorizationHeaderUnauthenticated/orders", sidecar.url)).await;
-    // The issuer trusts no such assertion, but has it.
-    assert!(answer.contains("AADSTS"), "{answer}");
+    assert_agent_gets_a_token(&sidecar, &issuer).await;
     let head = requests.join().expect("a request").to_lowercase();
     assert!(head.starts_with("get /msi/token?"), "{head}");
-    assert!(head.contains("resource=api%3a%2f%2fazureadtokenexchange&"), "{head}");
+    assert!(
+        head.contains("resource=api%3a%2f%2fazureadtokenexchange&"),
+        "{head}"
+    );
     assert!(head.contains(&format!("client_id={CLIENT}")), "{head}");
-    assert!(head.contains("\r\nx-identity-header: hunter2\r\n"), "{head}");
+    assert!(
+        head.contains("\r\nx-identity-header: hunter2\r\n"),
+        "{head}"
+    );
+}
+
+async fn assert_agent_gets_a_token(sidecar: &Sidecar, issuer: &Issuer) {
+    let (url, agent) = (&sidecar.url, issuer.agent_id());
+    let route = "AuthorizationHeaderUnauthenticated/orders";
+    let answer = get(&format!("{url}/{route}?AgentIdentity={agent}")).await;
+    let expected = "\"authorizationHeader\":\"Bearer eyJ";
+    assert!(answer.contains(expected), "{answer}");
 }
 
 async fn get(url: &str) -> String {
@@ -292,7 +365,15 @@ async fn get(url: &str) -> String {
     use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 
     let client = Client::builder(TokioExecutor::new()).build_http::<http_body_util::Empty<&[u8]>>();
-    let answer = client.get(url.parse().expect("a URL")).await.expect("an answer");
-    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    let answer = client
+        .get(url.parse().expect("a URL"))
+        .await
+        .expect("an answer");
+    let body = answer
+        .into_body()
+        .collect()
+        .await
+        .expect("a body")
+        .to_bytes();
     String::from_utf8(body.to_vec()).expect("UTF-8")
 }

@@ -3,6 +3,7 @@
 mod world;
 
 mod callers;
+mod configuration;
 mod limits;
 mod operations;
 mod paths;

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde::de::IgnoredAny;
 use tower_entra::{AppId, acquire::ClientCredential};
 use zeroize::Zeroizing;
 
@@ -303,15 +307,26 @@ fn unusable<'a>(section: &Section<'a>, what: &str, problem: &str) -> Fault<'a> {
     }
 }
 
-/// Whether it has the form of a signed JWT.
+/// Whether it has the form of a signed JWT, as the crate asks for before it sends one.
 fn is_jwt(text: &[u8]) -> bool {
-    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
-    let mut parts = 0;
-    let all = text.split(|byte| *byte == b'.').all(|part| {
-        parts += 1;
-        !part.is_empty() && part.iter().all(is_letter)
-    });
-    all && parts == 3
+    let mut parts = text.split(|byte| *byte == b'.');
+    let mut decoded = || {
+        URL_SAFE_NO_PAD
+            .decode(parts.next()?)
+            .ok()
+            .map(Zeroizing::new)
+    };
+    let (header, claims, signature) = (decoded(), decoded(), decoded());
+    let is_object = |json: Option<Zeroizing<Vec<u8>>>| {
+        json.is_some_and(|json| {
+            json.trim_ascii_start().starts_with(b"{")
+                && serde_json::from_slice::<IgnoredAny>(&json).is_ok()
+        })
+    };
+    is_object(header)
+        && is_object(claims)
+        && signature.is_some_and(|signature| !signature.is_empty())
+        && parts.next().is_none()
 }
 
 /// In the spelling of Microsoft.

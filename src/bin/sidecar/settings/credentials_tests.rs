@@ -117,7 +117,7 @@ async fn each_source_that_is_offered_loads() {
     let pem = issuer.blueprint().new_certificate_pem();
     let folder = Folder::new("offered");
     let file = folder.write("app.pem", &pem);
-    let token = folder.write("token", "eyJh.e30.c2ln\n");
+    let token = folder.write("token", "e30.e30.c2ln\n");
     let base64 = STANDARD.encode(&pem);
     let in_lines = format!("{}\n{}\n", &base64[..76], &base64[76..]);
     for (values, source) in [
@@ -467,7 +467,7 @@ fn the_older_keys_are_read_where_there_are_no_entries() {
 #[test]
 fn only_the_environment_names_the_file_of_a_pod() {
     let folder = Folder::new("pod");
-    let token = folder.write("token", "eyJh.e30.c2ln");
+    let token = folder.write("token", "e30.e30.c2ln");
     let mut tree = Tree::default();
     for (path, value) in [
         (
@@ -486,14 +486,17 @@ fn only_the_environment_names_the_file_of_a_pod() {
 #[test]
 fn a_signed_jwt_has_three_parts() {
     for (text, is) in [
-        ("eyJh.e30.c2ln", true),
-        ("a-_.b.c", true),
-        ("eyJh.e30", false),
-        ("eyJh.e30.", false),
-        ("eyJh..c2ln", false),
-        ("a.b.c.d", false),
-        ("a.b.c d", false),
-        ("a.b.c=", false),
+        ("e30.e30.c2ln", true),
+        ("eyJhIjoxfQ.e30.-_A", true),
+        ("e30.e30", false),
+        ("e30.e30.", false),
+        ("e30..c2ln", false),
+        ("e30.e30.c2ln.c2ln", false),
+        ("e30.e30.c2 n", false),
+        ("e30.e30.c2ln=", false),
+        ("W10.e30.c2ln", false),
+        ("e30.InMi.c2ln", false),
+        ("eyJh.e30.c2ln", false),
         ("", false),
     ] {
         assert_eq!(is_jwt(text.as_bytes()), is, "{text}");

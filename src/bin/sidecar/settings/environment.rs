@@ -92,7 +92,9 @@ impl Variables {
 /// Variables that other programs read, such as `http_proxy`, are none of this one's business.
 fn is_of_the_configuration(path: &str) -> bool {
     let root = path.split(SEPARATOR).next().unwrap_or_default();
-    path.contains(SEPARATOR) || SINGLE.iter().any(|name| name.eq_ignore_ascii_case(root))
+    path.contains(SEPARATOR)
+        || SINGLE.iter().any(|name| name.eq_ignore_ascii_case(root))
+        || root.starts_with("DATA_PROTECTION_")
 }
 
 /// The keys that are no section.

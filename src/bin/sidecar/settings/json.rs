@@ -226,4 +226,14 @@ mod tests {
             assert!(values(&deep).is_err());
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(
+            text in "(\\{|\\}|\\[|\\]|\"|,|:|/|\\*|\\\\|u|0|-|\\.|e|t|true|null|'|\n|é|\u{1f600}|\u{feff}| ){0,40}",
+        ) {
+            let _ = values(&text);
+            let _ = values(&format!("{{\"a\":{text}"));
+        }
+    }
 }

@@ -105,6 +105,10 @@ impl Warnings<'_> {
     /// Other programs have keys and variables of their own, so a name at the top is doubtful only if it is near to
     /// one of this program, or is on its command line.
     fn about_root(&mut self, section: &Section<'_>) {
+        if section.name().starts_with("DATA_PROTECTION_") {
+            self.warn(section, "has no effect. Nothing is stored: remove it.");
+            return;
+        }
         let names = ROOT
             .iter()
             .map(|known| known.0)

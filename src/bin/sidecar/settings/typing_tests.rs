@@ -979,6 +979,11 @@ fn a_key_without_effect_is_a_warning_and_one_that_makes_no_difference_is_none() 
             "has no effect.",
         ),
         (
+            "DATA_PROTECTION_KEYS_PATH",
+            "/keys",
+            "has no effect. Nothing is stored",
+        ),
+        (
             "AllowedHosts",
             "localhost;contoso.com",
             "\"contoso.com\" has no effect",
