@@ -111,5 +111,5 @@ fn allowed_hosts(section: &Section<'_>, report: &mut Report) {
 }
 
 #[cfg(test)]
-#[path = "typing_tests.rs"]
+#[path = "typing_tests/mod.rs"]
 mod tests;
