@@ -4,6 +4,7 @@ mod world;
 
 mod callers;
 mod configuration;
+mod downstream;
 mod limits;
 mod operations;
 mod paths;
