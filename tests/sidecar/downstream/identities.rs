@@ -38,7 +38,7 @@ async fn the_token_is_that_of_the_agent_or_of_its_user_or_on_behalf_of_the_calle
         let itself = claims(&world.seen());
         assert_client(&itself, agent);
         assert_eq!(itself["idtyp"], "app");
-        assert_eq!(itself["aud"], issuer.api().client_id());
+        assert_eq!(itself["aud"], issuer.audience());
 
         for query in [
             format!("{named}&agentuserid={}", user.object_id()),

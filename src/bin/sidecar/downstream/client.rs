@@ -215,6 +215,11 @@ impl Service<Request<Option<Bytes>>> for Sender {
         let (parts, body) = request.into_parts();
         let mut request = reqwest::Request::new(parts.method, self.url.clone());
         *request.headers_mut() = parts.headers;
+        let is_empty = body.as_ref().is_none_or(Bytes::is_empty);
+        if is_empty && HAVE_A_BODY.contains(request.method()) {
+            let headers = request.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, 0.into());
+        }
         *request.body_mut() = body.map(reqwest::Body::from);
         let Self {
             client,
@@ -313,7 +318,14 @@ const MAX_REDIRECTS: u8 = 10;
 /// Idle connections kept for each host, and for how long.
 const MAX_IDLE: usize = 64;
 const IDLE_TIME: Duration = Duration::from_secs(60);
-const OF_BODY: [header::HeaderName; 2] = [header::CONTENT_TYPE, header::CONTENT_ENCODING];
+const OF_BODY: [header::HeaderName; 3] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+];
+/// Some servers answer these with 411 if they say nothing of a body:
+/// [RFC 9110, section 8.6](https://www.rfc-editor.org/rfc/rfc9110#section-8.6).
+const HAVE_A_BODY: [Method; 3] = [Method::PATCH, Method::POST, Method::PUT];
 const LOOPBACK: [std::net::SocketAddr; 2] = [
     std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0),
     std::net::SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 0),
