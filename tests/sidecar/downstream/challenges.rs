@@ -23,7 +23,9 @@ fn refusal(claims: &str) -> http::Response<Vec<u8>> {
 }
 
 /// Refuses as many tokens as this, each however often it comes.
-fn refusing(most: usize) -> impl Fn(&Seen) -> http::Response<Vec<u8>> + Send + Sync + 'static {
+pub(super) fn refusing(
+    most: usize,
+) -> impl Fn(&Seen) -> http::Response<Vec<u8>> + Send + Sync + 'static {
     let known: Mutex<Vec<http::HeaderValue>> = Mutex::default();
     move |seen| {
         let token = &seen.headers["authorization"];

@@ -93,7 +93,7 @@ async fn overrides_of_scopes_and_tenant_reach_entra() {
 }
 
 #[tokio::test]
-async fn options_of_the_token_count_and_its_second_request_is_the_layers() {
+async fn options_of_the_token_count_and_the_call_costs_no_request_of_its_own() {
     let world = World::new().await;
     let requests = || world.issuer.token_requests();
     world.call("").await.of_api();

@@ -10,6 +10,8 @@ mod challenges;
 
 mod identities;
 
+mod log;
+
 mod origins;
 
 mod refusals;
