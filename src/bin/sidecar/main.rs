@@ -154,8 +154,8 @@ async fn check(app: &App) -> ExitCode {
 async fn serve(app: App, page: Option<MetricsPage>) -> Result<ExitCode, Failure> {
     // Before the first line is printed, so that a signal that follows it ends the program in order.
     let mut signals = Signals::new().map_err(|error| Failure::system(&error))?;
-    let listeners = bind(&app.settings.listen, ASPNETCORE_URLS).await?;
-    let of_metrics = bind(app.settings.metrics.as_slice(), METRICS_URL).await?;
+    let listeners = bind(&app.settings.listen, ASPNETCORE_URLS)?;
+    let of_metrics = bind(app.settings.metrics.as_slice(), METRICS_URL)?;
     // Starts to fetch the keys.
     let _ = app.validator.status();
     let metrics_urls = of_metrics
@@ -195,14 +195,10 @@ async fn serve(app: App, page: Option<MetricsPage>) -> Result<ExitCode, Failure>
 }
 
 /// `key` is where the addresses are configured.
-async fn bind(all: &[Listen], key: &'static str) -> Result<Vec<Listener>, Failure> {
+fn bind(all: &[Listen], key: &'static str) -> Result<Vec<Listener>, Failure> {
     let mut listeners = Vec::with_capacity(all.len());
     for listen in all {
-        listeners.extend(
-            Listener::bind(listen, key)
-                .await
-                .map_err(|error| Failure::other(&error))?,
-        );
+        listeners.extend(Listener::bind(listen, key).map_err(|error| Failure::other(&error))?);
     }
     Ok(listeners)
 }

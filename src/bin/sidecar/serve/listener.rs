@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tokio::net::{TcpListener, UnixListener, UnixSocket};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 
 use super::{answer::Peer, stream::Stream};
 use crate::settings::Listen;
@@ -26,14 +26,17 @@ impl Listener {
     ///
     /// Fails if the address is in use or may not be bound, and for a Unix socket if its path names
     /// something else.
-    pub(crate) async fn bind(listen: &Listen, key: &'static str) -> Result<Vec<Self>, BindError> {
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
+    pub(crate) fn bind(listen: &Listen, key: &'static str) -> Result<Vec<Self>, BindError> {
         match listen {
-            Listen::Tcp(address) => Ok(vec![Self::tcp(*address, key).await?]),
+            Listen::Tcp(address) => Ok(vec![Self::tcp(*address, key)?]),
             Listen::Localhost(port) => {
-                let mut listeners =
-                    vec![Self::tcp((Ipv4Addr::LOCALHOST, *port).into(), key).await?];
+                let mut listeners = vec![Self::tcp((Ipv4Addr::LOCALHOST, *port).into(), key)?];
                 let of_ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, *port));
-                match bind_tcp(of_ipv6).await {
+                match bind_tcp(of_ipv6) {
                     Err(error) if lacks_ipv6(&error) => {}
                     bound => {
                         let bound = bound.map_err(|error| BindError::tcp(of_ipv6, &error, key))?;
@@ -48,8 +51,8 @@ impl Listener {
         }
     }
 
-    async fn tcp(address: SocketAddr, key: &'static str) -> Result<Self, BindError> {
-        let bound = bind_tcp(address).await;
+    fn tcp(address: SocketAddr, key: &'static str) -> Result<Self, BindError> {
+        let bound = bind_tcp(address);
         bound
             .map(Self::Tcp)
             .map_err(|error| BindError::tcp(address, &error, key))
@@ -84,13 +87,26 @@ impl Listener {
 }
 
 /// `[::]` becomes `0.0.0.0` on a machine without IPv6, as in Kestrel.
-async fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    match listen_at(address) {
         Err(error) if address.is_ipv6() && address.ip().is_unspecified() && lacks_ipv6(&error) => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+            listen_at((Ipv4Addr::UNSPECIFIED, address.port()).into())
         }
         bound => bound,
     }
+}
+
+/// As `TcpListener::bind`, whose backlog of 128 is full after a few milliseconds of a burst: more clients then
+/// wait a second.
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A new program can listen while connections of the old one end.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn lacks_ipv6(error: &io::Error) -> bool {
@@ -199,8 +215,8 @@ impl fmt::Display for BindError {
 
 /// Owner and group.
 const SOCKET_MODE: u32 = 0o660;
-/// That of tokio's TCP listeners.
-const BACKLOG: u32 = 1024;
+/// The operating system takes less if its own limit is lower.
+const BACKLOG: u32 = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -230,7 +246,7 @@ mod tests {
     }
 
     async fn bind(path: &Path) -> Result<Listener, String> {
-        let listeners = Listener::bind(&Listen::Unix(path.to_owned()), "a key").await;
+        let listeners = Listener::bind(&Listen::Unix(path.to_owned()), "a key");
         let mut listeners = listeners.map_err(|error| error.to_string())?;
         Ok(listeners.remove(0))
     }
@@ -302,11 +318,11 @@ mod tests {
     #[tokio::test]
     async fn localhost_is_both_loopback_addresses_at_one_port() {
         // The port that another listener has just left is free.
-        let free = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()), "a key").await;
+        let free = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()), "a key");
         let url = free.expect("bound")[0].url();
         let (_, port) = url.rsplit_once(':').expect("a port");
         let listen = Listen::Localhost(port.parse().expect("a port"));
-        let urls: Vec<_> = match Listener::bind(&listen, "ASPNETCORE_URLS").await {
+        let urls: Vec<_> = match Listener::bind(&listen, "ASPNETCORE_URLS") {
             Ok(listeners) => listeners.iter().map(Listener::url).collect(),
             // Another test took it.
             Err(_) => return,
@@ -321,13 +337,10 @@ mod tests {
     #[tokio::test]
     async fn an_address_in_use_is_refused_with_what_to_do() {
         let first = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()), "ASPNETCORE_URLS")
-            .await
             .expect("bound");
         let address = first[0].url().trim_start_matches("http://").parse();
         let listen = Listen::Tcp(address.expect("an address"));
-        let error = Listener::bind(&listen, "ASPNETCORE_URLS")
-            .await
-            .expect_err("in use");
+        let error = Listener::bind(&listen, "ASPNETCORE_URLS").expect_err("in use");
         let text = error.to_string();
         assert!(text.contains("another program listens here"), "{text}");
         assert!(text.contains("ASPNETCORE_URLS"), "{text}");

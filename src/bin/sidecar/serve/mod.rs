@@ -24,7 +24,7 @@ pub(crate) use self::{
 /// How many connections there may be at a time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Connections {
-    /// More wait until one ends. In the backlog of a listener the operating system holds 1,024.
+    /// More wait until one ends. In the backlog of a listener the operating system holds 4,096.
     pub(crate) all: u32,
     /// Those from other machines, so that they leave room for those of this one. More are closed.
     pub(crate) remote: u32,
@@ -192,7 +192,7 @@ mod tests {
     impl Running {
         async fn start(all: u32, remote: u32) -> Self {
             let listen = Listen::Tcp(([0, 0, 0, 0], 0).into());
-            let listeners = Listener::bind(&listen, "a key").await.expect("bound");
+            let listeners = Listener::bind(&listen, "a key").expect("bound");
             let port = listeners[0]
                 .url()
                 .rsplit_once(':')

@@ -19,6 +19,17 @@ pub(super) enum Stream {
     Unix(UnixStream),
 }
 
+impl Stream {
+    /// Waits until the client has sent something, or has gone.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        match self {
+            // `readable` also returns when there is nothing to read yet.
+            Self::Tcp(stream) => stream.peek(&mut [0]).await.map(drop),
+            Self::Unix(stream) => stream.readable().await,
+        }
+    }
+}
+
 macro_rules! inner {
     ($stream:expr, $inner:ident => $body:expr) => {
         match $stream.get_mut() {
@@ -170,7 +181,7 @@ pub(super) async fn close_while_client_sends<S: AsyncRead + AsyncWrite + Unpin>(
     if stream.shutdown().await.is_err() {
         return;
     }
-    let mut buffer = [0; 8 * 1024];
+    let mut buffer = vec![0; 8 * 1024];
     let rest = async { while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
     // At the end of the time the connection is reset.
     let _ = timeout(LINGER, rest).await;
