@@ -15,8 +15,8 @@ pub(super) enum Content {
 
 impl Content {
     /// A text in the `charset` of the answer, without its byte order mark; without a charset in UTF-16 if a
-    /// byte order mark says so, else in UTF-8. What is no such text, is compressed, or has another charset
-    /// is base64.
+    /// byte order mark says so, else in UTF-8. What is no such text, has a NUL, is compressed, or has another
+    /// charset is base64.
     pub(super) fn of(headers: &HeaderMap, body: Vec<u8>) -> Self {
         if body.is_empty() {
             return Self::Empty;
@@ -41,12 +41,16 @@ impl Content {
             (Some("utf-16be"), text) => utf16(text, u16::from_be_bytes),
             (Some(_), _) => None,
         };
-        text.map_or_else(|| Self::Base64(STANDARD.encode(body)), Self::Text)
+        match text.filter(|text: &String| !text.contains(NUL)) {
+            Some(text) => Self::Text(text),
+            None => Self::Base64(STANDARD.encode(body)),
+        }
     }
 
     /// ASCII is UTF-8. An answer that is more than its charset says is read as what it is.
     fn utf8(body: Vec<u8>) -> Self {
         match String::from_utf8(body) {
+            Ok(text) if text.contains(NUL) => Self::Base64(STANDARD.encode(text)),
             Ok(mut text) => {
                 if text.starts_with(BYTE_ORDER_MARK) {
                     text.drain(..BYTE_ORDER_MARK.len_utf8());
@@ -87,6 +91,8 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     })
 }
 
+/// No text has it, and many a binary format: a file of zeros is UTF-8.
+const NUL: char = '\0';
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 #[cfg(test)]
@@ -148,8 +154,8 @@ mod tests {
             );
         }
         assert_eq!(
-            content("text/plain; charset=us-ascii", b"a\0\x01"),
-            text("a\0\x01")
+            content("text/plain; charset=us-ascii", b"a\x01"),
+            text("a\x01")
         );
         assert_eq!(Content::of(&HeaderMap::new(), b"{}".to_vec()), text("{}"));
     }
@@ -163,6 +169,9 @@ mod tests {
             ("text/plain; charset=windows-1252", b"a", "YQ=="),
             ("text/plain; charset=\"\"", b"a", "YQ=="),
             ("text/plain; charset=utf-16", b"a", "YQ=="),
+            ("application/octet-stream", b"\0\x01\x02", "AAEC"),
+            ("text/plain; charset=latin1", b"\0", "AA=="),
+            ("text/plain; charset=utf-16le", b"\0\0", "AAA="),
             // Half of a pair.
             ("text/plain; charset=utf-16be", b"\xd8\x00", "2AA="),
         ] {

@@ -1,5 +1,7 @@
 use std::iter::empty;
 
+use proptest::{collection::vec, prelude::*, sample::select};
+
 use super::*;
 
 #[track_caller]
@@ -415,5 +417,132 @@ fn anything_else_is_no_base_url() {
         "https://api.test\\v1",
     ] {
         assert!(BaseUrl::parse(text, true).is_err(), "{text:?}");
+    }
+}
+
+/// Pieces of which paths that lead elsewhere are made.
+const PIECES: [&str; 48] = [
+    "a",
+    "v1",
+    "evil.test",
+    "..",
+    ".",
+    "...",
+    "/",
+    "//",
+    "\\",
+    "%2e",
+    "%2E",
+    "%2f",
+    "%5c",
+    "%25",
+    "25",
+    "2e",
+    "2f",
+    "%",
+    "%%",
+    ";",
+    "?",
+    "#",
+    "@",
+    ":",
+    "http:",
+    "https://",
+    "%00",
+    "%0a",
+    "%3b",
+    "%3f",
+    "%23",
+    " ",
+    "%20",
+    "\t",
+    "\n",
+    "\u{0}",
+    "\u{7f}",
+    "\u{ff0e}",
+    "\u{ff0f}",
+    "\u{2024}",
+    "\u{2215}",
+    "%c0%ae",
+    "%ef%bc%8e",
+    "\u{e9}",
+    "%e9",
+    "&",
+    "+",
+    "'",
+];
+
+/// All that a lenient server could make of a path: every round of escapes, both slashes, and segments without
+/// parameters, spaces and more dots than two.
+fn stays_below(path: &str) -> bool {
+    let mut text = path.to_owned();
+    for _ in 0..20 {
+        let mut depth = 0_i32;
+        for segment in text.split(['/', '\\', '\u{ff0f}', '\u{2215}']).skip(2) {
+            let segment = segment
+                .split([';', '?', '#', '\0'])
+                .next()
+                .unwrap_or_default();
+            let segment = segment.trim();
+            match segment {
+                "" | "." => {}
+                _ if segment
+                    .chars()
+                    .all(|c| matches!(c, '.' | '\u{ff0e}' | '\u{2024}')) =>
+                {
+                    depth -= 1
+                }
+                _ => depth += 1,
+            }
+            if depth < 0 {
+                return false;
+            }
+        }
+        let bytes = text.as_bytes();
+        let mut decoded = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            match escape(&bytes[at..]) {
+                Some(byte) => {
+                    decoded.push(byte);
+                    at += 3;
+                }
+                None => {
+                    decoded.push(bytes[at]);
+                    at += 1;
+                }
+            }
+        }
+        // Overlong forms of `.` and `/`.
+        let next = String::from_utf8_lossy(&decoded).replace("\u{fffd}\u{fffd}", ".");
+        if next == text {
+            return true;
+        }
+        text = next;
+    }
+    false
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn no_text_makes_a_url_elsewhere(pieces in vec(select(&PIECES[..]), 0..12)) {
+        let text = pieces.concat();
+        if let Ok(relative) = RelativePath::parse(&text) {
+            let url = base("https://api.test/v1").call(&relative, empty()).expect("a URL");
+            prop_assert_eq!(url.origin().ascii_serialization(), "https://api.test");
+            prop_assert!(url.as_str().is_ascii() && url.fragment().is_none());
+            prop_assert!(url.path() == "/v1" || url.path().starts_with("/v1/"), "{}", url);
+            prop_assert!(stays_below(url.path()), "{:?} {}", text, url);
+        }
+    }
+
+    #[test]
+    fn no_text_at_all_panics_or_makes_a_url_elsewhere(text in any::<String>()) {
+        if let Ok(relative) = RelativePath::parse(&text) {
+            let url = base("https://api.test/v1").call(&relative, empty()).expect("a URL");
+            prop_assert!(stays_below(url.path()), "{:?} {}", text, url);
+        }
     }
 }
