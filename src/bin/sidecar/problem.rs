@@ -97,6 +97,7 @@ impl Problem {
         Self::new(status, rfc9110!("15.6.4"), "Service Unavailable", detail)
     }
 
+    #[cfg(test)]
     pub(crate) fn status(&self) -> u16 {
         self.0.status
     }
