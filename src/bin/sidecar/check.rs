@@ -11,10 +11,7 @@ use tower_entra::{
     acquire::{AcquireError, AcquireErrorKind, ConfidentialClient, Scopes},
 };
 
-use crate::{
-    app::App,
-    settings::{Api, AzureAd, Credential},
-};
+use crate::{app::App, settings::Api};
 
 /// What became of one thing that is configured. A line of its own.
 #[derive(Debug)]
@@ -41,20 +38,31 @@ impl fmt::Display for Item {
     }
 }
 
+/// Something that is configured.
+#[derive(Clone, Debug)]
+enum Thing {
+    Keys,
+    Credential,
+    /// The tokens of the API of this name.
+    Token(String),
+    /// The `BaseUrl` of the API of this name.
+    BaseUrl(String),
+}
+
 /// Tries the keys, the credential and each API, all at a time and for at most `limit`. The keys have half of it: a
 /// fetch that fails is tried again after a few seconds.
 pub(crate) async fn check(app: &App, limit: Duration) -> Vec<Item> {
     let end = Instant::now() + limit;
+    let things = things(app);
     let mut under_way = JoinSet::new();
-    let all = ["AzureAd: keys".to_owned(), credential_name(app)]
-        .into_iter()
-        .chain(app.settings.apis.keys().map(|api| api_name(api)));
-    let names: Vec<_> = all.collect();
-    for at in 0..names.len() {
-        let app = app.clone();
-        under_way.spawn(async move { (at, item(&app, at, limit).await) });
+    for (at, thing) in things.iter().enumerate() {
+        let (app, thing) = (app.clone(), thing.clone());
+        under_way.spawn(async move { (at, thing.tried(&app, limit).await) });
     }
-    let mut items: Vec<Option<Item>> = names.iter().map(|_| None).collect();
+    let mut items: Vec<_> = things
+        .iter()
+        .map(|thing| Item::Wrong(format!("{}: no answer within {limit:?}", thing.name(app))))
+        .collect();
     while let Ok(Some(ended)) = timeout_at(end, under_way.join_next()).await {
         if let Ok((at, item)) = ended
             && let Some(place) = items.get_mut(at)
@@ -62,24 +70,50 @@ pub(crate) async fn check(app: &App, limit: Duration) -> Vec<Item> {
             *place = item;
         }
     }
-    names
-        .into_iter()
-        .zip(items)
-        .map(|(name, item)| {
-            item.unwrap_or_else(|| Item::Wrong(format!("{name}: no answer within {limit:?}")))
-        })
-        .collect()
+    items
 }
 
-/// The keys, the credential, then the APIs.
-async fn item(app: &App, at: usize, limit: Duration) -> Option<Item> {
-    let apis_before = 2;
-    match at {
-        0 => Some(keys(app, limit / 2).await),
-        1 => Some(credential(app).await),
-        _ => {
-            let (name, api) = app.settings.apis.iter().nth(at.checked_sub(apis_before)?)?;
-            Some(an_api(app, &api_name(name), api).await)
+fn things(app: &App) -> Vec<Thing> {
+    let mut things = vec![Thing::Keys, Thing::Credential];
+    for (name, api) in &app.settings.apis {
+        things.push(Thing::Token(name.clone()));
+        if api.base_url.is_some() {
+            things.push(Thing::BaseUrl(name.clone()));
+        }
+    }
+    things
+}
+
+impl Thing {
+    async fn tried(&self, app: &App, limit: Duration) -> Item {
+        let name = self.name(app);
+        let api = |api| app.settings.apis.get(api);
+        match self {
+            Self::Keys => keys(app, limit / 2).await,
+            Self::Credential => credential(app, &name).await,
+            Self::Token(of) => match api(of) {
+                Some(api) => token(app, &name, api).await,
+                None => Item::NotTried(name),
+            },
+            Self::BaseUrl(of) => match api(of).and_then(|api| api.base_url.as_deref()) {
+                Some(base_url) => reach(app, &name, base_url).await,
+                None => Item::NotTried(name),
+            },
+        }
+    }
+
+    /// The section.
+    fn name(&self, app: &App) -> String {
+        match self {
+            Self::Keys => "AzureAd".to_owned(),
+            Self::Credential => match &app.settings.azure_ad.credential {
+                Some(credential) => {
+                    format!("{} ({})", credential.section, credential.source_type)
+                }
+                None => "AzureAd:ClientCredentials".to_owned(),
+            },
+            Self::Token(api) => format!("DownstreamApis:{api}"),
+            Self::BaseUrl(api) => format!("DownstreamApis:{api}:BaseUrl"),
         }
     }
 }
@@ -96,8 +130,7 @@ async fn keys(app: &App, limit: Duration) -> Item {
 
 /// An app, a blueprint too, may always ask for its own token for Microsoft Graph, so that shows whether Entra
 /// accepts its credential.
-async fn credential(app: &App) -> Item {
-    let name = credential_name(app);
+async fn credential(app: &App, name: &str) -> Item {
     let Some(client) = &app.client else {
         return match app.settings.apis.is_empty() {
             true => Item::Ok(format!("{name}: none is configured; /Validate needs none")),
@@ -109,7 +142,7 @@ async fn credential(app: &App) -> Item {
     let graph = graph(&app.settings.azure_ad.authority);
     let scopes = match Scopes::default_of(graph) {
         Ok(scopes) => scopes,
-        Err(error) => return refused(&name, &error),
+        Err(error) => return refused(name, &error),
     };
     match client.itself().token(&scopes).await {
         Ok(_) => Item::Ok(format!(
@@ -118,11 +151,11 @@ async fn credential(app: &App) -> Item {
         Err(error) if is_after_credential(&error) => Item::Ok(format!(
             "{name}: Entra accepted the credential, and refused the app its own token for {graph} ({error})"
         )),
-        Err(error) => refused(&name, &error),
+        Err(error) => refused(name, &error),
     }
 }
 
-async fn an_api(app: &App, name: &str, api: &Api) -> Item {
+async fn token(app: &App, name: &str, api: &Api) -> Item {
     let Some(client) = &app.client else {
         return Item::NotTried(format!(
             "{name}: there is no credential to get a token with"
@@ -166,6 +199,17 @@ async fn app_token(client: &ConfidentialClient, name: &str, api: &Api, scopes: &
     }
 }
 
+/// Any status shows that there is an API.
+async fn reach(app: &App, name: &str, base_url: &str) -> Item {
+    match app.clients.reach(base_url).await {
+        Ok(status) => Item::Ok(format!(
+            "{name}: {base_url} answers (HEAD without a token: {})",
+            status.as_u16()
+        )),
+        Err(reason) => Item::Wrong(format!("{name}: {base_url} cannot be reached: {reason}")),
+    }
+}
+
 /// Entra looks at these only once the credential was good.
 fn is_after_credential(error: &AcquireError) -> bool {
     matches!(
@@ -183,22 +227,6 @@ fn with_hint(text: String, hint: Option<&str>) -> String {
         Some(hint) => format!("{text}. {hint}"),
         None => text,
     }
-}
-
-fn credential_name(app: &App) -> String {
-    let AzureAd { credential, .. } = &app.settings.azure_ad;
-    match credential {
-        Some(Credential {
-            section,
-            source_type,
-            ..
-        }) => format!("{section} ({source_type})"),
-        None => "AzureAd:ClientCredentials".to_owned(),
-    }
-}
-
-fn api_name(name: &str) -> String {
-    format!("DownstreamApis:{name}")
 }
 
 /// Microsoft Graph of the authority's cloud.
@@ -353,5 +381,35 @@ mod tests {
             lines[1]
         );
         assert!(lines[2].starts_with("not tried: "), "{}", lines[2]);
+    }
+
+    #[tokio::test]
+    async fn a_base_url_is_reached_or_wrong() {
+        let issuer = Issuer::start().await;
+        let mut settings = tests::settings(&issuer);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let router = axum::Router::new();
+        let at = |url: &str| {
+            let mut api = tests::api("api://x");
+            api.base_url = Some(url.parse().expect("a URL"));
+            api
+        };
+        settings.apis.insert("there".to_owned(), at(&url));
+        // Port 9 is that of no server here.
+        settings
+            .apis
+            .insert("wrong".to_owned(), at("http://127.0.0.1:9"));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let lines = lines(settings).await;
+        let text =
+            format!("ok: DownstreamApis:there:BaseUrl: {url} answers (HEAD without a token: 404)");
+        assert!(lines.contains(&text), "{lines:?}");
+        let start = "wrong: DownstreamApis:wrong:BaseUrl: http://127.0.0.1:9 cannot be reached: ";
+        assert!(
+            lines.iter().any(|line| line.starts_with(start)),
+            "{lines:?}"
+        );
     }
 }

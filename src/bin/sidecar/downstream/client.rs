@@ -131,6 +131,23 @@ impl Clients {
         }
     }
 
+    /// Asks for the head of this `BaseUrl`, without a token, so that a check of the configuration can say whether
+    /// the API is reached. Waits without a limit but that of a connection.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason why there is no answer.
+    pub(crate) async fn reach(&self, base_url: &str) -> Result<StatusCode, String> {
+        let client = match base_url.starts_with("https:") {
+            true => self.https.as_ref().ok_or("there is no client")?,
+            false => &self.plain,
+        };
+        match client.head(base_url).send().await {
+            Ok(response) => Ok(response.status()),
+            Err(error) => Err(with_causes(&error.without_url())),
+        }
+    }
+
     async fn answer(
         &self,
         call: Call,
