@@ -48,7 +48,7 @@ use self::{
 pub(crate) use self::{
     command::{Command, HELP},
     report::{Finding, Problems},
-    types::{AllowOverrides, Api, AzureAd, Credential, Listen, Log, Settings, TokenSettings},
+    types::{AllowOverrides, Api, AzureAd, Listen, Log, Settings, TokenSettings},
 };
 
 /// Reads the configuration: files, then these variables of the environment, then these arguments, of which
@@ -148,7 +148,7 @@ pub(crate) mod tests {
     use http::{HeaderValue, Method};
     use tower_entra::{acquire::ClientCredential, testing::Issuer};
 
-    use super::*;
+    use super::{types::Credential, *};
 
     /// The settings of a sidecar for the issuer's own blueprint, with one API, `orders`, whose scope is the
     /// `.default` of the issuer's API. Nothing else is configured.
