@@ -8,3 +8,5 @@ mod downstream;
 mod limits;
 mod operations;
 mod paths;
+mod tokens;
+mod validate;
