@@ -1,12 +1,11 @@
 //! `/AuthorizationHeader` and `/AuthorizationHeaderUnauthenticated`.
 
-use std::sync::Arc;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
+use tokio::net::TcpStream;
 use tower_entra::testing::Issuer;
 
-use crate::world::{Reply, Sidecar, program, variables};
+use crate::world::{Reply, Sidecar, exchange, program, variables};
 
 /// Lets callers of the anonymous route name agents.
 const OPEN: (&str, &str) = (
@@ -248,7 +247,7 @@ async fn an_unknown_tenant_is_401_with_entras_text() {
 #[tokio::test]
 async fn forty_agents_at_a_time_each_get_their_own_token() {
     let issuer = Issuer::start().await;
-    let sidecar = Arc::new(Sidecar::start(&issuer, &[OPEN]));
+    let sidecar = Sidecar::start(&issuer, &[OPEN]);
     let mut requests = Vec::new();
     for _ in 0..40 {
         let agent = issuer.blueprint().add_agent();
@@ -258,9 +257,12 @@ async fn forty_agents_at_a_time_each_get_their_own_token() {
              &optionsOverride.RequestAppToken=true",
             agent.client_id()
         );
-        let (sidecar, id) = (Arc::clone(&sidecar), agent.client_id().to_owned());
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let (address, id) = (sidecar.address().to_owned(), agent.client_id().to_owned());
         requests.push(tokio::spawn(async move {
-            let answer = sidecar.get(&path).await;
+            let stream = TcpStream::connect(address).await.expect("a connection");
+            let answer = exchange(stream, request.as_bytes()).await;
             assert_client(&claims(&answer), &id);
         }));
     }

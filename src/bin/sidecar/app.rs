@@ -95,6 +95,6 @@ fn client(azure_ad: &AzureAd) -> Result<Option<ConfidentialClient>, ConfigError>
 /// .NET's default.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
-/// Tokens that came in and were verified. Each takes about 2 KiB more than its claims; without the cache, a
-/// signature check takes three times as long as the rest of a request.
+/// Callers whose tokens were verified. Beyond them each request costs a signature check, which takes longer
+/// than the rest of it.
 const REMEMBERED_TOKENS: usize = 2_000;

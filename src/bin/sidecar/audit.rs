@@ -2,6 +2,8 @@
 
 use tower_entra::acquire::{AccessToken, AcquireError};
 
+use crate::answer::in_terms_of_the_sidecar;
+
 /// Who asked for which token.
 #[derive(Debug)]
 pub(crate) struct TokenRequest<'r> {
@@ -32,7 +34,7 @@ impl TokenRequest<'_> {
                 tenant = self.tenant,
                 outcome = error.kind().as_str(),
                 reason = %error,
-                hint = error.hint(),
+                hint = error.hint().map(in_terms_of_the_sidecar),
                 correlation_id = error.correlation_id(),
                 "no token",
             ),

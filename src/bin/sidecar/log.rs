@@ -30,6 +30,9 @@ pub(crate) fn start(settings: &Log) {
 
 /// `Default` is for the targets of this program. Crates below it log warnings at most, unless a level names
 /// them: at `TRACE` some show the bytes of a connection.
+///
+/// At `Information` a request that is admitted has no line: a token request has one of its own, and a line for
+/// each `/Validate` would take as long as the answer. Its target or a default of `Debug` brings it back.
 fn targets(settings: &Log) -> Targets {
     let is_default = |target: &str| target.is_empty() || target.eq_ignore_ascii_case("Default");
     let default = settings
@@ -37,6 +40,10 @@ fn targets(settings: &Log) -> Targets {
         .iter()
         .find(|(target, _)| is_default(target))
         .map_or(LevelFilter::INFO, |(_, level)| *level);
+    let admitted = match default > LevelFilter::INFO {
+        true => default,
+        false => default.min(LevelFilter::WARN),
+    };
     let others = settings
         .levels
         .iter()
@@ -45,11 +52,15 @@ fn targets(settings: &Log) -> Targets {
     Targets::new()
         .with_default(default.min(LevelFilter::WARN))
         .with_target(OURS, default)
+        .with_target(ADMITTED, admitted)
         .with_targets(others)
 }
 
 /// The beginning of every target of the crate and of this program.
 const OURS: &str = "tower_entra";
+
+/// Each request that the door admits.
+const ADMITTED: &str = "tower_entra::audit::admitted";
 
 #[cfg(test)]
 mod tests {
@@ -80,6 +91,18 @@ mod tests {
         }
         assert!(log.would_enable("hyper", &Level::WARN));
         assert!(!log.would_enable("hyper", &Level::INFO));
+    }
+
+    #[test]
+    fn a_request_that_is_admitted_has_no_line_at_info_unless_its_target_says_so() {
+        let admits = |levels: &[_]| log(levels).would_enable(ADMITTED, &Level::INFO);
+        assert!(!admits(&[]));
+        assert!(!admits(&[("Default", LevelFilter::INFO)]));
+        assert!(!admits(&[("tower_entra", LevelFilter::INFO)]));
+        assert!(admits(&[("Default", LevelFilter::DEBUG)]));
+        assert!(admits(&[(ADMITTED, LevelFilter::INFO)]));
+        let refused = "tower_entra::audit::refused";
+        assert!(log(&[]).would_enable(refused, &Level::INFO));
     }
 
     #[test]
