@@ -9,7 +9,7 @@
 //! It shows the settings for the service on stderr, and each token on stdout, a line each: variables for
 //! `whoami` and `explain`, and what a program with `EntraConfig` has instead of `AZURE_AUTHORITY_HOST`, since
 //! that configuration refuses plain http. Then it serves its keys until Ctrl-C, and mints another token for
-//! each line of its input, in the same words:
+//! each line of its input, in the same words. The caller comes first, and then what changes its token:
 //!
 //! | word | token |
 //! |---|---|

@@ -115,7 +115,8 @@
 //! # fn main() { only_readers_read_orders() }
 //! ```
 //!
-//! `cargo test` runs it, as `tests/routes.rs` for example. A file of `tests/` sees only a library: for the
+//! The issuer's callers have the claims that say whether they are agents, so `people()` admits `user()`;
+//! `without_facets()` takes them out of a token. `cargo test` runs it, as `tests/routes.rs` for example. A file of `tests/` sees only a library: for the
 //! router of your program, have its `app` in `src/lib.rs`, or put the test into the file that has `app`.
 //!
 //! # A check in a handler

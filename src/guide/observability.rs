@@ -215,6 +215,21 @@
 //! All series are there from the start, so no rule needs `absent()`, but for `tower_entra.keys.age`: that one
 //! is absent until keys were fetched. `tower_entra.keys.time_left` is 0 from the start until then.
 //!
+//! What the values of `denial` mean:
+//!
+//! | `denial` | the caller is refused because |
+//! |---|---|
+//! | `policy` | the application has a reason of its own |
+//! | `missing_scope`, `missing_role` | its token lacks the scope, or the app role |
+//! | `not_delegated` | a scope is needed, and its token is not delegated |
+//! | `wrong_kind` | callers of its kind may not do this |
+//! | `agent`, `not_agent` | it is an agent where none may do this; it is none where only agents may |
+//! | `unattested` | nothing in its token says whether it is an agent |
+//! | `unlisted_client`, `unlisted_principal` | it is not on the list |
+//! | `missing_authentication_context`, `claims_challenge` | the user must sign in again |
+//! | `token_acquisition` | the API got no token for a call of its own |
+//! | `unstated_route` | no requirement is stated for the route |
+//!
 //! # What to add up
 //!
 //! A denied request is counted twice: as `admitted` when its token has passed every check, and as `denied`
@@ -225,7 +240,7 @@
 //! |---|---|
 //! | requests | all but `denied`: `outcome!="denied"` |
 //! | callers that were served | `admitted` minus `denied` |
-//! | callers that were not | `refused` plus `denied`: `outcome=~"refused\|denied"` |
+//! | callers that were not | `refused` plus `denied`: `outcome!="admitted", outcome!="anonymous"` |
 //!
 //! In [optional](EntraAuthLayer::optional) mode a request without a token counts as `anonymous`. If the
 //! application then refuses it because it has no token, that is not counted again; if it refuses it for
@@ -332,8 +347,10 @@
 //! sum(rate(tower_entra_token_cache_lookups_total{result="hit"}[5m]))
 //!   / sum(rate(tower_entra_token_cache_lookups_total[5m]))
 //!
-//! # Age of the keys, and the time for which they still serve
+//! # Age of the keys
 //! max by (instance) (tower_entra_keys_age_seconds)
+//!
+//! # Time for which the keys still serve
 //! min by (instance) (tower_entra_keys_time_left_seconds)
 //!
 //! # Refreshes by cause and outcome
