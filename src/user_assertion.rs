@@ -1,6 +1,9 @@
 //! The access token of a caller, kept so that the API can ask for a token on behalf of that caller.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -20,7 +23,7 @@ pub struct UserAssertion(Arc<Admitted>);
 
 struct Admitted {
     token: Secret,
-    digest: [u8; 32],
+    digest: OnceLock<[u8; 32]>,
     audience: Box<str>,
     tenant_id: TenantId,
     object_id: Option<ObjectId>,
@@ -37,11 +40,9 @@ impl UserAssertion {
         object_id: Option<ObjectId>,
         supports_claims_challenge: bool,
     ) -> Self {
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         Self(Arc::new(Admitted {
             token: Secret::new(token),
-            digest: sha256,
+            digest: OnceLock::new(),
             audience: audience.into(),
             tenant_id,
             object_id,
@@ -65,9 +66,14 @@ impl UserAssertion {
         &self.0.token
     }
 
-    /// The SHA-256 of the token, by which a cache tells assertions apart.
+    /// The SHA-256 of the token, by which a cache tells assertions apart. Made when it is first asked for: a
+    /// request for which no token is exchanged does without.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        self.0.digest
+        *self.0.digest.get_or_init(|| {
+            let mut sha256 = [0; 32];
+            sha256.copy_from_slice(digest(&SHA256, self.0.token.expose().as_bytes()).as_ref());
+            sha256
+        })
     }
 
     /// Whether the client that sent the token can answer a claims challenge.

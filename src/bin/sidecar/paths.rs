@@ -116,9 +116,14 @@ impl<'p> Target<'p> {
         })
     }
 
-    /// The same path as the router knows it, with the query of `uri`. `None` if it is longer than a URI may be.
+    /// The same path as the router knows it, with the query of `uri`, in which it was found. `None` if it is
+    /// longer than a URI may be.
     pub(crate) fn uri(&self, uri: &Uri) -> Option<Uri> {
         let (first, second) = self.endpoint.literals();
+        let is_path_alone = uri.scheme().is_none() && uri.authority().is_none();
+        if is_path_alone && !self.has_slash_at_end && is_plain(uri.path(), first) {
+            return Some(uri.clone());
+        }
         let mut text = format!("/{first}");
         if let Some(second) = second {
             text.push('/');
@@ -134,6 +139,15 @@ impl<'p> Target<'p> {
         }
         PathAndQuery::try_from(text).ok().map(Uri::from)
     }
+}
+
+/// Whether this path begins with this literal as it is written here, and nothing in it is encoded: nearly every
+/// path that is sent.
+fn is_plain(path: &str, first: &str) -> bool {
+    let rest = path
+        .strip_prefix('/')
+        .and_then(|rest| rest.strip_prefix(first));
+    rest.is_some_and(|rest| (rest.is_empty() || rest.starts_with('/')) && !rest.contains('%'))
 }
 
 /// Without its percent-encoding. As in Kestrel, what is no encoding of UTF-8 remains as it is.
