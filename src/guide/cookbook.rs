@@ -41,7 +41,7 @@
 //!     Router::new()
 //!         .route("/orders", get(|| async { "orders" }))
 //!         .route_layer(EntraAuthLayer::new(validator.clone()))
-//!         // Routes that are added behind `route_layer` are outside of it.
+//!         // Routes that are added after `route_layer` are outside of it.
 //!         .route("/healthz", get(|| async { "alive" }))
 //!         .route("/readyz", get(readiness).with_state(validator))
 //! }
@@ -116,8 +116,9 @@
 //! ```
 //!
 //! The issuer's callers have the claims that say whether they are agents, so `people()` admits `user()`;
-//! `without_facets()` takes them out of a token. `cargo test` runs it, as `tests/routes.rs` for example. A file of `tests/` sees only a library: for the
-//! router of your program, have its `app` in `src/lib.rs`, or put the test into the file that has `app`.
+//! `without_facets()` takes them out of a token. `cargo test` runs it, as `tests/routes.rs` for example. A
+//! file of `tests/` sees only a library: for the router of your program, have its `app` in `src/lib.rs`, or
+//! put the test into the file that has `app`.
 //!
 //! # A check in a handler
 //!
