@@ -141,16 +141,19 @@ impl fmt::Debug for Scopes {
 }
 
 fn check(scope: &str) -> Result<(), AcquireError> {
-    let shown = Shown::of(scope);
+    let shown = || Shown::of(scope);
     if scope.is_empty() {
         return Err(misconfigured("a scope is empty", hints::SCOPES_NAME_ONE));
     }
     if !is_scope_token(scope) {
-        let problem = format!("{shown} has white space or a character that a scope cannot have");
+        let problem = format!(
+            "{} has white space or a character that a scope cannot have",
+            shown()
+        );
         return Err(misconfigured(&problem, hints::SCOPES_CHARACTERS));
     }
     if is_of_sign_in(scope) {
-        let problem = format!("{shown} asks for an ID token or a refresh token");
+        let problem = format!("{} asks for an ID token or a refresh token", shown());
         return Err(misconfigured(&problem, hints::SCOPES_OF_SIGN_IN));
     }
     let (resource, name) = split(scope);
@@ -158,11 +161,11 @@ fn check(scope: &str) -> Result<(), AcquireError> {
         .split_once("://")
         .is_some_and(|(_, rest)| !rest.contains('/'));
     if is_url_only || name.is_empty() {
-        let problem = format!("{shown} names a resource and no scope of it");
+        let problem = format!("{} names a resource and no scope of it", shown());
         return Err(misconfigured(&problem, hints::SCOPES_NOT_A_SCOPE));
     }
     if resource.is_some_and(str::is_empty) || is_default_name(scope) {
-        let problem = format!("{shown} names no resource");
+        let problem = format!("{} names no resource", shown());
         return Err(misconfigured(&problem, hints::SCOPES_NAME_THE_RESOURCE));
     }
     Ok(())

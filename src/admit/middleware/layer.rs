@@ -342,7 +342,8 @@ impl<B> EntraAuthLayer<B> {
     /// the token that one of them has admitted. An assertion that an outer layer has put there is taken out
     /// first, whether or not this setting is on: it belongs to another principal.
     ///
-    /// It costs a copy and a SHA-256 of each such token. Without it, a request costs no more than before.
+    /// It costs a copy of each such token, and a SHA-256 where a token is asked for on behalf of its user.
+    /// Without it, a request costs no more than before.
     #[cfg(feature = "acquire")]
     #[must_use]
     pub fn with_user_assertion(mut self) -> Self {

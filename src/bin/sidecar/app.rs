@@ -1,8 +1,11 @@
 //! What the routes share.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
 
-use tower_entra::{Audiences, ConfigError, Tenants, Validator, acquire::ConfidentialClient};
+use tower_entra::{
+    Audiences, ConfigError, Tenants, Validator,
+    acquire::{AcquireError, ConfidentialClient, Scopes},
+};
 
 use crate::{
     downstream::Clients,
@@ -20,8 +23,30 @@ pub(crate) struct Shared {
     pub(crate) validator: Validator,
     /// The way out. `None` if no credential is configured.
     pub(crate) client: Option<ConfidentialClient>,
+    /// Of each API that is configured with some, as they are asked for.
+    pub(crate) scopes: BTreeMap<String, AskedScopes>,
     /// Of the calls of downstream APIs.
     pub(crate) clients: Clients,
+}
+
+/// Scopes as they are asked for, or why no token can be asked for with them.
+#[derive(Debug)]
+pub(crate) struct AskedScopes {
+    /// For a token without a user: the first.
+    pub(crate) of_app: Result<Scopes, AcquireError>,
+    /// For a token of a user: all of them.
+    pub(crate) of_user: Result<Scopes, AcquireError>,
+}
+
+impl AskedScopes {
+    /// `None` if there are none.
+    pub(crate) fn of(scopes: &[String]) -> Option<Self> {
+        let first = scopes.first()?;
+        Some(Self {
+            of_app: Scopes::new([first]),
+            of_user: Scopes::new(scopes),
+        })
+    }
 }
 
 /// Why the program cannot serve.
@@ -42,11 +67,18 @@ impl App {
     pub(crate) fn new(settings: Settings) -> Result<Self, Unusable> {
         let validator = validator(&settings.azure_ad)?;
         let client = client(&settings.azure_ad)?;
+        let apis = settings.apis.iter();
+        let scopes = apis.filter_map(|(name, api)| {
+            let scopes = AskedScopes::of(&api.scopes)?;
+            Some((name.clone(), scopes))
+        });
+        let scopes = scopes.collect();
         let clients = Clients::new(&settings).map_err(Unusable::HttpClient)?;
         Ok(Self(Arc::new(Shared {
             settings,
             validator,
             client,
+            scopes,
             clients,
         })))
     }

@@ -7,7 +7,7 @@ use tower_entra::{
 
 use crate::{
     answer::{self, Fault},
-    app::App,
+    app::{App, AskedScopes},
     asked::{Asked, AskedAgent},
     audit::TokenRequest,
     identity::{Identity, Wish},
@@ -56,11 +56,9 @@ impl<'r> Acquisition<'r> {
     ) -> Result<Self, Problem> {
         let configured = app.settings.apis.get(api);
         let overrides = &asked.overrides;
-        let scopes = match (&*overrides.scopes, configured) {
-            ([], Some(configured)) => &*configured.scopes,
-            (scopes, _) => scopes,
-        };
-        let Some(first) = scopes.first() else {
+        let of_caller = AskedScopes::of(&overrides.scopes);
+        let scopes_by_caller = of_caller.is_some();
+        let Some(scopes) = of_caller.as_ref().or_else(|| app.scopes.get(api)) else {
             return Err(no_scopes(api));
         };
         let agent = asked.agent(&app.settings)?;
@@ -83,12 +81,11 @@ impl<'r> Acquisition<'r> {
                 tenant,
             },
         )?;
-        let scopes_by_caller = !overrides.scopes.is_empty();
         let asked_for = match identity.is_app {
-            true => Scopes::new([first]),
-            false => Scopes::new(scopes),
+            true => &scopes.of_app,
+            false => &scopes.of_user,
         };
-        let scopes = asked_for.map_err(|error| {
+        let scopes = asked_for.clone().map_err(|error| {
             tracing::warn!(
                 api,
                 hint = error.hint(),
