@@ -8,7 +8,7 @@
 //! agents on behalf of persons, have tokens checked, and call an API through the sidecar. Tokens live for
 //! 310 s, so that each is renewed about every ten seconds. Every token that comes back, or that the API
 //! sees, is decoded and compared with who was asked for. Ends with 1 after another identity, a 500, a 502, or
-//! an answer without a rule.
+//! an answer without a rule. One of the faults has Entra refuse a T1 before its time, which is a 401.
 
 #[path = "common/sidecar.rs"]
 mod sidecar;
@@ -229,6 +229,7 @@ async fn ask(number: usize, url: String, world: Arc<World>) {
                 let body = answer.text().await.unwrap_or_default();
                 match status {
                     200 => judge(what, &body, agent, expected.map(String::as_str)),
+                    401 if body.contains(EXPIRED_EARLY) => format!("401 {EXPIRED_EARLY}"),
                     503 if has_retry_after => "503 with Retry-After".to_owned(),
                     _ => format!("WRONG: {status} {body}"),
                 }
@@ -297,6 +298,8 @@ async fn break_entra(issuer: Issuer, world: Arc<World>) {
     }
 }
 
+/// Entra's refusal of a T1 that it no longer takes. One that is younger than a minute is not replaced.
+const EXPIRED_EARLY: &str = "AADSTS700024";
 const CLIENTS: usize = 16;
 const AGENTS: usize = 40;
 const PERSONS: usize = 40;

@@ -59,6 +59,15 @@ class Program:
         self._log.close()
         atexit.unregister(self._process.kill)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def end(self) -> int:
+        """Asks it to end. Its exit status."""
+        self._process.terminate()
+        return self._process.wait(LIMIT)
+
     def log(self) -> str:
         """What it has written to stderr so far."""
         return os.pread(self._log.fileno(), 1 << 24, 0).decode()

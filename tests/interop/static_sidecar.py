@@ -6,7 +6,6 @@ Its name keeps it out of the tests that are found, because the binary takes minu
 import json
 import os
 import shutil
-import signal
 import tempfile
 import unittest
 import urllib.error
@@ -21,6 +20,12 @@ from program import LIMIT, Program
 
 BINARY = os.environ["STATIC_SIDECAR"]
 USER = "65532:65532"
+
+
+def _path_of(program: str) -> str:
+    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    assert path is not None, program
+    return path
 
 
 class InAnEmptyRoot(unittest.TestCase):
@@ -54,9 +59,11 @@ class InAnEmptyRoot(unittest.TestCase):
             "Sidecar__AllowOverrides__GetAuthorizationHeaderUnauthenticated": "true",
             "Sidecar__AllowOverrides__CallDownstreamApiUnauthenticated": "true",
         }
-        command = ["chroot", f"--userspec={USER}", str(self.root), "/tower-entra-sidecar"]
+        chroot = _path_of("chroot")
+        command = [chroot, f"--userspec={USER}", str(self.root), "/tower-entra-sidecar"]
         if os.geteuid() != 0:
-            command = ["unshare", "--map-root-user", "chroot", str(self.root), "/tower-entra-sidecar"]
+            unshare = [_path_of("unshare"), "--map-root-user"]
+            command = [*unshare, chroot, str(self.root), "/tower-entra-sidecar"]
         self.sidecar = self.stack.enter_context(Program(command, variables))
 
     def _files(self) -> list[str]:
@@ -84,10 +91,8 @@ class InAnEmptyRoot(unittest.TestCase):
         self.assertEqual(self._files(), self.files)
 
     def test_it_runs_without_rights_and_ends_when_it_is_asked_to(self) -> None:
-        process = self.sidecar.process
-        status = Path(f"/proc/{process.pid}/status").read_text()
+        status = Path(f"/proc/{self.sidecar.pid}/status").read_text()
         effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
         if os.geteuid() == 0:
             self.assertEqual(int(effective.split()[1], 16), 0, status)
-        process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(LIMIT), 0, self.sidecar.log())
+        self.assertEqual(self.sidecar.end(), 0, self.sidecar.log())

@@ -33,6 +33,17 @@ pub(crate) fn problem(error: &AcquireError, fault: Fault) -> Problem {
     }
 }
 
+/// The answer where tokens of the same identity were got for other claims just before: at most 16 different ones
+/// in 5 s, and each once.
+pub(crate) fn too_many_claims(error: &AcquireError) -> Problem {
+    Problem::unavailable("Tokens of this identity were just got for these or for other claims.")
+        .with_hint(
+            "Try again when Retry-After is over. A sidecar gets tokens of one identity for 16 different claims in \
+             5 s, and for the same ones once.",
+        )
+        .with_retry_after(retry_after(error))
+}
+
 fn of_kind(error: &AcquireError, fault: Fault) -> Problem {
     match (error.kind(), error.refusal()) {
         (
@@ -46,10 +57,7 @@ fn of_kind(error: &AcquireError, fault: Fault) -> Problem {
                 AcquireErrorKind::Busy => "Too many tokens are being acquired at once.",
                 _ => "Entra, or the credential of this sidecar, is out of reach.",
             });
-            let retry_after = error.retry_after();
-            let seconds =
-                retry_after.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
-            Problem::unavailable(detail).with_retry_after(seconds)
+            Problem::unavailable(detail).with_retry_after(retry_after(error))
         }
         (AcquireErrorKind::IdentityMismatch, _) => Problem::unexpected(),
         (_, Some(refusal)) => Problem::unauthorized(refusal),
@@ -61,6 +69,12 @@ fn of_kind(error: &AcquireError, fault: Fault) -> Problem {
         }
         (_, None) => Problem::unexpected(),
     }
+}
+
+/// In whole seconds, rounded up.
+fn retry_after(error: &AcquireError) -> Option<u64> {
+    let time = error.retry_after()?;
+    Some(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
 
 /// The hints of the library name its methods. A caller of the sidecar has parameters and keys instead.

@@ -55,7 +55,7 @@ impl Asked {
     ///
     /// # Errors
     ///
-    /// - 400 for more than 64 KiB or 1,000 parameters, an override that is not offered, a tenant that is no
+    /// - 400 for more than 64 KiB or 1,000 parameters, a name that is nearly that of an agent's parameter, an override that is not offered, a tenant that is no
     ///   GUID
     /// - 403 for an agent or a tenant where the route allows no overrides, unless
     ///   [`ignore_denied_agents`](Settings::ignore_denied_agents) drops them; other overrides are dropped there
@@ -141,12 +141,12 @@ impl Asked {
                 let detail = "The query has more than 1,000 parameters.";
                 return Err(Problem::bad_request(detail));
             }
-            asked.take(&name, value);
+            asked.take(&name, value)?;
         }
         Ok(asked)
     }
 
-    fn take(&mut self, name: &str, value: Cow<'_, str>) {
+    fn take(&mut self, name: &str, value: Cow<'_, str>) -> Result<(), Problem> {
         let agent = &mut self.agent;
         for (known, parameter) in [
             (IDENTITY, &mut agent.identity),
@@ -154,14 +154,24 @@ impl Asked {
             (USER_ID, &mut agent.user_id),
         ] {
             if name.eq_ignore_ascii_case(known) {
-                return parameter.set(value.into_owned());
+                parameter.set(value.into_owned());
+                return Ok(());
             }
         }
         if let Some((start, name)) = name.split_at_checked(PREFIX.len())
             && start.eq_ignore_ascii_case(PREFIX)
         {
             self.overrides.take(name, value.into_owned());
+            return Ok(());
         }
+        // Ignored, it would have the blueprint act in the place of the agent that it names.
+        if is_like_an_agents(name) || value.split(';').skip(1).any(is_like_an_agents) {
+            let detail = format!("A parameter is nearly {IDENTITY}, {USER_NAME} or {USER_ID}.");
+            return Err(Problem::bad_request(detail).with_hint(
+                "Write its name as it is here, with nothing before or behind it, and put & between parameters.",
+            ));
+        }
+        Ok(())
     }
 
     /// Drops what the route does not allow, and refuses what would name another identity than the one whose
@@ -240,6 +250,17 @@ impl fmt::Debug for Parameter {
             .field("is_repeated", &self.is_repeated)
             .finish()
     }
+}
+
+/// Whether the letters of this name, up to `=`, have that of an agent's parameter in them: `AgentIdentity[]`,
+/// ` AgentIdentity`, `x-agentidentity`.
+fn is_like_an_agents(name: &str) -> bool {
+    let name = name.split('=').next().unwrap_or_default();
+    let letters = name.chars().filter(char::is_ascii_alphabetic);
+    let letters: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    [IDENTITY, USER_NAME, USER_ID]
+        .iter()
+        .any(|known| letters.contains(&known.to_ascii_lowercase()))
 }
 
 /// A GUID that is not all zeros. The text is not repeated.

@@ -151,6 +151,43 @@ fn agent_parameters_that_fit_nothing_are_refused_without_their_values() {
 }
 
 #[test]
+fn a_name_that_is_nearly_that_of_an_agents_parameter_is_refused() {
+    let settings = lenient();
+    for query in [
+        format!("AgentIdentity[]={AGENT}"),
+        format!("AgentIdentity[0]={AGENT}"),
+        format!("+AgentIdentity={AGENT}"),
+        format!("AgentIdentity+={AGENT}"),
+        format!("AgentIdentity%00={AGENT}"),
+        format!("AgentIdentity%FF={AGENT}"),
+        format!("%EF%BB%BFAgentIdentity={AGENT}"),
+        format!("agent_identity={AGENT}"),
+        format!("x=1;AgentIdentity={AGENT}"),
+        format!("x=1;y=2;agentuserid={USER}"),
+        format!("AgentIdentity={AGENT}&AgentUserId[]={USER}"),
+        "AgentUserName2=a@b".to_owned(),
+    ] {
+        let (status, detail) = agent(&settings, &query).expect_err(&query);
+        assert_eq!(status, 400, "{query}");
+        assert!(detail.starts_with("A parameter is nearly"), "{detail}");
+    }
+}
+
+#[test]
+fn other_names_and_what_an_api_is_to_get_are_taken_as_they_are() {
+    let settings = open();
+    for query in [
+        "agent=a",
+        "identity=a;b=c",
+        "optionsOverride.ExtraQueryParameters.AgentIdentity=a",
+        "optionsOverride.ExtraHeaderParameters.X-AgentIdentity=a",
+        "optionsOverride.RelativePath=a;AgentIdentity=b",
+    ] {
+        assert_eq!(named(&settings, query), (None, None), "{query}");
+    }
+}
+
+#[test]
 fn leniently_a_user_without_an_agent_is_ignored_and_a_name_wins_over_an_id() {
     let settings = lenient();
     for query in [

@@ -2,7 +2,7 @@
 
 use tower_entra::{
     AppId, TenantId,
-    acquire::{AccessToken, AcquireError, Scopes, TokenOptions, TokenSource},
+    acquire::{AccessToken, AcquireError, AcquireErrorKind, Scopes, TokenOptions, TokenSource},
 };
 
 use crate::{
@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// One token that a request asks for: who acts, for which scopes, with which options. All of it is of this
-/// request and of the configuration, and nothing of another request.
+/// request and of the configuration. The token itself can be one that another request has had fetched for the
+/// same identity and scopes, and then with that request's claims.
 #[derive(Clone, Debug)]
 pub(crate) struct Acquisition<'r> {
     api: &'r str,
@@ -159,7 +160,10 @@ impl<'r> Acquisition<'r> {
 
     fn ended(&self, got: Result<AccessToken, AcquireError>) -> Result<AccessToken, Problem> {
         self.audit().ended(got.as_ref());
-        got.map_err(|error| answer::problem(&error, self.fault))
+        got.map_err(|error| match (error.kind(), &self.options.claims) {
+            (AcquireErrorKind::Busy, Some(_)) => answer::too_many_claims(&error),
+            _ => answer::problem(&error, self.fault),
+        })
     }
 
     fn audit(&self) -> TokenRequest<'_> {

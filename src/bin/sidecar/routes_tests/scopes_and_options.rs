@@ -279,3 +279,30 @@ async fn without_a_credential_only_validate_works() {
         .problem(400);
     assert_eq!(world.get("/Validate", Some(&token)).await.status, 200);
 }
+
+#[tokio::test]
+async fn the_same_claims_after_others_wait_and_the_answer_says_why() {
+    let world = World::new(|settings, _| {
+        settings
+            .allow_overrides
+            .authorization_header_unauthenticated = true;
+    })
+    .await;
+    let with = |value: &str| {
+        let claims = format!("%7B%22access_token%22%3A%7B%22{value}%22%3Anull%7D%7D");
+        path(
+            &world,
+            &format!("optionsOverride.AcquireTokenOptions.Claims={claims}"),
+        )
+    };
+    for value in ["one", "other"] {
+        world.get(&with(value), None).await.token();
+    }
+    let answer = world.get(&with("one"), None).await;
+    assert!(answer.headers.contains_key("retry-after"));
+    let problem = answer.problem(503);
+    assert_eq!(
+        problem["detail"],
+        "Tokens of this identity were just got for these or for other claims."
+    );
+}
