@@ -30,7 +30,7 @@ use crate::sidecar::Sidecar;
 
 fn main() {
     let issuer = Issuer::start_blocking();
-    let sidecar = Sidecar::start(&issuer, "http://127.0.0.1:9");
+    let sidecar = Sidecar::start(&issuer, "http://127.0.0.1:9", "Error");
     println!(
         "start to /healthz  {:>8.1} ms",
         sidecar.started_in.as_secs_f64() * 1e3
@@ -38,22 +38,25 @@ fn main() {
 
     let token = issuer.blueprint().user_token("alice").mint();
     let agent = issuer.agent_id();
+    // The level by default, at which each token request is a line.
+    let logging = Sidecar::start(&issuer, "http://127.0.0.1:9", "Information");
+    let (quiet, logged) = (sidecar.address, logging.address);
+    let header = format!("/AuthorizationHeaderUnauthenticated/orders?AgentIdentity={agent}");
     let paths = [
-        ("/healthz".to_owned(), None),
+        (quiet, "/healthz".to_owned(), None),
+        (quiet, header.clone(), None),
         (
-            format!("/AuthorizationHeaderUnauthenticated/orders?AgentIdentity={agent}"),
-            None,
-        ),
-        (
+            quiet,
             format!("/AuthorizationHeader/person?AgentIdentity={agent}"),
             Some(&*token),
         ),
-        ("/Validate".to_owned(), Some(&*token)),
+        (quiet, "/Validate".to_owned(), Some(&*token)),
+        (logged, header, None),
     ];
-    let mut rates = [const { Vec::new() }; 4];
+    let mut rates = [const { Vec::new() }; 5];
     for _ in 0..ROUNDS {
-        for (rates, (path, token)) in rates.iter_mut().zip(&paths) {
-            rates.push(block_on(load(sidecar.address, path, *token)));
+        for (rates, (address, path, token)) in rates.iter_mut().zip(&paths) {
+            rates.push(block_on(load(*address, path, *token)));
         }
     }
     let medians = rates.map(|mut rates| {
@@ -65,14 +68,15 @@ fn main() {
         "/AuthorizationHeaderUnauthenticated",
         "/AuthorizationHeader",
         "/Validate",
+        "/AuthorizationHeaderUnauthenticated, logged",
     ];
     for (name, rate) in names.into_iter().zip(medians) {
         let ratio = rate / medians[0];
-        println!("{name:<35} {rate:>8.0} requests/s {ratio:.3} ×");
+        println!("{name:<43} {rate:>8.0} requests/s {ratio:.3} ×");
     }
-    drop(sidecar);
+    drop((sidecar, logging));
 
-    let sidecar = Sidecar::start(&issuer, "http://127.0.0.1:9");
+    let sidecar = Sidecar::start(&issuer, "http://127.0.0.1:9", "Error");
     let before = sidecar.resident_kib();
     let agents = agents(&issuer);
     block_on(ask_for_all(sidecar.address, &agents));

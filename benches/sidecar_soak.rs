@@ -54,7 +54,8 @@ async fn main() -> Result<ExitCode, Box<dyn StdError>> {
     let world = Arc::new(World::new(&issuer));
     let base_url = serve_api().await?;
     let at = issuer.clone();
-    let sidecar = tokio::task::spawn_blocking(move || Sidecar::start(&at, &base_url)).await?;
+    let sidecar =
+        tokio::task::spawn_blocking(move || Sidecar::start(&at, &base_url, "Error")).await?;
     let url = format!("http://{}", sidecar.address);
 
     let mut clients = JoinSet::new();

@@ -21,8 +21,9 @@ pub(crate) struct Sidecar {
 
 impl Sidecar {
     /// One for the issuer's own blueprint, with the API `orders` for agents as themselves and `person` on
-    /// behalf of a person. Callers may name agents. `base_url` is that of both.
-    pub(crate) fn start(issuer: &Issuer, base_url: &str) -> Self {
+    /// behalf of a person. Callers may name agents. `base_url` is that of both. The log, at this level, goes
+    /// nowhere.
+    pub(crate) fn start(issuer: &Issuer, base_url: &str, log_level: &str) -> Self {
         let resource = issuer.api().resource().to_owned();
         let default = format!("{resource}/.default");
         let begin = Instant::now();
@@ -52,9 +53,10 @@ impl Sidecar {
                 "Sidecar__AllowOverrides__CallDownstreamApiUnauthenticated",
                 "true",
             )
-            .env("Logging__LogLevel__Default", "Error")
+            .env("Logging__LogLevel__Default", log_level)
             .env("ASPNETCORE_URLS", "http://127.0.0.1:0")
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .expect("the program starts");
         let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
