@@ -130,3 +130,14 @@ const CLOCK_SKEW: Duration = Duration::from_secs(300);
 /// Callers whose tokens were verified. Beyond them each request costs a signature check, which takes longer
 /// than the rest of it.
 const REMEMBERED_TOKENS: usize = 2_000;
+
+#[cfg(test)]
+impl App {
+    /// # Panics
+    ///
+    /// Panics if the app was cloned.
+    pub(crate) fn clients_mut(&mut self) -> &mut Clients {
+        let shared = Arc::get_mut(&mut self.0);
+        &mut shared.expect("an app that is not shared").clients
+    }
+}

@@ -7,9 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde::Serialize;
 
-use super::content::Content;
+use super::{content::Content, memory::Room, shown::Shown};
 use crate::json;
 
 /// What an API answered, read to its end.
@@ -18,26 +17,14 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
-}
-
-/// The JSON of an answer, in Microsoft's form: `content` is there even if it is `null`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown {
-    status_code: u16,
-    headers: BTreeMap<String, Vec<String>>,
-    content: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_encoding: Option<&'static str>,
+    /// That of the body, and of what it takes to read it as a text.
+    pub(super) room: Room,
 }
 
 /// 200, whatever the API's own status is.
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let shown = Shown::from(self);
-        // Strings and numbers: writing them to memory does not fail.
-        let text = serde_json::to_vec(&shown).unwrap_or_default();
-        json::answer(Body::from(text))
+        json::answer(Body::new(Shown::from(self)))
     }
 }
 
@@ -45,13 +32,7 @@ impl From<Answer> for Shown {
     fn from(answer: Answer) -> Self {
         let headers = headers(&answer.headers);
         let content = Content::of(&answer.headers, answer.body);
-        let is_base64 = matches!(content, Content::Base64(_));
-        Self {
-            status_code: answer.status.as_u16(),
-            headers,
-            content: content.into_text(),
-            content_encoding: is_base64.then_some("base64"),
-        }
+        Self::new(answer.status, headers, content, answer.room)
     }
 }
 
@@ -131,6 +112,7 @@ const LOWER_CASE: [&str; 2] = ["client-request-id", "request-id"];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::downstream::{memory::Memory, shown::tests::written};
 
     fn answer(status: u16, headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
         let mut map = HeaderMap::new();
@@ -142,11 +124,12 @@ mod tests {
             status: StatusCode::from_u16(status).expect("a status"),
             headers: map,
             body: body.to_owned(),
+            room: Memory::new(0).room(),
         }
     }
 
     fn json(answer: Answer) -> String {
-        serde_json::to_string(&Shown::from(answer)).expect("JSON")
+        written(Shown::from(answer))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, iter::successors, time::Duration};
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody as _},
     extract::{Path, RawQuery, Request, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
@@ -11,12 +11,13 @@ use http::{
     HeaderMap, HeaderName, StatusCode,
     header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE},
 };
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt as _, LengthLimitError};
 use tokio::time::Instant;
 
 use super::{
     client::{Call, Ended, Fault, MAX_BODY, NoAnswer},
     media_type::MediaType,
+    memory::{Memory, Overflow},
     prepared::prepared,
 };
 use crate::{
@@ -39,9 +40,9 @@ pub(crate) async fn handle(
         let asked = Asked::read(query, route, &app.settings)?;
         let acquisition = Acquisition::new(&app, &api, &asked, &inbound)?;
         let call = prepared(&app.settings, &api, &asked.overrides)?;
-        let call = with_body(call, request).await?;
-        // The layer around the call finds it in the cache.
+        // Before the body, which takes memory. The layer around the call finds the token in the cache.
         acquisition.token().await?;
+        let call = with_body(call, request, &app.clients.memory).await?;
         let source = acquisition.source().clone();
         let Ended {
             result,
@@ -73,12 +74,12 @@ impl From<Problem> for Refused {
 
 /// The call with the body of the request and the headers that describe it. Without a readable `Content-Type`
 /// the body is dropped, as in Microsoft's sidecar.
-async fn with_body(call: Call, request: Request) -> Result<Call, Refused> {
+async fn with_body(call: Call, request: Request, memory: &Memory) -> Result<Call, Refused> {
     let (parts, body) = request.into_parts();
     if MediaType::of(&parts.headers).is_none() {
         return Ok(call);
     }
-    let body = read(body).await?;
+    let body = read(body, memory).await?;
     let mut headers = call.headers;
     copy(&parts.headers, &mut headers);
     Ok(Call {
@@ -96,18 +97,41 @@ fn copy(from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
-/// The body, of at most 30,000,000 bytes.
-async fn read(body: Body) -> Result<Bytes, Refused> {
-    to_bytes(body, MAX_BODY).await.map_err(|error| {
-        let error: &(dyn StdError + 'static) = &error;
-        let mut causes = successors(Some(error), |error| (*error).source());
-        if causes.any(|error| error.is::<LengthLimitError>()) {
-            // The rest of the body is not read.
-            let close = [(CONNECTION, "close")];
-            return Refused((StatusCode::PAYLOAD_TOO_LARGE, close).into_response());
+/// The body, of at most 30,000,000 bytes, if there is room for it.
+async fn read(mut body: Body, memory: &Memory) -> Result<Bytes, Refused> {
+    let mut buffer = memory.buffer(MAX_BODY, body.size_hint().exact())?;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let error: &(dyn StdError + 'static) = &error;
+            let mut causes = successors(Some(error), |error| (*error).source());
+            match causes.any(|error| error.is::<LengthLimitError>()) {
+                true => Refused::from(Overflow::TooLarge),
+                false => Problem::bad_request("The body of the request broke off.").into(),
+            }
+        })?;
+        if let Some(chunk) = frame.data_ref() {
+            buffer.push(chunk)?;
         }
-        Problem::bad_request("The body of the request broke off.").into()
-    })
+    }
+    Ok(buffer.into_bytes())
+}
+
+/// The rest of the body is not read.
+impl From<Overflow> for Refused {
+    fn from(overflow: Overflow) -> Self {
+        let response = match overflow {
+            Overflow::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            Overflow::Full => {
+                tracing::warn!("the bodies of the calls under way leave no room for another one");
+                Problem::unavailable(
+                    "The bodies of the calls under way leave no room for this one.",
+                )
+                .with_retry_after(Some(1))
+                .into_response()
+            }
+        };
+        Self(([(CONNECTION, "close")], response).into_response())
+    }
 }
 
 /// No answer of the API. Addresses are for the log.
@@ -116,6 +140,16 @@ fn no_answer(api: &str, fault: &NoAnswer) -> Problem {
         NoAnswer::Unreachable(reason) => ("could not be reached", &**reason),
         NoAnswer::TimedOut => ("did not answer in time", ""),
         NoAnswer::TooLarge => ("answered with more than 30,000,000 bytes", ""),
+        NoAnswer::NoRoom => {
+            tracing::warn!(
+                api,
+                "the bodies of the calls under way leave no room for an answer"
+            );
+            let detail = format!(
+                "The API '{api}' answered, and the bodies of the calls under way leave no room for its answer."
+            );
+            return Problem::unavailable(detail).with_retry_after(Some(1));
+        }
         NoAnswer::BrokeOff(reason) => ("broke off its answer", &**reason),
         NoAnswer::NotSent(reason) => {
             tracing::error!(api, reason, "a downstream API is not called");
@@ -131,3 +165,7 @@ fn no_answer(api: &str, fault: &NoAnswer) -> Problem {
 /// A second less than a request may take, so that the answer can say which API is slow.
 const CALL_TIME: Duration = Duration::from_secs(99);
 const OF_BODY: [HeaderName; 2] = [CONTENT_TYPE, CONTENT_ENCODING];
+
+#[cfg(test)]
+#[path = "call_tests.rs"]
+mod tests;

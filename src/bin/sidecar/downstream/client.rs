@@ -24,6 +24,8 @@ use tower_entra::acquire::{
 
 use super::{
     answer::Answer,
+    content::Content,
+    memory::{Memory, Overflow},
     url::{BaseUrl, LOCALHOST},
 };
 use crate::settings::Settings;
@@ -36,6 +38,8 @@ pub(crate) struct Clients {
     plain: reqwest::Client,
     follows_redirects: bool,
     max_body: usize,
+    /// Of the bodies of requests and answers.
+    pub(super) memory: Memory,
 }
 
 /// A call that was checked.
@@ -74,6 +78,8 @@ pub(super) enum NoAnswer {
     Unreachable(String),
     TimedOut,
     TooLarge,
+    /// The bodies of other calls leave no room for it.
+    NoRoom,
     BrokeOff(String),
 }
 
@@ -108,6 +114,7 @@ impl Clients {
             plain: plain.map_err(reason)?,
             follows_redirects: settings.follow_redirects,
             max_body: MAX_BODY,
+            memory: Memory::new(MEMORY),
         })
     }
 
@@ -180,7 +187,37 @@ impl Clients {
         *request.headers_mut() = call.headers;
         poll_fn(|cx| service.poll_ready(cx)).await.map_err(fault)?;
         let response = service.call(request).await.map_err(fault)?;
-        Ok(read(response, self.max_body).await?)
+        Ok(self.read(response).await?)
+    }
+
+    /// Reads an answer of at most `max_body` bytes, if there is room for it.
+    async fn read(&self, mut response: Response) -> Result<Answer, NoAnswer> {
+        let broke_off =
+            |error: reqwest::Error| NoAnswer::BrokeOff(with_causes(&error.without_url()));
+        let mut buffer = self
+            .memory
+            .buffer(self.max_body, response.content_length())?;
+        while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
+            buffer.push(&chunk)?;
+        }
+        let (body, mut room) = buffer.into_parts();
+        let beside = Content::most_beside(response.headers(), &body);
+        room.grow_to(body.capacity().saturating_add(beside))?;
+        Ok(Answer {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            body,
+            room,
+        })
+    }
+}
+
+impl From<Overflow> for NoAnswer {
+    fn from(overflow: Overflow) -> Self {
+        match overflow {
+            Overflow::TooLarge => Self::TooLarge,
+            Overflow::Full => Self::NoRoom,
+        }
     }
 }
 
@@ -300,27 +337,6 @@ fn redirected(mut request: reqwest::Request, response: &Response) -> Option<reqw
     Some(request)
 }
 
-/// Reads an answer of at most `max_body` bytes.
-async fn read(mut response: Response, max_body: usize) -> Result<Answer, NoAnswer> {
-    let is_too_large = |len: u64| usize::try_from(len).map_or(true, |len| len > max_body);
-    if response.content_length().is_some_and(is_too_large) {
-        return Err(NoAnswer::TooLarge);
-    }
-    let broke_off = |error: reqwest::Error| NoAnswer::BrokeOff(with_causes(&error.without_url()));
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
-        if body.len().saturating_add(chunk.len()) > max_body {
-            return Err(NoAnswer::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer {
-        status: response.status(),
-        headers: std::mem::take(response.headers_mut()),
-        body,
-    })
-}
-
 /// The error and its causes, joined by colons; at most 500 characters.
 fn with_causes(error: &(dyn StdError + 'static)) -> String {
     let chain = successors(Some(error), |error| (*error).source()).take(9);
@@ -331,6 +347,8 @@ fn with_causes(error: &(dyn StdError + 'static)) -> String {
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 /// 28.6 MiB, as for the body of a request.
 pub(super) const MAX_BODY: usize = 30_000_000;
+/// 256 MiB: eight of the largest bodies.
+const MEMORY: usize = 256 * 1024 * 1024;
 const MAX_REDIRECTS: u8 = 10;
 /// Idle connections kept for each host, and for how long.
 const MAX_IDLE: usize = 64;

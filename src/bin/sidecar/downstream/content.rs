@@ -1,6 +1,5 @@
-//! The body of an answer as a JSON string.
+//! The body of an answer: text, or bytes.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header::CONTENT_ENCODING};
 
 use super::media_type::MediaType;
@@ -10,19 +9,20 @@ use super::media_type::MediaType;
 pub(super) enum Content {
     Empty,
     Text(String),
-    Base64(String),
+    /// Written in base64.
+    Binary(Vec<u8>),
 }
 
 impl Content {
     /// A text in the `charset` of the answer, without its byte order mark; without a charset in UTF-16 if a
     /// byte order mark says so, else in UTF-8. What is no such text, has a NUL, is compressed, or has another
-    /// charset is base64.
+    /// charset is binary.
     pub(super) fn of(headers: &HeaderMap, body: Vec<u8>) -> Self {
         if body.is_empty() {
             return Self::Empty;
         }
         if is_encoded(headers) {
-            return Self::Base64(STANDARD.encode(body));
+            return Self::Binary(body);
         }
         let charset = MediaType::of(headers).and_then(|media| media.charset);
         let text = match (charset.as_deref(), &*body) {
@@ -43,29 +43,32 @@ impl Content {
         };
         match text.filter(|text: &String| !text.contains(NUL)) {
             Some(text) => Self::Text(text),
-            None => Self::Base64(STANDARD.encode(body)),
+            None => Self::Binary(body),
         }
     }
 
     /// ASCII is UTF-8. An answer that is more than its charset says is read as what it is.
     fn utf8(body: Vec<u8>) -> Self {
         match String::from_utf8(body) {
-            Ok(text) if text.contains(NUL) => Self::Base64(STANDARD.encode(text)),
+            Ok(text) if text.contains(NUL) => Self::Binary(text.into_bytes()),
             Ok(mut text) => {
                 if text.starts_with(BYTE_ORDER_MARK) {
                     text.drain(..BYTE_ORDER_MARK.len_utf8());
                 }
                 Self::Text(text)
             }
-            Err(error) => Self::Base64(STANDARD.encode(error.as_bytes())),
+            Err(error) => Self::Binary(error.into_bytes()),
         }
     }
 
-    /// The text, if there is one.
-    pub(super) fn into_text(self) -> Option<String> {
-        match self {
-            Self::Empty => None,
-            Self::Text(text) | Self::Base64(text) => Some(text),
+    /// How many bytes it can take to read the body as a text, beside the body itself: ISO-8859-1 has up to two
+    /// bytes of UTF-8 for each byte, and UTF-16 has up to three for two. UTF-8 stays where it is.
+    pub(super) fn most_beside(headers: &HeaderMap, body: &[u8]) -> usize {
+        let charset = MediaType::of(headers).and_then(|media| media.charset);
+        match (charset.as_deref(), body) {
+            (None, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => body.len().saturating_mul(2),
+            (None | Some("utf-8" | "utf8" | "us-ascii" | "ascii"), _) => 0,
+            (Some(_), _) => body.len().saturating_mul(2),
         }
     }
 }
@@ -97,6 +100,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
     use http::header::CONTENT_TYPE;
 
     use super::*;
@@ -113,13 +117,12 @@ mod tests {
     }
 
     fn base64(text: &str) -> Content {
-        Content::Base64(text.to_owned())
+        Content::Binary(STANDARD.decode(text).expect("base64"))
     }
 
     #[test]
     fn a_body_without_bytes_is_no_content() {
         assert_eq!(content("text/plain", b""), Content::Empty);
-        assert_eq!(content("text/plain", b"").into_text(), None);
     }
 
     #[test]
@@ -176,6 +179,28 @@ mod tests {
             ("text/plain; charset=utf-16be", b"\xd8\x00", "2AA="),
         ] {
             assert_eq!(content(media_type, body), base64(expected), "{media_type}");
+        }
+    }
+
+    #[test]
+    fn no_text_takes_more_memory_than_is_said() {
+        for (media_type, body) in [
+            ("text/plain; charset=latin1", &[0xff; 3000][..]),
+            ("text/plain; charset=utf-16be", &[0x20, 0xac].repeat(3000)),
+            ("text/plain", &[0xff; 3000]),
+            ("text/plain", "\u{feff}a".as_bytes()),
+            (
+                "text/plain",
+                &[&[0xfe, 0xff][..], &[0x20, 0xac].repeat(3000)].concat(),
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, media_type.parse().expect("a value"));
+            let most = Content::most_beside(&headers, body);
+            match content(media_type, body) {
+                Content::Text(text) => assert!(text.len() <= body.len().max(most)),
+                other => assert_eq!(other, Content::Binary(body.to_owned())),
+            }
         }
     }
 

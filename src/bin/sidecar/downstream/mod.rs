@@ -12,7 +12,11 @@ pub(crate) mod headers;
 
 mod media_type;
 
+mod memory;
+
 mod prepared;
+
+mod shown;
 
 pub(crate) mod url;
 
