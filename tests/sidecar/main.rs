@@ -8,5 +8,6 @@ mod downstream;
 mod limits;
 mod operations;
 mod paths;
+mod rows;
 mod tokens;
 mod validate;
