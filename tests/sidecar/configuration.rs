@@ -15,6 +15,8 @@ use crate::world::{Sidecar, program, variables};
 
 const TENANT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
 const CLIENT: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
+/// An authority without a server.
+const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// A folder of one test, in which the program starts.
 struct Folder(PathBuf);
@@ -157,6 +159,92 @@ fn a_file_or_an_argument_that_cannot_be_read_ends_the_program_with_2() {
         by_variable[0].starts_with("file none.json: "),
         "{by_variable:?}"
     );
+}
+
+#[test]
+fn a_limit_that_is_written_in_the_wrong_form_stops_the_start() {
+    let folder = Folder::new("shapes");
+    let start = |json: &str| {
+        folder.write("appsettings.json", json);
+        let mut command = folder.program();
+        command.envs([
+            ("AzureAd__Instance", NOWHERE),
+            ("AzureAd__TenantId", TENANT),
+            ("AzureAd__ClientId", CLIENT),
+        ]);
+        command
+    };
+    for (json, key) in [
+        (
+            r#"{"AzureAd": {"Scopes": [["Admin"]]}}"#,
+            "AzureAd:Scopes:0",
+        ),
+        (
+            r#"{"AzureAd": {"Scopes": [{"Name": "Admin"}]}}"#,
+            "AzureAd:Scopes:0",
+        ),
+        (
+            r#"{"AzureAd": {"Audience": [["x"]]}}"#,
+            "AzureAd:Audience:0",
+        ),
+        (
+            r#"{"Sidecar": {"AllowOverrides": false}}"#,
+            "Sidecar:AllowOverrides",
+        ),
+        (
+            r#"{"Sidecar": {"AllowOverrides": {"CallDownstreamApi": [false]}}}"#,
+            "Sidecar:AllowOverrides:CallDownstreamApi",
+        ),
+        (
+            r#"{"Sidecar": {"AllowOverrides": []}}"#,
+            "Sidecar:AllowOverrides",
+        ),
+        (r#"{"Sidecar": false}"#, "Sidecar"),
+        (r#"{"Logging": "Debug"}"#, "Logging"),
+    ] {
+        let lines = refused(&mut start(json));
+        let beginning = format!("{key} (file appsettings.json): is ");
+        assert!(
+            matches!(&*lines, [line] if line.starts_with(&beginning)),
+            "{json}: {lines:?}"
+        );
+    }
+    for (argument, key) in [
+        ("--Sidecar:AllowOverrides=false", "Sidecar:AllowOverrides"),
+        (
+            "--Sidecar:AllowOverrides:CallDownstreamApi=",
+            "Sidecar:AllowOverrides:CallDownstreamApi",
+        ),
+    ] {
+        let lines = refused(start("{}").arg(argument));
+        let beginning = format!("{key} (command line): is ");
+        assert!(
+            matches!(&*lines, [line] if line.starts_with(&beginning)),
+            "{argument}: {lines:?}"
+        );
+    }
+    let text = served(&mut start(
+        r#"{"Sidecar": {"AllowOverrides": {}}, "Other": [[]]}"#,
+    ));
+    assert!(!text.contains("WARN tower_entra_sidecar"), "{text}");
+}
+
+#[test]
+fn variables_of_other_programs_do_not_stop_the_start() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+    let folder = Folder::new("others");
+    let mut command = folder.program();
+    command.envs([
+        ("AzureAd__Instance", NOWHERE),
+        ("AzureAd__TenantId", TENANT),
+        ("AzureAd__ClientId", CLIENT),
+        ("FOO__BAR", "1"),
+        ("foo__bar", "2"),
+    ]);
+    command.env("OTHER__VALUE", OsStr::from_bytes(b"\xff"));
+    let text = served(&mut command);
+    assert!(!text.contains("WARN tower_entra_sidecar"), "{text}");
 }
 
 #[test]

@@ -158,11 +158,6 @@ fn headers(section: &Section<'_>, report: &mut Report) -> Vec<(HeaderName, Heade
             report.wrong(&section, found, accepted, "Correct the name.");
             continue;
         };
-        if section.children().next().is_some() {
-            let accepted = "one text for each header";
-            report.wrong(&section, "is a section", accepted, "Set it to one text.");
-            continue;
-        }
         if is_reserved(&parsed) {
             let text = format!(
                 "the header {} is reserved, so it is not sent. Remove it.",

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    known,
     report::Finding,
     shown::plain,
     tree::{Origin, SEPARATOR, Tree, fold},
@@ -44,14 +45,23 @@ impl Variables {
                     .eq_ignore_ascii_case(prefix)
                     .then(|| name[prefix.len()..].to_owned())
             };
-            self.set(tree, problems, cut, origin);
+            self.set(tree, problems, cut, origin, known::is_root);
         }
     }
 
     /// What all variables give under their own names.
     pub(super) fn set_all(&self, tree: &mut Tree, problems: &mut Vec<Finding>) {
         let origin = |name: &str| Origin::Variable(name.to_owned());
-        self.set(tree, problems, |name| Some(name.to_owned()), origin);
+        // Without a prefix the name of the environment is a variable of other programs.
+        let is_read =
+            |root: &str| known::is_root(root) && !root.eq_ignore_ascii_case("Environment");
+        self.set(
+            tree,
+            problems,
+            |name| Some(name.to_owned()),
+            origin,
+            is_read,
+        );
     }
 
     fn set(
@@ -60,6 +70,7 @@ impl Variables {
         problems: &mut Vec<Finding>,
         name_of: impl Fn(&str) -> Option<String>,
         origin: impl Fn(&str) -> Origin,
+        is_read: impl Fn(&str) -> bool,
     ) {
         let mut seen: BTreeMap<String, (&str, &OsStr)> = BTreeMap::new();
         for (name, value) in &self.0 {
@@ -69,6 +80,10 @@ impl Variables {
                 continue;
             }
             let mut wrong = |text: &str| {
+                // A variable of another program can be anything.
+                if !is_read(path.split(SEPARATOR).next().unwrap_or_default()) {
+                    return;
+                }
                 let subject = format!("environment {}", plain(name));
                 problems.push(Finding::of(&subject, text));
             };
@@ -160,8 +175,34 @@ mod tests {
         assert!(problems[0].starts_with(line), "{problems:?}");
         let same = [("AzureAd__TenantId", "a"), ("AZUREAD__TENANTID", "a")];
         assert!(read(&same).1.is_empty());
-        let others = [("http_proxy", "a"), ("HTTP_PROXY", "b")];
-        assert!(read(&others).1.is_empty());
+    }
+
+    #[test]
+    fn variables_of_other_programs_are_no_problem() {
+        for others in [
+            [("http_proxy", "a"), ("HTTP_PROXY", "b")],
+            [("FOO__BAR", "a"), ("foo__bar", "b")],
+            [("Environment", "a"), ("ENVIRONMENT", "b")],
+            [
+                ("APPLICATIONINSIGHTS__X", "a"),
+                ("ApplicationInsights__x", "b"),
+            ],
+            [("ASPNETCORE_Foo__Bar", "a"), ("ASPNETCORE_FOO__BAR", "b")],
+        ] {
+            let problems = read(&others).1;
+            assert!(problems.is_empty(), "{problems:?}");
+        }
+        for own in [
+            [
+                ("ASPNETCORE_Environment", "a"),
+                ("ASPNETCORE_ENVIRONMENT", "b"),
+            ],
+            [("Sidecar__MetricsUrl", "a"), ("SIDECAR__METRICSURL", "b")],
+            [("Urls", "a"), ("URLS", "b")],
+            [("Logging__LogLevel__X", "a"), ("LOGGING__LOGLEVEL__X", "b")],
+        ] {
+            assert_eq!(read(&own).1.len(), 1, "{own:?}");
+        }
     }
 
     #[test]
@@ -172,6 +213,7 @@ mod tests {
         let variables = [
             ("AzureAd__TenantId".into(), odd()),
             ("LS_COLORS".into(), odd()),
+            ("FOO__BAR".into(), odd()),
             (odd(), "x".into()),
         ];
         let mut problems = Vec::new();

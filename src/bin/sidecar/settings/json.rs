@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The values of a file by their paths, in order: the element of an array by its number, a number and a boolean
-/// as text. `null` and an empty object are None, an empty array is an empty text.
+/// as text. `null`, an empty object and an empty array in an array are None, another empty array is an empty text.
 ///
 /// # Errors
 ///
@@ -71,6 +71,8 @@ impl Reading {
                 }
                 return Ok(());
             }
+            // .NET makes a blank text of it, which a list of texts may have.
+            Value::Array(_) if is_numbered(path) => None,
             Value::Array(_) => Some(String::new()),
             Value::StringLit(text) => Some(text.value.clone().into_owned()),
             Value::NumberLit(number) => Some(number.value.to_owned()),
@@ -86,6 +88,11 @@ impl Reading {
         self.values.push((path.to_owned(), text));
         Ok(())
     }
+}
+
+fn is_numbered(path: &str) -> bool {
+    let name = path.rsplit(SEPARATOR).next().unwrap_or_default();
+    name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -135,7 +142,7 @@ mod tests {
             // A comment.
             "A": { "B": "x", "c": [1, true, { "D": false }, "\u0041",], /* another */ },
             "E:F": -1.50e3,
-            "n": null, "o": {}, "p": [],
+            "n": null, "o": {}, "p": [], "q": [[]],
         }"#;
         let expected = [
             ("A:B", Some("x")),
@@ -147,6 +154,7 @@ mod tests {
             ("n", None),
             ("o", None),
             ("p", Some("")),
+            ("q:0", None),
         ];
         let expected: Vec<_> = expected
             .map(|(path, value)| (path.to_owned(), value.map(str::to_owned)))

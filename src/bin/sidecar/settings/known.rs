@@ -1,4 +1,4 @@
-//! Which keys there are, and warnings about others.
+//! Which keys there are and whether each is one value, a list or a section, and warnings about others.
 
 use super::{
     nearest::nearest,
@@ -11,79 +11,197 @@ use super::{
 struct Known(&'static str, Rule);
 
 enum Rule {
-    /// It is read, or makes no difference here.
+    /// One value. It is read, or makes no difference here.
     Value,
-    /// So is all that is below.
+    /// `true` or `false`. A blank one is wrong: its user wants to change a default.
+    Switch,
+    /// One text, or a list of texts.
+    Words,
+    /// A section whose parts have names of the user and one value each.
+    Texts,
+    /// Categories of the log, whose names may have separators.
+    Levels,
+    /// Another module refuses what is there, or nothing reads it.
     Any,
     /// Microsoft's documentation has it; what it would do is not done. What to do about it.
     NoEffect(&'static str),
     Section(&'static [Known]),
+    /// A section in which a blank value is wrong too: it turns off nothing.
+    SwitchSection(&'static [Known]),
+    /// A section in which other keys belong to ASP.NET Core.
+    Open(&'static [Known]),
     /// A section whose parts have numbers or names of the user.
     Each(&'static [Known]),
+    /// The same. Other keys in each part belong to ASP.NET Core.
+    EachOpen(&'static [Known]),
 }
 
-use Rule::{Any, Each, NoEffect, Section as Within, Value};
+use Rule::{
+    Any, Each, EachOpen, Levels, NoEffect, Open, Section as Within, Switch,
+    SwitchSection as WithinSwitches, Texts, Value, Words,
+};
 
-/// Warns about keys of the sections of this program that are unknown, or have no effect.
-pub(super) fn warn(root: &Section<'_>, report: &mut Report) {
-    let mut warnings = Warnings {
+/// Finds a section or a list in the place of a value and the reverse: ignored, a limit that its user has set would
+/// not be there. Warns about keys of the sections of this program that are unknown, or have no effect.
+pub(super) fn check(root: &Section<'_>, report: &mut Report) {
+    let mut checks = Checks {
         report,
         left: MAX_WARNINGS,
     };
     for section in root.children() {
         match ROOT.iter().find(|known| is(known.0, &section)) {
-            Some(known) => warnings.about(&known.1, &section),
-            None => warnings.about_root(&section),
+            Some(known) => checks.about(&known.1, &section),
+            None => checks.about_root(&section),
         }
     }
+}
+
+/// Whether the program reads keys of this first part of a path.
+pub(super) fn is_root(name: &str) -> bool {
+    let mut known = ROOT.iter();
+    known.any(|known| fold(known.0) == fold(name) && !matches!(known.1, NoEffect(_)))
 }
 
 fn is(name: &str, section: &Section<'_>) -> bool {
     fold(name) == fold(section.name())
 }
 
-struct Warnings<'r> {
+struct Checks<'r> {
     report: &'r mut Report,
     left: usize,
 }
 
-impl Warnings<'_> {
+impl Checks<'_> {
     fn about(&mut self, rule: &Rule, section: &Section<'_>) {
         match rule {
             Any => {}
             NoEffect(advice) => {
                 if section.is_given() {
-                    let place = first_given(section).unwrap_or_else(|| section.clone());
+                    let place = section.first_given().unwrap_or_else(|| section.clone());
                     self.warn(&place, &format!("has no effect. {advice}"));
                 }
             }
-            Value => {
-                for child in section.children() {
-                    self.warn(
-                        &child,
-                        "is not read: what is above it is one value. Remove it.",
+            Value => self.is_one_value(section),
+            Switch => {
+                self.is_one_value(section);
+                if section.origin().is_some() && section.text().is_none() {
+                    self.report.misshapen(
+                        section,
+                        "is blank",
+                        "true, false",
+                        "Set it to one of them.",
                     );
                 }
             }
-            Within(all) => self.about_section(all, section),
-            Each(all) => {
+            Words => self.is_words(section),
+            Texts => self.is_texts(section),
+            Levels => self.is_levels(section),
+            Within(all) => self.about_section(all, section, true),
+            WithinSwitches(all) => {
+                if section.raw().is_some_and(|text| text.trim().is_empty()) {
+                    self.report
+                        .misshapen(section, "is blank", A_SECTION, SET_A_SECTION);
+                }
+                self.about_section(all, section, true);
+            }
+            Open(all) => self.about_section(all, section, false),
+            Each(all) | EachOpen(all) => {
+                self.is_no_value(section, A_SECTION_OR_LIST);
                 for child in section.children() {
-                    self.about_section(all, &child);
+                    self.about_section(all, &child, matches!(rule, Each(_)));
                 }
             }
         }
     }
 
-    fn about_section(&mut self, all: &'static [Known], section: &Section<'_>) {
+    fn is_one_value(&mut self, section: &Section<'_>) {
+        let Some(child) = section.children().next() else {
+            return;
+        };
+        let found = match child.is_numbered() {
+            true => "is a list",
+            false => "is a section",
+        };
+        self.report
+            .misshapen(section, found, "one value", "Set it to one value.");
+    }
+
+    fn is_no_value(&mut self, section: &Section<'_>, accepted: &str) {
         if section.text().is_some() {
-            self.warn(
-                section,
-                "is not read: it is a section and no value. Remove it.",
-            );
+            self.report
+                .misshapen(section, "is one value", accepted, SET_A_SECTION);
+        }
+    }
+
+    fn is_words(&mut self, section: &Section<'_>) {
+        for child in section.children() {
+            let wrong = if !child.is_numbered() {
+                (section, "is a section")
+            } else if child.children().next().is_some() {
+                (&child, "is a section or a list")
+            } else if child.raw().is_none() {
+                (&child, "is null or empty")
+            } else {
+                continue;
+            };
+            let accepted = "one text, a list with a text for each element";
+            let (place, found) = wrong;
+            self.report
+                .misshapen(place, found, accepted, "Set it to such texts.");
+            if !child.is_numbered() {
+                return;
+            }
+        }
+    }
+
+    fn is_texts(&mut self, section: &Section<'_>) {
+        self.is_no_value(section, NAMED_TEXTS);
+        if section.at("0").is_there() {
+            self.report
+                .misshapen(section, "is a list", NAMED_TEXTS, SET_A_SECTION);
+            return;
+        }
+        for child in section.children() {
+            self.is_one_value(&child);
+        }
+    }
+
+    fn is_levels(&mut self, section: &Section<'_>) {
+        self.is_no_value(section, NAMED_LEVELS);
+        self.is_one_value(&section.at("Default"));
+        self.has_no_list(section);
+    }
+
+    /// As deep as a tree is.
+    fn has_no_list(&mut self, section: &Section<'_>) {
+        for child in section.children() {
+            if child.is_numbered() {
+                self.report
+                    .misshapen(section, "is a list", NAMED_LEVELS, SET_A_SECTION);
+                return;
+            }
+            if !is("Default", &child) {
+                self.has_no_list(&child);
+            }
+        }
+    }
+
+    fn about_section(
+        &mut self,
+        all: &'static [Known],
+        section: &Section<'_>,
+        warns_about_others: bool,
+    ) {
+        self.is_no_value(section, A_SECTION);
+        if section.children().any(|child| child.is_numbered()) {
+            self.report
+                .misshapen(section, "is a list", A_SECTION, SET_A_SECTION);
+            return;
         }
         for child in section.children() {
             match all.iter().find(|known| is(known.0, &child)) {
                 Some(known) => self.about(&known.1, &child),
+                None if !warns_about_others => {}
                 None => {
                     let names = all.iter().map(|known| known.0);
                     let advice = match nearest(child.name(), names) {
@@ -92,7 +210,7 @@ impl Warnings<'_> {
                         }
                         None => "Remove it.".to_owned(),
                     };
-                    let place = first_given(&child).unwrap_or(child);
+                    let place = child.first_given().unwrap_or(child);
                     self.warn(
                         &place,
                         &format!("is not known, so it is not read. {advice}"),
@@ -114,7 +232,7 @@ impl Warnings<'_> {
             .map(|known| known.0)
             .filter(|name| *name != "Environment");
         let near = nearest(section.name(), names);
-        let place = first_given(section).unwrap_or_else(|| section.clone());
+        let place = section.first_given().unwrap_or_else(|| section.clone());
         let is_argument = matches!(place.origin(), Some(Origin::Argument));
         let is_alone = section.children().next().is_none();
         let advice = match near {
@@ -136,13 +254,11 @@ impl Warnings<'_> {
     }
 }
 
-/// The first key of a section that has a value: it says where the section comes from.
-fn first_given<'a>(section: &Section<'a>) -> Option<Section<'a>> {
-    if section.origin().is_some() {
-        return Some(section.clone());
-    }
-    section.children().find_map(|child| first_given(&child))
-}
+const A_SECTION: &str = "a section, whose keys have values of their own";
+const A_SECTION_OR_LIST: &str = "a section or a list of sections";
+const NAMED_TEXTS: &str = "a section with a name and one text for each";
+const NAMED_LEVELS: &str = "a section with a level for each category";
+const SET_A_SECTION: &str = "Set its keys in its place.";
 
 /// The most that are logged.
 const MAX_WARNINGS: usize = 100;
@@ -153,17 +269,29 @@ const ROOT: &[Known] = &[
         "ApplicationInsights",
         NoEffect("Read the metrics at Sidecar:MetricsUrl."),
     ),
-    Known("ApplicationName", Value),
+    Known("ApplicationName", Any),
     Known("AzureAd", Within(AZURE_AD)),
     Known("AZURE_FEDERATED_TOKEN_FILE", Value),
-    Known("ContentRoot", Value),
+    Known("ContentRoot", Any),
     Known("DownstreamApis", Each(API)),
-    Known("Environment", Value),
+    Known("Environment", Any),
     Known("ForwardedHeaders_Enabled", Value),
     Known("HTTP_PORTS", Value),
     Known("HTTPS_PORTS", Value),
-    Known("Kestrel", Any),
-    Known("Logging", Any),
+    Known(
+        "Kestrel",
+        Open(&[Known("Endpoints", EachOpen(&[Known("Url", Value)]))]),
+    ),
+    Known(
+        "Logging",
+        Open(&[
+            Known(
+                "Console",
+                Open(&[Known("FormatterName", Value), Known("LogLevel", Levels)]),
+            ),
+            Known("LogLevel", Levels),
+        ]),
+    ),
     Known("Sidecar", Within(SIDECAR)),
     Known(
         "TokenCache",
@@ -176,7 +304,7 @@ const ROOT: &[Known] = &[
 const AZURE_AD: &[Known] = &[
     Known("AllowWebApiToBeAuthorizedByACL", Value),
     Known("AppHomeTenantId", Value),
-    Known("Audience", Value),
+    Known("Audience", Words),
     Known(
         "Audiences",
         NoEffect("Use AzureAd:TokenValidationParameters:ValidAudiences."),
@@ -184,7 +312,7 @@ const AZURE_AD: &[Known] = &[
     Known("Authority", Value),
     Known("AzureRegion", Value),
     Known("CallbackPath", Value),
-    Known("ClientCapabilities", Any),
+    Known("ClientCapabilities", Words),
     Known("ClientCertificates", Each(CREDENTIAL)),
     Known("ClientCredentials", Each(CREDENTIAL)),
     Known("ClientId", Value),
@@ -210,7 +338,7 @@ const AZURE_AD: &[Known] = &[
         NoEffect("Azure AD B2C is not supported: remove it."),
     ),
     Known("SaveToken", Value),
-    Known("Scopes", Any),
+    Known("Scopes", Words),
     Known("SendX5C", Value),
     Known("SignedOutCallbackPath", Value),
     Known(
@@ -231,8 +359,8 @@ const VALIDATION: &[Known] = &[
     Known("RequireSignedTokens", NoEffect(CHECKED)),
     Known("RoleClaimType", Value),
     Known("ValidAlgorithms", NoEffect(CHECKED)),
-    Known("ValidAudience", Value),
-    Known("ValidAudiences", Any),
+    Known("ValidAudience", Words),
+    Known("ValidAudiences", Words),
     Known("ValidIssuer", NoEffect(CHECKED)),
     Known("ValidIssuers", NoEffect(CHECKED)),
     Known("ValidTypes", NoEffect(CHECKED)),
@@ -279,11 +407,11 @@ const SIDECAR: &[Known] = &[
     Known("AllowOutboundRedirects", Value),
     Known(
         "AllowOverrides",
-        Within(&[
-            Known("CallDownstreamApi", Value),
-            Known("CallDownstreamApiUnauthenticated", Value),
-            Known("GetAuthorizationHeader", Value),
-            Known("GetAuthorizationHeaderUnauthenticated", Value),
+        WithinSwitches(&[
+            Known("CallDownstreamApi", Switch),
+            Known("CallDownstreamApiUnauthenticated", Switch),
+            Known("GetAuthorizationHeader", Switch),
+            Known("GetAuthorizationHeaderUnauthenticated", Switch),
         ]),
     ),
     Known("AllowPlainHttp", Value),
@@ -316,11 +444,11 @@ const API: &[Known] = &[
     ),
     Known("BaseUrl", Value),
     Known("ContentType", Value),
-    Known("ExtraHeaderParameters", Any),
-    Known("ExtraQueryParameters", Any),
+    Known("ExtraHeaderParameters", Texts),
+    Known("ExtraQueryParameters", Texts),
     Known("HttpMethod", Value),
     Known("ProtocolScheme", Value),
     Known("RelativePath", Value),
     Known("RequestAppToken", Value),
-    Known("Scopes", Any),
+    Known("Scopes", Words),
 ];

@@ -1,8 +1,11 @@
 //! What is wrong with a configuration, and what is doubtful.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
-use super::{shown::plain, tree::Section};
+use super::{
+    shown::plain,
+    tree::{Origin, Section, fold},
+};
 
 /// One line about one key: what was found, what is accepted, what to do. It never has the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +19,12 @@ impl Finding {
 
     /// About this key, with where its value comes from.
     fn about(section: &Section<'_>, text: impl fmt::Display) -> Self {
+        Self::from(section, section.origin(), text)
+    }
+
+    fn from(section: &Section<'_>, origin: Option<&Origin>, text: impl fmt::Display) -> Self {
         let key = plain(section.path());
-        Self(match section.origin() {
+        Self(match origin {
             Some(origin) => format!("{key} ({}): {text}", plain(&origin.to_string())),
             None => format!("{key}: {text}"),
         })
@@ -57,9 +64,27 @@ impl std::error::Error for Problems {}
 pub(super) struct Report {
     problems: Vec<Finding>,
     warnings: Vec<Finding>,
+    /// The paths of what is misshapen, in one letter case.
+    misshapen: BTreeSet<String>,
 }
 
 impl Report {
+    /// There is a section or a list in the place of a value, or the reverse. A key has one such line, and no other.
+    pub(super) fn misshapen(
+        &mut self,
+        section: &Section<'_>,
+        found: &str,
+        accepted: &str,
+        advice: &str,
+    ) {
+        if self.misshapen.insert(fold(section.path())) {
+            let text = format!("{found}. Accepted: {accepted}. {advice}");
+            let place = section.first_given();
+            let origin = place.as_ref().and_then(Section::origin);
+            self.problems.push(Finding::from(section, origin, text));
+        }
+    }
+
     /// A value is wrong. The advice is one imperative sentence.
     pub(super) fn wrong(
         &mut self,
@@ -68,13 +93,14 @@ impl Report {
         accepted: &str,
         advice: &str,
     ) {
-        let text = format!("{found}. Accepted: {accepted}. {advice}");
-        self.problems.push(Finding::about(section, text));
+        self.refused(section, format!("{found}. Accepted: {accepted}. {advice}"));
     }
 
     /// Something is wrong for which no value would be right.
     pub(super) fn refused(&mut self, section: &Section<'_>, text: impl fmt::Display) {
-        self.problems.push(Finding::about(section, text));
+        if !self.misshapen.contains(&fold(section.path())) {
+            self.problems.push(Finding::about(section, text));
+        }
     }
 
     pub(super) fn warn(&mut self, section: &Section<'_>, text: impl fmt::Display) {

@@ -169,6 +169,25 @@ impl<'a> Section<'a> {
         self.text().is_some() || self.children().any(|child| child.is_given())
     }
 
+    /// The first key from here on that has a value: it says where the section comes from.
+    pub(super) fn first_given(&self) -> Option<Self> {
+        if self.origin().is_some() {
+            return Some(self.clone());
+        }
+        self.children().find_map(|child| child.first_given())
+    }
+
+    /// Whether anything was written here, or below, be it blank.
+    pub(super) fn is_there(&self) -> bool {
+        self.node.is_some()
+    }
+
+    /// Whether the last part of the path is a number, as that of an element of a list.
+    pub(super) fn is_numbered(&self) -> bool {
+        let is_digit = |byte: u8| byte.is_ascii_digit();
+        !self.name().is_empty() && self.name().bytes().all(is_digit)
+    }
+
     /// The sections below: numbers first, in order.
     pub(super) fn children(&self) -> impl Iterator<Item = Self> {
         let children = self

@@ -17,8 +17,8 @@ pub(super) fn settings(
     environment: &str,
 ) -> Result<(Settings, Vec<Finding>), Problems> {
     let mut report = Report::default();
+    known::check(root, &mut report);
     let settings = typed(root, environment, &mut report);
-    known::warn(root, &mut report);
     report.finish(settings)
 }
 

@@ -45,7 +45,8 @@ pub(super) fn is_loopback_address(url: &Url) -> bool {
 }
 
 /// The texts of a section, each with the section that it comes from: a list, or one text that is split at white
-/// space. Whichever of the two the later source gives. None if neither is there.
+/// space. Whichever of the two the later source gives. None if neither is there. That each element is a text is
+/// checked with the known keys.
 pub(super) fn words<'a>(
     section: &Section<'a>,
     report: &mut Report,
@@ -66,13 +67,8 @@ pub(super) fn words<'a>(
     of_list?;
     let mut words = Vec::new();
     for element in elements {
-        match element.text() {
-            Some(text) => words.extend(text.split_whitespace().map(|word| (word, element.clone()))),
-            None if element.children().next().is_some() => {
-                let accepted = "a text for each element of the list";
-                report.wrong(&element, "is a section", accepted, "Set it to one text.");
-            }
-            None => {}
+        if let Some(text) = element.text() {
+            words.extend(text.split_whitespace().map(|word| (word, element.clone())));
         }
     }
     Some(words)

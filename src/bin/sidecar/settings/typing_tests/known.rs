@@ -54,12 +54,6 @@ fn an_unknown_key_is_a_warning_with_the_nearest_known_one() {
             "1",
             "is not known, so it is not read. Run the program with --help.",
         ),
-        (
-            "AzureAd:TenantId:x",
-            "1",
-            "is not read: what is above it is one value.",
-        ),
-        ("Sidecar", "1", "is not read: it is a section and no value."),
     ]);
 }
 
@@ -102,7 +96,6 @@ fn a_key_without_effect_is_a_warning_and_one_that_makes_no_difference_is_none() 
         ("AllowedHosts", "*"),
         ("AzureAd:Domain", "contoso.com"),
         ("AzureAd:CallbackPath", "/signin-oidc"),
-        ("AzureAd:AzureRegion", "westeurope"),
         ("AzureAd:EnablePiiLogging", "true"),
         ("AzureAd:IncludeErrorDetails", "false"),
         ("Logging:LogLevel:Microsoft.AspNetCore", "Warning"),

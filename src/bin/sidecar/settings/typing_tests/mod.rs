@@ -8,6 +8,8 @@ mod known;
 
 mod listen;
 
+mod shapes;
+
 use std::net::SocketAddr;
 
 use http::Method;
@@ -162,7 +164,6 @@ fn a_blank_value_counts_as_not_set() {
         );
     }
     good(&[
-        ("Sidecar:AllowOverrides:CallDownstreamApi", ""),
         ("DownstreamApis:a:BaseUrl", ""),
         ("DownstreamApis:a:AcquireTokenOptions:PopPublicKey", ""),
         ("Urls", ""),
