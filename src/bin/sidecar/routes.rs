@@ -5,10 +5,14 @@ use std::convert::Infallible;
 use axum::{
     Router,
     extract::Request,
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, map_response},
+    response::Response,
     routing::{MethodFilter, MethodRouter, get, on},
 };
-use http::{HeaderName, HeaderValue, StatusCode, header::ALLOW};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{ALLOW, Entry, WWW_AUTHENTICATE},
+};
 
 use crate::{
     app::App,
@@ -25,7 +29,7 @@ pub(crate) fn router(app: &App) -> Router {
     let call = |route| on(calls(), downstream::handle).with_state((app.clone(), route));
     let validate = get(validate::answer).with_state(app.clone());
     Router::new()
-        .route("/Validate", only(GET, validate.route_layer(guard(app))))
+        .route("/Validate", only(GET, protected(app, validate)))
         .route(
             "/AuthorizationHeader/{apiName}",
             only(GET, protected(app, header(Route::AuthorizationHeader))),
@@ -52,7 +56,20 @@ pub(crate) fn router(app: &App) -> Router {
 
 /// Its callers need a token.
 fn protected(app: &App, route: MethodRouter) -> MethodRouter {
-    route.route_layer(guard(app))
+    let route = route.route_layer(guard(app));
+    match app.settings.azure_ad.error_details {
+        true => route,
+        false => route.route_layer(map_response(without_details)),
+    }
+}
+
+/// A challenge names the scheme only, as with ASP.NET's `IncludeErrorDetails=false`: a caller does not learn why its
+/// token was refused. The status stays.
+async fn without_details(mut response: Response) -> Response {
+    if let Entry::Occupied(mut challenge) = response.headers_mut().entry(WWW_AUTHENTICATE) {
+        challenge.insert(HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 /// Its callers may have a token.

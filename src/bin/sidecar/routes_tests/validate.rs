@@ -156,3 +156,34 @@ async fn every_method_but_get_is_refused_before_the_token() {
         404
     );
 }
+
+#[tokio::test]
+async fn without_error_details_a_challenge_names_the_scheme_only() {
+    let paths = [
+        "/Validate",
+        "/AuthorizationHeader/orders",
+        "/DownstreamApi/orders",
+    ];
+    for has_details in [true, false] {
+        let world = World::new(|settings, _| settings.azure_ad.error_details = has_details).await;
+        let blueprint = world.issuer.blueprint();
+        let foreign = blueprint.user_token("alice").audience("api://x").mint();
+        for path in paths {
+            for token in ["x.y.z", &foreign] {
+                let answer = world.get(path, Some(token)).await;
+                assert_eq!((answer.status, &*answer.body), (401, ""), "{answer:?}");
+                let challenge = answer.header("www-authenticate");
+                let is_bare = challenge == "Bearer";
+                assert_eq!(is_bare, !has_details, "{path}: {challenge}");
+                assert_eq!(answer.headers.get_all("www-authenticate").iter().count(), 1);
+            }
+            let answer = world.get(path, None).await;
+            assert_eq!(answer.status, 401, "{answer:?}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+        let token = blueprint.user_token("alice").mint();
+        let answer = world.get("/Validate", Some(&token)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(!answer.headers.contains_key("www-authenticate"));
+    }
+}

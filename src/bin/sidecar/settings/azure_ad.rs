@@ -21,6 +21,7 @@ pub(super) fn azure_ad(root: &Section<'_>, report: &mut Report) -> Option<AzureA
     let scopes = scopes(&section.at("Scopes"), report);
     let by_acl = section.at("AllowWebApiToBeAuthorizedByACL");
     let authorization_by_acl = flag(&by_acl, true, report);
+    let error_details = flag(&section.at("IncludeErrorDetails"), true, report);
     let claims_challenges = words(&section.at("ClientCapabilities"), report)
         .unwrap_or_default()
         .iter()
@@ -34,6 +35,7 @@ pub(super) fn azure_ad(root: &Section<'_>, report: &mut Report) -> Option<AzureA
         audiences,
         scopes,
         authorization_by_acl,
+        error_details,
         claims_challenges,
         credential,
     })

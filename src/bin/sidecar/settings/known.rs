@@ -310,7 +310,10 @@ const AZURE_AD: &[Known] = &[
         NoEffect("Use AzureAd:TokenValidationParameters:ValidAudiences."),
     ),
     Known("Authority", Value),
-    Known("AzureRegion", Value),
+    Known(
+        "AzureRegion",
+        NoEffect("Tokens come from the global endpoint: remove it."),
+    ),
     Known("CallbackPath", Value),
     Known("ClientCapabilities", Words),
     Known("ClientCertificates", Each(CREDENTIAL)),

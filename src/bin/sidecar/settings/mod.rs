@@ -162,6 +162,7 @@ pub(crate) mod tests {
                 audiences: None,
                 scopes: Vec::new(),
                 authorization_by_acl: true,
+                error_details: true,
                 claims_challenges: false,
                 credential: Some(Credential {
                     section: "AzureAd:ClientCredentials:0".to_owned(),

@@ -47,6 +47,8 @@ pub(crate) struct AzureAd {
     pub(crate) scopes: Vec<String>,
     /// `AllowWebApiToBeAuthorizedByACL`. Default `true`.
     pub(crate) authorization_by_acl: bool,
+    /// `IncludeErrorDetails`: a challenge says why a token was refused. Default `true`.
+    pub(crate) error_details: bool,
     /// `ClientCapabilities` has `cp1`.
     pub(crate) claims_challenges: bool,
     /// The first of `ClientCredentials` that is not skipped and loads. `None` if none is configured:

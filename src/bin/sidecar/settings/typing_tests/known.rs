@@ -72,6 +72,11 @@ fn a_key_without_effect_is_a_warning_and_one_that_makes_no_difference_is_none() 
         ),
         ("AzureAd:ExtraQueryParameters:dc", "x", "has no effect."),
         (
+            "AzureAd:AzureRegion",
+            "westeurope",
+            "has no effect. Tokens come from the global endpoint",
+        ),
+        (
             "TokenCache:EnableDistributedCache",
             "true",
             "has no effect. Tokens are held in memory",

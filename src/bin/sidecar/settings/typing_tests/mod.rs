@@ -97,7 +97,7 @@ fn what_must_be_set_is_enough() {
     assert_eq!(settings.azure_ad.tenant.as_str(), TENANT);
     assert_eq!(settings.azure_ad.client_id.as_str(), CLIENT);
     assert_eq!(settings.azure_ad.authority, Authority::public());
-    assert!(settings.azure_ad.authorization_by_acl);
+    assert!(settings.azure_ad.authorization_by_acl && settings.azure_ad.error_details);
     assert!(settings.azure_ad.audiences.is_none() && settings.azure_ad.credential.is_none());
     assert!(settings.azure_ad.scopes.is_empty() && !settings.azure_ad.claims_challenges);
     assert!(
@@ -206,6 +206,7 @@ fn switches_are_true_or_false() {
     let settings = good(&[
         ("AzureAd:AllowWebApiToBeAuthorizedByACL", "false"),
         ("AzureAd:ClientCapabilities:0", "CP1"),
+        ("AzureAd:IncludeErrorDetails", "False"),
         ("Sidecar:IgnoreDeniedAgents", "True"),
         ("Sidecar:LenientAgentParameters", "true"),
         ("Sidecar:AllowPlainHttp", " TRUE "),
@@ -223,6 +224,7 @@ fn switches_are_true_or_false() {
         ("DownstreamApis:x:RequestAppToken", "true"),
     ]);
     assert!(!settings.azure_ad.authorization_by_acl && settings.azure_ad.claims_challenges);
+    assert!(!settings.azure_ad.error_details);
     assert!(settings.ignore_denied_agents && settings.lenient_agent_parameters);
     assert!(settings.allow_plain_http && settings.follow_redirects);
     let AllowOverrides {
@@ -236,6 +238,7 @@ fn switches_are_true_or_false() {
     assert!(settings.apis["x"].request_app_token);
     for key in [
         "AzureAd:AllowWebApiToBeAuthorizedByACL",
+        "AzureAd:IncludeErrorDetails",
         "AzureAd:SendX5C",
         "Sidecar:AllowOutboundRedirects",
         "Sidecar:AllowOverrides:CallDownstreamApi",
