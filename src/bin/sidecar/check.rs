@@ -11,7 +11,7 @@ use tower_entra::{
     acquire::{AcquireError, AcquireErrorKind, ConfidentialClient, Scopes},
 };
 
-use crate::{app::App, settings::Api};
+use crate::{answer::in_terms_of_the_sidecar, app::App, settings::Api};
 
 /// What became of one thing that is configured. A line of its own.
 #[derive(Debug)]
@@ -176,7 +176,25 @@ async fn token(app: &App, name: &str, api: &Api) -> Item {
              agent's user"
         ));
     }
+    if api.scopes.iter().any(|scope| is_of_the_exchange(scope)) {
+        return Item::NotTried(format!(
+            "{name}: a token for the exchange is one of the blueprint for an agent; callers must name an agent \
+             (AgentIdentity)"
+        ));
+    }
     app_token(client, name, api, &scopes).await
+}
+
+/// Whether it is a scope of the resource at which a blueprint gets the assertion for an agent. Entra refuses one
+/// without an agent (AADSTS82008).
+fn is_of_the_exchange(scope: &str) -> bool {
+    let resource = scope
+        .rsplit_once('/')
+        .map_or(scope, |(resource, _)| resource);
+    let resource = resource.trim_end_matches('/');
+    EXCHANGES
+        .iter()
+        .any(|exchange| exchange.eq_ignore_ascii_case(resource))
 }
 
 /// Without an agent, which only a caller names.
@@ -222,9 +240,12 @@ fn refused(name: &str, error: &AcquireError) -> Item {
     Item::Wrong(with_hint(format!("{name}: {error}"), error.hint()))
 }
 
-fn with_hint(text: String, hint: Option<&str>) -> String {
+fn with_hint(text: String, hint: Option<&'static str>) -> String {
     match hint {
-        Some(hint) => format!("{text}. {hint}"),
+        Some(hint) => {
+            let text = text.trim_end().trim_end_matches('.');
+            format!("{text}. {}", in_terms_of_the_sidecar(hint))
+        }
         None => text,
     }
 }
@@ -240,6 +261,12 @@ fn graph(authority: &Authority) -> &'static str {
     }
 }
 
+/// Of the public cloud, of the US Government and of China.
+const EXCHANGES: [&str; 3] = [
+    "api://AzureADTokenExchange",
+    "api://AzureADTokenExchangeUSGov",
+    "api://AzureADTokenExchangeChina",
+];
 /// AADSTS82001.
 const BLUEPRINT_ONLY_FOR_GRAPH: u32 = 82_001;
 
@@ -336,6 +363,45 @@ mod tests {
             "{}",
             lines[2]
         );
+    }
+
+    #[tokio::test]
+    async fn the_exchange_needs_an_agent_in_every_cloud() {
+        let issuer = Issuer::start().await;
+        for scope in [
+            "api://AzureADTokenExchange/.default",
+            "api://azureadtokenexchange/.default",
+            "API://AzureADTokenExchangeUSGov/.default",
+            "api://AzureADTokenExchangeChina//.default",
+        ] {
+            let mut settings = tests::settings(&issuer);
+            settings.apis.clear();
+            let mut api = tests::api("api://x");
+            api.scopes = vec![scope.to_owned()];
+            api.request_app_token = true;
+            settings.apis.insert("agenticblueprint".to_owned(), api);
+            let lines = lines(settings).await;
+            let start = "not tried: DownstreamApis:agenticblueprint: a token for the exchange";
+            assert!(lines[2].starts_with(start), "{scope}: {}", lines[2]);
+        }
+        for scope in [
+            "api://AzureADTokenExchange2/.default",
+            "https://AzureADTokenExchange/.default",
+            "api://orders/AzureADTokenExchange",
+        ] {
+            assert!(!is_of_the_exchange(scope), "{scope}");
+        }
+    }
+
+    #[test]
+    fn a_hint_names_keys_of_the_sidecar_and_follows_one_full_stop() {
+        for text in ["name: it failed.", "name: it failed"] {
+            let hint = Some("Ask for the token of an agent (ConfidentialClient::agent).");
+            assert_eq!(
+                with_hint(text.to_owned(), hint),
+                "name: it failed. Ask for the token of an agent (AgentIdentity)."
+            );
+        }
     }
 
     #[tokio::test]
