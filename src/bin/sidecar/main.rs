@@ -275,7 +275,7 @@ const CONNECTIONS: Connections = Connections {
 };
 /// Prometheus is one client.
 const METRICS_CONNECTIONS: Connections = Connections {
-    all: 64,
+    all: 80,
     remote: 64,
 };
 

@@ -20,16 +20,36 @@ use tokio::{io::AsyncWriteExt, select, sync::watch, time::timeout};
 
 use super::{
     answer::{Answer, Peer},
+    remote::Place,
     request_body::Progress,
     stream::{Guarded, Stream, close_while_client_sends},
 };
 use crate::problem::Problem;
 
-/// Serves a connection until it ends, or, once `stop` is true, until the request under way is answered.
+/// Serves a connection until it ends, or, once `stop` is true, until the request under way is answered. One that
+/// has a `place` ends when the place is another one's.
 pub(super) async fn serve<A: Answer>(
     stream: Stream,
     peer: Peer,
     answer: A,
+    place: Option<Place>,
+    stop: watch::Receiver<bool>,
+) {
+    let served = serve_to_its_end(stream, peer, answer, place.as_ref(), stop);
+    match &place {
+        None => served.await,
+        Some(place) => select! {
+            () = served => {}
+            () = place.is_replaced() => {}
+        },
+    }
+}
+
+async fn serve_to_its_end<A: Answer>(
+    stream: Stream,
+    peer: Peer,
+    answer: A,
+    place: Option<&Place>,
     mut stop: watch::Receiver<bool>,
 ) {
     select! {
@@ -39,19 +59,22 @@ pub(super) async fn serve<A: Answer>(
         },
     }
     // hyper takes 10 KiB for a connection; one that sends nothing costs 1.6 KiB.
-    Box::pin(serve_http(stream, peer, answer, stop)).await;
+    Box::pin(serve_http(stream, peer, answer, place, stop)).await;
 }
 
 async fn serve_http<A: Answer>(
     stream: Stream,
     peer: Peer,
     answer: A,
+    place: Option<&Place>,
     mut stop: watch::Receiver<bool>,
 ) {
     let progress = Progress::new();
     let service = service_fn(|request: Request<Incoming>| {
         let (answer, progress) = (answer.clone(), progress.clone());
+        let under_way = place.map(Place::begin);
         Box::pin(async move {
+            let _under_way = under_way;
             Ok::<_, Infallible>(within_limits(&answer, peer, request, &progress).await)
         })
     });

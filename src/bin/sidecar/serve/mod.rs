@@ -3,6 +3,7 @@
 mod answer;
 mod connection;
 mod listener;
+mod remote;
 mod request_body;
 mod stream;
 
@@ -15,6 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use self::remote::Remote;
 pub(crate) use self::{
     answer::{Answer, Peer},
     connection::MAX_BODY_BYTES,
@@ -26,7 +28,8 @@ pub(crate) use self::{
 pub(crate) struct Connections {
     /// More wait until one ends. In the backlog of a listener the operating system holds 4,096.
     pub(crate) all: u32,
-    /// Those from other machines, so that they leave room for those of this one. More are closed.
+    /// Those from other machines, so that they leave room for those of this one: fewer than all. One more takes
+    /// the place of the oldest without a request, or is closed.
     pub(crate) remote: u32,
 }
 
@@ -41,7 +44,7 @@ pub(crate) async fn serve<A: Answer>(
     stop: watch::Receiver<bool>,
 ) -> usize {
     let all = Arc::new(Semaphore::new(permits(connections.all)));
-    let remote = Arc::new(Semaphore::new(permits(connections.remote)));
+    let remote = Remote::new(permits(connections.remote));
     let mut loops = JoinSet::new();
     for listener in listeners {
         let (answer, stop) = (answer.clone(), stop.clone());
@@ -49,7 +52,7 @@ pub(crate) async fn serve<A: Answer>(
             listener,
             answer,
             Arc::clone(&all),
-            Arc::clone(&remote),
+            remote.clone(),
             stop,
         ));
     }
@@ -65,7 +68,7 @@ async fn accept<A: Answer>(
     listener: Listener,
     answer: A,
     all: Arc<Semaphore>,
-    remote: Arc<Semaphore>,
+    remote: Remote,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut pause = Pause::default();
@@ -88,17 +91,17 @@ async fn accept<A: Answer>(
             }
         };
         pause.ends();
-        let remote_permit = match peer.is_local() {
+        let place = match peer.is_local() {
             true => None,
-            false => match Arc::clone(&remote).try_acquire_owned() {
-                Ok(permit) => Some(permit),
-                Err(_) => continue,
+            false => match remote.admit() {
+                Some(place) => Some(place),
+                None => continue,
             },
         };
         let (answer, stop) = (answer.clone(), stop.clone());
         tokio::spawn(async move {
-            connection::serve(stream, peer, answer, stop).await;
-            drop((permit, remote_permit));
+            connection::serve(stream, peer, answer, place, stop).await;
+            drop(permit);
         });
     }
 }
@@ -254,10 +257,20 @@ mod tests {
         else {
             return;
         };
-        let mut first = running.connect(*address.ip()).await;
-        assert!(is_served(&mut first).await);
+        let mut half_open = running.connect(*address.ip()).await;
+        half_open
+            .write_all(b"GET / HTTP/1.1\r\nHo")
+            .await
+            .expect("sent");
+        // Without waiting for the end of that head.
         let mut second = running.connect(*address.ip()).await;
-        assert!(!is_served(&mut second).await);
+        assert!(is_served(&mut second).await);
+        assert!(!is_served(&mut half_open).await);
+        let head = b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n";
+        second.write_all(head).await.expect("sent");
+        running.answer.0.notified().await;
+        let mut third = running.connect(*address.ip()).await;
+        assert!(!is_served(&mut third).await);
         let mut of_here = running.connect(HERE).await;
         assert!(is_served(&mut of_here).await);
     }
