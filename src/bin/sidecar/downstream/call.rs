@@ -40,6 +40,7 @@ pub(crate) async fn handle(
         let asked = Asked::read(query, route, &app.settings)?;
         let acquisition = Acquisition::new(&app, &api, &asked, &inbound)?;
         let call = prepared(&app.settings, &api, &asked.overrides)?;
+        one_content_type(request.headers())?;
         // Before the body, which takes memory. The layer around the call finds the token in the cache.
         acquisition.token().await?;
         let call = with_body(call, request, &app.clients.memory).await?;
@@ -69,6 +70,16 @@ struct Refused(Response);
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
         Self(problem.into_response())
+    }
+}
+
+/// With several, the body would be dropped, or be read by the API as another one than the caller means.
+fn one_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get_all(CONTENT_TYPE).iter().count() {
+        0 | 1 => Ok(()),
+        _ => Err(Problem::bad_request(
+            "The request has several Content-Type headers.",
+        )),
     }
 }
 

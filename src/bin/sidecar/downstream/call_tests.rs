@@ -212,3 +212,19 @@ async fn the_body_of_an_agent_that_is_refused_is_not_read() {
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(world.left(), MEMORY);
 }
+
+#[tokio::test]
+async fn a_second_content_type_is_refused_before_a_token_is_asked_for() {
+    let world = World::new().await;
+    for second in ["text/plain", "text/html", ""] {
+        let uri = format!("{AGENT}{}", world.issuer.agent_id());
+        let request = Request::post(uri)
+            .header(CONTENT_TYPE, "text/plain")
+            .header(CONTENT_TYPE, second);
+        let request = request.body(Body::from("body")).expect("a request");
+        let answered = world.router.clone().oneshot(request).await;
+        let status = answered.expect("an answer").status();
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{second:?}");
+    }
+    assert_eq!(world.issuer.token_requests(), 0);
+}

@@ -97,7 +97,8 @@ fn parameters<'a>(api: &'a Api, overrides: &'a Overrides) -> Vec<(&'a str, &'a s
 }
 
 /// A method, in any letter case if it is one that everybody knows. `None` for `CONNECT`, which opens a tunnel,
-/// and `TRACE`, whose answer has the token in it.
+/// for `TRACE`, whose answer has the token in it, and for `TRACK` and `DEBUG`, with which some servers do the
+/// same or more.
 fn method(text: &str) -> Option<Method> {
     let known = KNOWN
         .iter()
@@ -106,7 +107,10 @@ fn method(text: &str) -> Option<Method> {
         Some(method) => method.clone(),
         None => Method::from_bytes(text.as_bytes()).ok()?,
     };
-    (method != Method::CONNECT && method != Method::TRACE).then_some(method)
+    let is_refused = NEVER_SENT
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(method.as_str()));
+    (!is_refused).then_some(method)
 }
 
 fn refused(parameter: &str, why: &str) -> Problem {
@@ -116,6 +120,8 @@ fn refused(parameter: &str, why: &str) -> Problem {
 const RELATIVE_PATH: &str = "RelativePath";
 const HTTP_METHOD: &str = "HttpMethod";
 const NO_METHOD: &str = "is no HTTP method that can be sent";
+/// `TRACK` is the `TRACE` of IIS, and `DEBUG` attaches a debugger to ASP.NET.
+const NEVER_SENT: [&str; 4] = ["CONNECT", "DEBUG", "TRACE", "TRACK"];
 /// Those that .NET writes in upper case.
 const KNOWN: [Method; 9] = [
     Method::CONNECT,
@@ -153,7 +159,8 @@ mod tests {
     #[test]
     fn what_is_no_method_opens_a_tunnel_or_shows_the_token_is_refused() {
         for text in [
-            "", " ", "GET ", "GET /", "GET\r\n", "G\u{e9}T", "Connect", "CONNECT", "trace", "TRACE",
+            "", " ", "GET ", "GET /", "GET\r\n", "G\u{e9}T", "Connect", "CONNECT", "trace",
+            "TRACE", "TRACK", "track", "DEBUG", "Debug",
         ] {
             assert_eq!(method(text), None, "{text:?}");
         }

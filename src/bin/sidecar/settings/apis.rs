@@ -110,10 +110,10 @@ fn http_method(section: &Section<'_>, report: &mut Report) -> Method {
     } else {
         text
     };
-    // They are between a client and proxies.
-    let is_for_proxies = ["CONNECT", "TRACE"].contains(&&*upper);
+    // Between a client and proxies, or to look into a server: no call is sent with them.
+    let is_never_sent = ["CONNECT", "DEBUG", "TRACE", "TRACK"].contains(&&*upper);
     match Method::from_bytes(name.as_bytes()) {
-        Ok(method) if !is_for_proxies => method,
+        Ok(method) if !is_never_sent => method,
         _ => {
             let found = format!("{} is no method of a call", shown(text));
             let accepted = "a method of HTTP such as GET, POST, PUT, PATCH, DELETE";
