@@ -127,6 +127,8 @@ fn a_wrong_value_of_an_api_is_refused() {
         ("HttpMethod", "G T", "is no method of a call"),
         ("HttpMethod", "connect", "is no method of a call"),
         ("HttpMethod", "TRACE", "is no method of a call"),
+        ("HttpMethod", "track", "is no method of a call"),
+        ("HttpMethod", "DEBUG", "is no method of a call"),
         ("AcceptHeader", "hunter2-is-secret\n", "x"),
         (
             "AcceptHeader",
