@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tower_entra::{TenantId, acquire::Scopes};
 
 use super::{
+    claims::are_claims,
     report::Report,
     shown::{plain, shown},
     tree::Section,
@@ -230,13 +231,13 @@ fn id<T: std::str::FromStr + std::fmt::Display>(
 
 fn claims(section: &Section<'_>, report: &mut Report) -> Option<String> {
     let text = section.text()?;
-    let is_object =
-        text.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    if !is_object {
-        let accepted = "the JSON object of a claims challenge";
-        report.wrong(section, "is no JSON object", accepted, "Set it to one.");
+    let is_right = are_claims(text);
+    if !is_right {
+        let found = "is no JSON object, or has a member twice";
+        let accepted = "the JSON object of a claims challenge, at most 8 KiB";
+        report.wrong(section, found, accepted, "Set it to one.");
     }
-    is_object.then(|| text.to_owned())
+    is_right.then(|| text.to_owned())
 }
 
 const NOT_OFFERED: [(&str, &str); 6] = [

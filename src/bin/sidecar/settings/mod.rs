@@ -4,6 +4,8 @@ mod apis;
 
 mod azure_ad;
 
+mod claims;
+
 mod command;
 
 mod credentials;

@@ -173,6 +173,11 @@ fn a_wrong_value_of_an_api_is_refused() {
         ),
         (
             "AcquireTokenOptions:Claims",
+            "{\"access_token\":{},\"access_token\":{\"hunter2-is-secret\":null}}",
+            "has a member twice",
+        ),
+        (
+            "AcquireTokenOptions:Claims",
             "{hunter2-is-secret",
             "is no JSON object",
         ),
