@@ -8,7 +8,7 @@ use tower_entra::{TenantId, acquire::Scopes};
 use super::{
     claims::are_claims,
     report::Report,
-    shown::{plain, shown},
+    shown::{plain, shown, shown_id},
     tree::Section,
     types::{Api, TokenSettings},
     values::{flag, guid, words},
@@ -223,7 +223,8 @@ fn id<T: std::str::FromStr + std::fmt::Display>(
     let text = section.text()?;
     let id = guid(text);
     if id.is_none() {
-        let found = format!("{} is not a GUID", shown(text));
+        let words = ["common", "organizations", "consumers"];
+        let found = format!("{} is not a GUID", shown_id(text, &words));
         report.wrong(section, found, accepted, "Set it to one.");
     }
     id

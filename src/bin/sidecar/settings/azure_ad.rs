@@ -6,7 +6,7 @@ use tower_entra::{AppId, Authority, TenantId};
 use super::{
     credentials::credential,
     report::Report,
-    shown::shown,
+    shown::{is_domain, shown, shown_id},
     tree::Section,
     types::AzureAd,
     values::{flag, guid, is_loopback_address, words},
@@ -120,14 +120,15 @@ fn tenant_id(section: &Section<'_>, text: &str, report: &mut Report) -> Option<T
         return Some(tenant);
     }
     let any = ["common", "organizations", "consumers"];
+    let shown = shown_id(text, &any);
     let what = if text.is_empty() {
         "the tenant is missing".to_owned()
     } else if any.iter().any(|name| name.eq_ignore_ascii_case(text)) {
-        format!("{} is not one tenant", shown(text))
-    } else if text.contains('.') {
-        format!("{} is a domain and not a tenant's GUID", shown(text))
+        format!("{shown} is not one tenant")
+    } else if is_domain(text) {
+        format!("{shown} is a domain and not a tenant's GUID")
     } else {
-        format!("{} is not a tenant's GUID", shown(text))
+        format!("{shown} is not a tenant's GUID")
     };
     report.wrong(section, what, A_TENANT, SET_TENANT);
     None
@@ -137,7 +138,7 @@ fn client_id(section: &Section<'_>, report: &mut Report) -> Option<AppId> {
     let found = match section.text() {
         Some(text) => match guid(text) {
             Some(id) => return Some(id),
-            None => format!("{} is not a client id", shown(text)),
+            None => format!("{} is not a client id", shown_id(text, &[])),
         },
         None => NOT_SET.to_owned(),
     };

@@ -15,7 +15,7 @@ use super::{
     managed_identity,
     nearest::nearest,
     report::Report,
-    shown::{plain, shown},
+    shown::{plain, shown, shown_id},
     tree::{Origin, Section},
     types::Credential,
     values::{flag, guid},
@@ -98,7 +98,7 @@ impl<'a> Loading<'a, '_> {
             return;
         }
         let Some(source) = OFFERED.iter().copied().find(is) else {
-            let found = format!("{} is not known", shown(text));
+            let found = format!("{} is not known", shown_id(text, &[]));
             let advice = match nearest(text, OFFERED) {
                 Some(name) => format!("Set it to {name}."),
                 None => "Set it to one of them.".to_owned(),
@@ -259,7 +259,7 @@ fn managed_identity<'a>(entry: &Section<'a>) -> Result<ClientCredential, Fault<'
                 let text = format!(
                     "{} is not a client id. Accepted: the GUID of a user-assigned managed identity; without one \
                      it is the system-assigned. Set it to such a GUID.",
-                    shown(text)
+                    shown_id(text, &[])
                 );
                 return Err(Fault::Wrong(id, text));
             }

@@ -212,7 +212,7 @@ fn a_wrong_entry_is_refused() {
         (
             &[("0:SourceType", "ClientSecrets")],
             "0:SourceType ",
-            "\"ClientSecrets\" is not known. ",
+            "a text of length 13 is not known. ",
         ),
         (
             &[("0:SourceType", "ClientSecrets")],
@@ -222,7 +222,7 @@ fn a_wrong_entry_is_refused() {
         (
             &[("0:SourceType", "1")],
             "0:SourceType ",
-            "\"1\" is not known. ",
+            "a text of length 1 is not known. ",
         ),
         (
             &[("0:SourceType", "ClientSecret")],
@@ -266,7 +266,7 @@ fn a_wrong_entry_is_refused() {
                 ("0:ManagedIdentityClientId", "my-identity"),
             ],
             "0:ManagedIdentityClientId ",
-            "\"my-identity\" is not a client id. ",
+            "a text of length 11 is not a client id. ",
         ),
         (
             &[

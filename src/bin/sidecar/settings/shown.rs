@@ -10,6 +10,39 @@ pub(super) fn shown(text: &str) -> String {
     format!("\"{}\"", plain(text))
 }
 
+/// The same for a text in the place of an id or a known word, where a short secret may have been put by mistake. Only
+/// what has the form of a GUID or a domain, or is one of these words in any letter case, is shown.
+pub(super) fn shown_id(text: &str, words: &[&str]) -> String {
+    let is_word = words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is_word || is_guid(text) || is_domain(text) || looks_like_a_credential(text) {
+        return shown(text);
+    }
+    format!("a text of length {}", text.chars().count())
+}
+
+/// In braces or without.
+fn is_guid(text: &str) -> bool {
+    let inner = text
+        .strip_prefix('{')
+        .and_then(|text| text.strip_suffix('}'));
+    let parts = inner.unwrap_or(text).split('-');
+    let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    parts
+        .map(|part| (part.len(), is_hex(part)))
+        .eq([8, 4, 4, 4, 12].map(|length| (length, true)))
+}
+
+/// At least two labels of lower-case letters, digits and hyphens, of which the last is a name of letters.
+pub(super) fn is_domain(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_label =
+        |label: &str| (1..=MAX_LABEL).contains(&label.len()) && label.bytes().all(is_letter);
+    let is_last = |last: &str| last.len() > 1 && last.bytes().all(|b| b.is_ascii_lowercase());
+    text.rsplit_once('.').is_some_and(|(labels, last)| {
+        labels.split('.').all(is_label) && is_label(last) && is_last(last)
+    })
+}
+
 /// The same without quotes and for any text: for names.
 pub(super) fn plain(text: &str) -> String {
     let mut shown = String::new();
@@ -45,6 +78,9 @@ fn looks_like_a_credential(text: &str) -> bool {
 
 const MAX: usize = 128;
 
+/// Of a part of a domain.
+const MAX_LABEL: usize = 63;
+
 /// The longest name that Entra gives to anything has 43 characters.
 const LONGEST_NAME: usize = 64;
 
@@ -57,6 +93,41 @@ mod tests {
         assert_eq!(shown("common"), "\"common\"");
         assert_eq!(shown("a\"b\nc\u{1b}é"), r#""a\"b\nc\u{1b}\u{e9}""#);
         assert!(shown(&"a ".repeat(1_000)).len() < 140);
+    }
+
+    #[test]
+    fn in_the_place_of_an_id_only_what_is_no_secret_is_shown() {
+        let words = ["common", "KeyVault"];
+        for text in [
+            "Common",
+            "keyvault",
+            "7090e106-1ad3-4313-9b7a-75cc3e576d4F",
+            "{7090e106-1ad3-4313-9b7a-75cc3e576d40}",
+            "contoso.com",
+            "my-2.contoso.onmicrosoft.com",
+        ] {
+            assert_eq!(shown_id(text, &words), format!("\"{text}\""));
+        }
+        for text in [
+            "",
+            "supersecretvalue",
+            "Super.Secret",
+            "super.secret1",
+            "super.s",
+            ".com",
+            "a..com",
+            "a~b.com",
+            "7090e1061ad343139b7a75cc3e576d40",
+            "7090e106-1ad3-4313-9b7a-75cc3e576d4",
+            "7090e106-1ad3-4313-9b7a-75cc3e576d4g",
+            "common1",
+            "\u{e9}\u{e9}",
+        ] {
+            let length = text.chars().count();
+            assert_eq!(shown_id(text, &words), format!("a text of length {length}"));
+        }
+        let secret = "aB08Q~0123456789012345678901234567890123";
+        assert_eq!(shown_id(secret, &[]), shown(secret));
     }
 
     #[test]

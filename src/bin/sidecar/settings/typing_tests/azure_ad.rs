@@ -27,9 +27,19 @@ fn a_tenant_that_is_not_one_guid_is_refused() {
         (
             "AzureAd:ClientId",
             "my-app",
-            "\"my-app\" is not a client id",
+            "a text of length 6 is not a client id",
         ),
         ("AzureAd:ClientId", ZERO, "is not a client id"),
+        (
+            "AzureAd:ClientId",
+            "supersecretvalue",
+            "a text of length 16 is not a client id",
+        ),
+        (
+            "AzureAd:TenantId",
+            "Super.secret",
+            "a text of length 12 is not a tenant's GUID",
+        ),
         (
             "AzureAd:ClientId",
             "aB08Q~0123456789012345678901234567890123",
