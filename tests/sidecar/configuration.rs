@@ -284,22 +284,25 @@ fn sources_win_in_the_order_of_dotnet() {
     };
     let low = |folder: &Folder| {
         let mut command = folder.program();
-        command.env("ASPNETCORE_AzureAd__TenantId", "of-host");
+        command.env("ASPNETCORE_AzureAd__TenantId", "of-host.test");
         command
     };
-    assert!(tenant(&mut low(&folder)).contains("\"of-host\""));
-    folder.write("appsettings.json", &json("of-file"));
-    assert!(tenant(&mut low(&folder)).contains("(file appsettings.json): \"of-file\""));
-    folder.write("appsettings.Staging.json", &json("of-staging"));
-    folder.write("appsettings.Production.json", &json("of-production"));
-    assert!(tenant(&mut low(&folder)).contains("(file appsettings.Staging.json): \"of-staging\""));
-    let mut with_variable = low(&folder);
-    with_variable.env("AZUREAD__TENANTID", "of-variable");
+    assert!(tenant(&mut low(&folder)).contains("\"of-host.test\""));
+    folder.write("appsettings.json", &json("of-file.test"));
+    assert!(tenant(&mut low(&folder)).contains("(file appsettings.json): \"of-file.test\""));
+    folder.write("appsettings.Staging.json", &json("of-staging.test"));
+    folder.write("appsettings.Production.json", &json("of-production.test"));
     assert!(
-        tenant(&mut with_variable).contains("(environment AZUREAD__TENANTID): \"of-variable\"")
+        tenant(&mut low(&folder)).contains("(file appsettings.Staging.json): \"of-staging.test\"")
     );
-    with_variable.args(["--azuread:tenantid", "of-argument"]);
-    assert!(tenant(&mut with_variable).contains("(command line): \"of-argument\""));
+    let mut with_variable = low(&folder);
+    with_variable.env("AZUREAD__TENANTID", "of-variable.test");
+    assert!(
+        tenant(&mut with_variable)
+            .contains("(environment AZUREAD__TENANTID): \"of-variable.test\"")
+    );
+    with_variable.args(["--azuread:tenantid", "of-argument.test"]);
+    assert!(tenant(&mut with_variable).contains("(command line): \"of-argument.test\""));
 }
 
 #[tokio::test]
