@@ -51,6 +51,7 @@
 //! | a parameter whose name is nearly that of an agent's, such as `AgentIdentity[]` | ignored: the token is that of the **blueprint** | 400 | |
 //! | members of a problem | `type`, `title`, `status`, `detail` | also `errorCode`, `correlationId`, `claims`, `hint` | |
 //! | the downstream API is out of reach, or its answer has more than 28.6 MiB | 500 | 502 | |
+//! | the bodies of all calls under way have more than 256 MiB | held in memory | 503 with `Retry-After` for a request, 502 for an answer | |
 //! | `Sidecar:AllowOutboundRedirects` | all redirects are followed | those on the same origin | |
 //! | `RelativePath` that leaves the path of `BaseUrl` | followed | 400 | |
 //! | `BaseUrl` with `http` to another host | taken | exit code 2 | `Sidecar:AllowPlainHttp=true` |

@@ -159,7 +159,8 @@ fn no_answer(api: &str, fault: &NoAnswer) -> Problem {
             let detail = format!(
                 "The API '{api}' answered, and the bodies of the calls under way leave no room for its answer."
             );
-            return Problem::unavailable(detail).with_retry_after(Some(1));
+            // Not 503: the API has done what it was asked for, which a client would have done again.
+            return Problem::bad_gateway(detail);
         }
         NoAnswer::BrokeOff(reason) => ("broke off its answer", &**reason),
         NoAnswer::NotSent(reason) => {
