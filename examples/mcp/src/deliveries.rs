@@ -7,10 +7,11 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Response, StatusCode, header::WWW_AUTHENTICATE},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::{Client, redirect::Policy};
 use rmcp::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tower::{Layer, ServiceExt};
 use tower_entra::acquire::{
     AcquireError, CallError, CloneBody, ConfidentialClient, EntraCall, EntraCallLayer, Scopes,
@@ -62,9 +63,9 @@ impl DeliveriesApi {
             .connect_timeout(Duration::from_secs(2))
             .timeout(Duration::from_secs(10));
         // The layer takes http only for loopback, which no proxy of the environment reaches.
-        let http = match origin.starts_with("http://") {
-            true => http.no_proxy().build()?,
-            false => http.build()?,
+        let http = match reqwest::Url::parse(origin)?.scheme() {
+            "https" => http.build()?,
+            _ => http.no_proxy().build()?,
         };
         Ok(Self {
             url: format!("{}/deliveries", origin.trim_end_matches('/')),
@@ -110,19 +111,97 @@ impl From<CallError<reqwest::Error>> for Failure {
     }
 }
 
-/// The claims of the API's own challenge. [`EntraCallLayer`] has asked Entra for a token with them and sent
-/// the request once more, so to fulfil them is not up to this server.
+/// The claims of the API's own challenge: a field that begins with `Bearer`. [`EntraCallLayer`] has sent the
+/// request once more with a token for the claims of its first answer, so what is asked for now is up to the
+/// person.
 fn claims_asked_for(headers: &HeaderMap) -> Option<String> {
-    let challenge = headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    let challenges = headers.get_all(WWW_AUTHENTICATE).iter();
+    let of_bearer = challenges.filter_map(|field| {
+        let (scheme, parameters) = field.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("Bearer").then_some(parameters)
+    });
+    let mut claims = of_bearer.filter_map(claims_of);
+    let only = claims.next()?;
+    claims.next().is_none().then_some(only)
+}
+
+/// Base64 of either alphabet, padded or not, of a JSON object that asks for something.
+fn claims_of(parameters: &str) -> Option<String> {
     let parameter = |name: &str| {
-        let (_, rest) = challenge.split_once(&format!("{name}=\""))?;
-        Some(rest.split_once('"')?.0)
+        let mut named = parameters.split(',').filter_map(|parameter| {
+            let (found, value) = parameter.trim().split_once('=')?;
+            found
+                .trim()
+                .eq_ignore_ascii_case(name)
+                .then(|| value.trim().trim_matches('"'))
+        });
+        let only = named.next()?;
+        named.next().is_none().then_some(only)
     };
-    if parameter("error") != Some("insufficient_claims") {
+    if parameter("error")? != "insufficient_claims" {
         return None;
     }
-    String::from_utf8(STANDARD.decode(parameter("claims")?).ok()?).ok()
+    let encoded = parameter("claims")?
+        .trim_end_matches('=')
+        .replace('+', "-")
+        .replace('/', "_");
+    let json = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+    let claims: Map<String, Value> = serde_json::from_slice(&json).ok()?;
+    (!claims.is_empty()).then(|| String::from_utf8(json).ok())?
 }
 
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASKED: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1?>"}}}"#;
+
+    fn read(fields: &[String]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append(WWW_AUTHENTICATE, field.parse().expect("a header"));
+        }
+        claims_asked_for(&headers)
+    }
+
+    fn bearer(claims: &str) -> String {
+        format!("Bearer error=\"insufficient_claims\", claims=\"{claims}\"")
+    }
+
+    #[test]
+    fn a_step_up_is_read_in_each_form_of_base64_and_behind_other_challenges() {
+        let standard = base64::engine::general_purpose::STANDARD.encode(ASKED);
+        let url_safe = URL_SAFE_NO_PAD.encode(ASKED);
+        assert_ne!(standard, url_safe);
+        for fields in [
+            vec![bearer(&standard)],
+            vec![bearer(&url_safe)],
+            vec!["Negotiate".to_owned(), bearer(&standard)],
+            vec![bearer(&standard).replace("Bearer", "bearer")],
+            vec![bearer(&standard).replace("error=", "error = ")],
+        ] {
+            assert_eq!(read(&fields).as_deref(), Some(ASKED), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_or_for_two_things_is_no_step_up() {
+        let claims = URL_SAFE_NO_PAD.encode(ASKED);
+        for fields in [
+            vec![],
+            vec![bearer("e30=")],
+            vec![bearer("W10=")],
+            vec![bearer("?")],
+            vec![bearer(&claims).replace("Bearer", "DPoP")],
+            vec![bearer(&claims).replace("insufficient_claims", "invalid_token")],
+            vec![bearer(&claims).replace("claims=", "x_claims=")],
+            vec![format!("{}, claims=\"{claims}\"", bearer(&claims))],
+            vec![bearer(&claims), bearer(&claims)],
+        ] {
+            assert_eq!(read(&fields), None, "{fields:?}");
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! The MCP server, run. See the README.
 
-use std::{env, error::Error, net::Ipv4Addr};
+use std::{
+    env::{self, VarError},
+    error::Error,
+    net::Ipv4Addr,
+};
 
 use mcp::{DeliveriesApi, Site, app, lookalike::Lookalike};
 use tokio::net::TcpListener;
@@ -45,7 +49,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let deliveries = match env::var("DELIVERIES_URL") {
         Ok(url) => Some(deliveries(&url, &tenant, &audience)?),
-        Err(_) => None,
+        Err(VarError::NotPresent) => None,
+        Err(error) => return Err(error.into()),
     };
     let validator = Validator::builder(Tenants::single(tenant), [audience]).build()?;
     // Fetch keys before the first request needs them.
