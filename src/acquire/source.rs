@@ -171,8 +171,8 @@ impl TokenSource {
         })
     }
 
-    /// A token for these scopes that is known without a wait, or the failure that is the answer to whoever
-    /// asks now. `None` if the answer is not known yet: [`token`](Self::token) gets it.
+    /// A token for these scopes that is known without a wait, or the failure that is the answer to a
+    /// caller that asks now. `None` if the answer is not known yet: [`token`](Self::token) gets it.
     pub(super) fn at_hand(&self, scopes: &Scopes) -> Option<Result<AccessToken, AcquireError>> {
         let (tenant, acting) = match self.identity(scopes) {
             Ok(identity) => identity,

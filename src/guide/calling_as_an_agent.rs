@@ -18,7 +18,7 @@
 //! | a second time | 0 | 0 | 0 |
 //!
 //! The order of preference is the middle column, then the first. An agent that acts as itself sees what
-//! *it* may see, whoever asked: a handler that answers a person with the data of such a call must check the
+//! *it* may see, whatever caller asked: a handler that answers a person with the data of such a call must check the
 //! person's rights by itself. On behalf of the person, Entra and the API called do it.
 //!
 //! # In code

@@ -1,4 +1,4 @@
-//! The outgoing tower layer: each request gets a token of whoever acts, and goes to one API only.
+//! The outgoing tower layer: each request gets a token of the identity that acts, and goes to one API only.
 
 mod layer;
 

@@ -382,7 +382,7 @@ impl Scene {
     }
 }
 
-/// A deliveries API that asks for the authentication context `c1` while it is told to.
+/// A deliveries API that asks for the authentication context `c1` while its switch is on.
 fn api_of_c1(lookalike: &Lookalike, asks: &Arc<AtomicBool>) -> Router {
     let asks = Arc::clone(asks);
     let deliveries = |caller: AgentPrincipal| async move {
