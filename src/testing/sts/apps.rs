@@ -54,7 +54,8 @@ impl Issuer {
 fn add_app(shared: &Arc<Shared>, name: &str, kind: AppKind) -> String {
     shared.edit(|directory| {
         let ids = (2_u64..).map(|number| guid_from(&format!("{name} {number}")));
-        let mut free = ids.filter(|id| !directory.apps.contains_key(id));
+        let mut free =
+            ids.filter(|id| !directory.apps.contains_key(id) && !directory.removed.contains(id));
         let id = free.next().expect("there are fewer apps than numbers");
         let app = registrations::App::new(&id, kind);
         directory.apps.insert(id.clone(), app);
@@ -161,10 +162,10 @@ macro_rules! app {
                 self.edit(|app| app.disabled = false);
             }
 
-            /// Deletes the app: AADSTS700016.
+            /// Deletes the app: AADSTS700016. Its client id is given to no other app.
             pub fn remove(&self) {
                 self.shared
-                    .edit(|directory| directory.apps.remove(&self.client_id.to_ascii_lowercase()));
+                    .edit(|directory| directory.remove_app(&self.client_id));
             }
 
             #[track_caller]

@@ -21,6 +21,8 @@ use crate::{
 pub(in crate::testing) struct Directory {
     pub(super) tenants: BTreeSet<String>,
     pub(super) apps: BTreeMap<String, App>,
+    /// Client ids of apps that were removed. None is given to another app.
+    pub(super) removed: BTreeSet<String>,
     pub(super) apis: Vec<Api>,
     pub(super) users: BTreeMap<String, User>,
 }
@@ -139,9 +141,16 @@ impl Directory {
             apps: [blueprint, client, agent]
                 .map(|app| (key(&app.client_id), app))
                 .into(),
+            removed: BTreeSet::new(),
             apis: vec![api, graph],
             users: BTreeMap::from([(object_id_of(AGENT_USER), user)]),
         }
+    }
+
+    pub(super) fn remove_app(&mut self, client_id: &str) {
+        let id = key(client_id);
+        self.apps.remove(&id);
+        self.removed.insert(id);
     }
 
     pub(super) fn app(&self, client_id: &str) -> Option<&App> {

@@ -276,3 +276,20 @@ fn an_agent_presents_an_exchange_token_of_its_blueprint_for_itself() {
     issuer.blueprint().agent().remove();
     assert_eq!(new.refused(&issuer).2, 700016);
 }
+
+#[test]
+fn the_client_id_of_an_app_that_was_removed_is_given_to_no_other() {
+    let issuer = Issuer::start_blocking();
+    let blueprint = issuer.add_blueprint();
+    blueprint.remove();
+    assert_ne!(issuer.add_blueprint().client_id(), blueprint.client_id());
+    let client = issuer.add_client();
+    client.remove();
+    assert_ne!(issuer.add_client().client_id(), client.client_id());
+    let agent = issuer.blueprint().add_agent();
+    agent.remove();
+    assert_ne!(
+        issuer.blueprint().add_agent().client_id(),
+        agent.client_id()
+    );
+}
