@@ -51,6 +51,10 @@ def wrong_counts():
     counted = (count(), count("--no-default-features"))
     if tuple(map(int, stated.groups())) != counted:
         yield f"README.md counts {stated.groups()} crates; there are {counted}"
+    added = tuple(count("--features", feature) - counted[0] for feature in ("acquire", "azure", "sidecar"))
+    words = "`acquire` adds {}, `azure` {}, and `sidecar` {}".format(added[0] or "none", *added[1:])
+    if words not in " ".join(README.split()):
+        yield f"README.md does not say that the feature {words}"
 
 
 def main():
