@@ -111,7 +111,8 @@ impl Journal {
                 scopes = self.scopes.as_str(),
                 code = error.kind().as_str(),
                 aadsts = error.code(),
-                reason = %error,
+                // As a text, so that it is quoted: Entra's words, or those of an HTTP client, add no field.
+                reason = error.to_string(),
                 hint = error.hint(),
                 retry_after_s = error.retry_after().map(|after| after.as_secs()),
                 took_ms = milliseconds(took),

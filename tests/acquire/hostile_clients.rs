@@ -1,6 +1,7 @@
 //! An HTTP client that keeps none of its promises: its words, and its time.
 
 use std::{
+    collections::BTreeSet,
     error::Error as StdError,
     future,
     pin::Pin,
@@ -21,7 +22,7 @@ use tower_entra::{
     },
 };
 
-use super::leaks::Shown;
+use super::{leaks::Shown, plain_line::fields};
 
 const TENANT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
 const CLIENT: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
@@ -95,6 +96,43 @@ async fn the_words_of_a_client_are_one_line_without_a_credential() {
         assert_eq!(error.kind(), Kind::Unavailable);
         assert!(text.ends_with(shown), "{text:?}");
         assert!(!text.contains(char::is_control), "{text:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_words_of_a_client_add_no_field_to_a_plain_line() {
+    let scopes = Scopes::default_of("api://orders").unwrap();
+    let fail = async |words| {
+        let http = Hostile {
+            fails: Some(words),
+            ..Hostile::default()
+        };
+        let client = client(&http, AcquireSettings::default());
+        client.itself().token(&scopes).await.unwrap_err();
+    };
+    // Registers the event: a subscriber that begins while another thread does that can miss it.
+    fail("reset").await;
+    let (log, _guard) = Shown::of_this_thread();
+    for words in [
+        "reset code=ok tenant=00000000-0000-0000-0000-000000000000 forged=1",
+        "reset\" code=\"ok\" forged=\"1",
+        "reset\\\" code=\"ok\" forged=\"1",
+        "reset\\",
+    ] {
+        fail(words).await;
+    }
+    let text = log.text();
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("not acquired"))
+        .collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    for line in lines {
+        let found = fields(line);
+        let names: BTreeSet<_> = found.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names.len(), found.len(), "{line}");
+        assert!(!names.contains("forged"), "{line}");
+        assert!(found.contains(&("code", "\"unavailable\"")), "{line}");
     }
 }
 

@@ -19,6 +19,8 @@ mod hostile_clients;
 mod identities;
 mod leaks;
 mod legs;
+#[path = "../support/plain_line.rs"]
+mod plain_line;
 mod refusals;
 mod refused_clients;
 mod requests;

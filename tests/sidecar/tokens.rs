@@ -313,6 +313,8 @@ async fn each_token_request_is_one_line_of_the_audit_log_without_tokens_and_name
         }
         assert!(line.contains("api=\"orders\""), "{line}");
     }
+    // Quoted, so that no text of Entra or of a caller adds a field.
+    assert!(lines[2].contains(" reason=\""), "{}", lines[2]);
     let secret = issuer.blueprint().secret();
     for secret in ["eyJ", "jane", "doe", &secret] {
         assert!(!text.contains(secret), "{secret}: {text}");

@@ -3,6 +3,7 @@
 pub(crate) mod challenge;
 pub(crate) mod client;
 pub(crate) mod log;
+pub(crate) mod plain_line;
 #[cfg(feature = "metrics")]
 pub(crate) mod recorder;
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_entra::{EntraAuthLayer, Error, testing::TokenBuilder};
 
-use crate::support::{OTHER_TENANT, block_on, issuer, logged};
+use crate::support::{OTHER_TENANT, block_on, issuer, logged, plain_line::fields};
 
 fn send(layer: &EntraAuthLayer, token: &str) -> Response<String> {
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Error>(Response::default()) });
@@ -32,22 +32,6 @@ const PLACES: &[Place] = &[
     |token, text| token.claim("xms_act_fct", text),
     |token, text| token.claim(text, 1).claim("cnf", json!({})),
 ];
-
-/// The names and values of a plain line, as a reader finds them that splits it at spaces outside of
-/// quotes.
-fn fields(line: &str) -> Vec<(&str, &str)> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    let words = line.split(|char| {
-        let was_escaped = std::mem::replace(&mut is_escaped, is_quoted && char == '\\');
-        if was_escaped {
-            is_escaped = false;
-            return false;
-        }
-        is_quoted ^= char == '"';
-        char == ' ' && !is_quoted
-    });
-    words.filter_map(|word| word.split_once('=')).collect()
-}
 
 #[test]
 fn no_text_of_a_token_adds_a_field_to_a_plain_line() {
@@ -81,17 +65,4 @@ fn no_text_of_a_token_adds_a_field_to_a_plain_line() {
             }
         }
     }
-}
-
-#[test]
-fn a_plain_line_is_read_with_its_quotes() {
-    assert_eq!(
-        fields(r#"a: b c=1 d="x y=\"2\" z\\" e="" f=g"#),
-        [
-            ("c", "1"),
-            ("d", r#""x y=\"2\" z\\""#),
-            ("e", "\"\""),
-            ("f", "g")
-        ]
-    );
 }

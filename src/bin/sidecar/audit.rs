@@ -33,7 +33,7 @@ impl TokenRequest<'_> {
                 user_kind = self.user_kind,
                 tenant = self.tenant,
                 outcome = error.kind().as_str(),
-                reason = %error,
+                reason = error.to_string(),
                 hint = error.hint().map(in_terms_of_the_sidecar),
                 correlation_id = error.correlation_id(),
                 "no token",
