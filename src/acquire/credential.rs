@@ -34,7 +34,7 @@ use crate::{
 /// assertion of the agent, about once an hour.
 ///
 /// Secrets and assertions are zeroed when they are dropped, and so are the copies of a private key that are
-/// made here. Texts that the program keeps are its own.
+/// made here. Texts that the program keeps are its own, and the body of a request is the HTTP client's.
 #[derive(Clone)]
 pub struct ClientCredential {
     kind: Arc<Kind>,
