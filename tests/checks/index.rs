@@ -1,6 +1,9 @@
 //! The index of all tables: every id of the list stands in one row, and in no other.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use super::*;
 use crate::{
@@ -97,31 +100,83 @@ fn every_test_that_a_row_names_is_there() {
     }
 }
 
+/// In the tables of classes, whose first column is headed `class`, each row names rows of the tables of
+/// checks and tests, of whichever binary, and nothing else.
 #[test]
 fn every_test_that_the_security_document_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut code = String::new();
     read_all(&root.join("tests"), &mut code);
     read_all(&root.join("src"), &mut code);
-    let document = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
     let ids: Vec<&str> = rows().into_iter().map(|row| row.id).collect();
-    let mut named = 0;
-    for name in document.split('`') {
-        let is_test = name.matches('_').count() >= 4 && !name.starts_with("danger_");
-        let is_number = |digits: &str| digits.len() == 2 && digits.parse::<u32>().is_ok();
-        let is_id = name.strip_prefix(char::is_uppercase).is_some_and(is_number);
-        if is_test && !name.contains(' ') {
-            assert!(has(&code, name), "{name}");
-        } else if is_id {
-            assert!(ids.contains(&name), "{name}");
+    let document = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let tables = document
+        .split("\n\n")
+        .filter(|part| part.starts_with("| class"));
+    let classes: Vec<&str> = tables.flat_map(|table| table.lines().skip(2)).collect();
+    assert!(classes.len() > 60, "{}", classes.len());
+    for class in &classes {
+        let cells: Vec<&str> = class.split('|').collect();
+        let [_, _, how, tests, _] = cells[..] else {
+            panic!("not three cells: {class}");
+        };
+        assert!(!how.trim().is_empty(), "{class}");
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {class}");
+        for name in names {
+            assert!(
+                ids.contains(&name) || is_test(&code, name),
+                "{name}: {class}"
+            );
         }
-        named += usize::from(is_test || is_id);
     }
-    assert!(named > 30, "{named}");
+    // In the text around the tables.
+    let names = document.split('`').skip(1).step_by(2);
+    for name in names.filter(|name| name.matches('_').count() >= 4) {
+        let is_setting = name.starts_with("danger_");
+        assert!(is_setting || is_test(&code, name), "{name}");
+    }
 }
+
+#[test]
+fn every_row_of_what_others_have_tripped_over_has_a_class_in_the_security_document() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let (rows, document) = (text("tests/acquire/README.md"), text("SECURITY.md"));
+    let of_clients = document
+        .split("\n### ")
+        .find(|part| part.starts_with(CLIENTS));
+    let classes = of_clients.unwrap().lines().filter_map(|line| {
+        let class = line.strip_prefix("| ")?.split(" | ").next()?;
+        Some(class.split(['(', ')', ',', ' ']))
+    });
+    let named: BTreeSet<&str> = classes.flatten().filter(|word| is_row(word)).collect();
+    let ids = rows.lines().filter_map(|line| line.strip_prefix("| "));
+    let ids = ids.filter_map(|line| line.split(" | ").next());
+    let ids: BTreeSet<&str> = ids.filter(|id| is_row(id)).collect();
+    assert!(ids.len() > 30, "{ids:?}");
+    assert_eq!(named, ids);
+}
+
+/// `M1` and so on.
+fn is_row(word: &str) -> bool {
+    let number = word.strip_prefix('M');
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+const CLIENTS: &str = "The clients of Entra's token endpoint";
 
 fn has(code: &str, name: &str) -> bool {
     code.contains(&format!("fn {name}(")) || code.contains(&format!("def {name}("))
+}
+
+/// Whether it is a function with an attribute of a test.
+fn is_test(code: &str, name: &str) -> bool {
+    code.match_indices(&format!("fn {name}(")).any(|(at, _)| {
+        let before = code.get(..at).unwrap_or_default();
+        let own = before.rsplit("\n\n").next().unwrap_or_default();
+        own.contains("#[test]") || own.contains("#[tokio::test")
+    })
 }
 
 fn read_all(folder: &Path, text: &mut String) {

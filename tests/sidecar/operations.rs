@@ -302,6 +302,33 @@ async fn check_of_a_wrong_configuration_ends_with_2() {
     assert!(output.stdout.is_empty());
 }
 
+/// Microsoft's wants a home that it can write to, for keys that it never uses.
+#[tokio::test]
+async fn it_writes_no_file_and_needs_no_folder_of_its_own() {
+    let issuer = Issuer::start().await;
+    let folder = path("empty");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let mut command = program();
+    command
+        .envs(variables(&issuer))
+        .env("HOME", &folder)
+        .env("TMPDIR", &folder)
+        .current_dir(&folder);
+    let mut sidecar = Sidecar::of(command);
+    sidecar.is_ready().await;
+    let token = issuer.blueprint().user_token("alice").mint();
+    let query = format!(
+        "/AuthorizationHeader/orders?AgentIdentity={}",
+        issuer.agent_id()
+    );
+    let answer = sidecar.get_with_token(&query, &token).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    sidecar.signal("TERM");
+    assert_eq!(sidecar.ends().await.code(), Some(0));
+    // Fails if there is anything in it.
+    std::fs::remove_dir(&folder).expect("a folder that is as empty as before");
+}
+
 #[test]
 fn help_and_version_need_no_configuration() {
     for argument in ["--help", "--version"] {
