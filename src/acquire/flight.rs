@@ -16,6 +16,8 @@ use tokio::{
     time,
 };
 
+#[cfg(shuttle)]
+use crate::acquire::locks::contain_panics;
 use crate::{
     acquire::{
         entry::{Entry, Number, Start},
@@ -138,14 +140,17 @@ impl Launch {
     {
         let Self { flight, claims } = self;
         let fetch = fetch(claims);
-        runtime.spawn(async move {
+        let task = async move {
             flight.slot.lock().entry.begun(flight.number);
             let outcome = match time::timeout(limit, fetch).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(timed_out(limit)),
             };
             flight.end(Some(outcome));
-        });
+        };
+        #[cfg(shuttle)]
+        let task = contain_panics(task);
+        runtime.spawn(task);
     }
 }
 

@@ -1,0 +1,531 @@
+//! Callers and the flights that get their tokens, in many thousands of orders.
+//!
+//! | never | is shown by the tests named |
+//! |---|---|
+//! | two flights for a key | `of_one_key…`, `a_flight_is_never_evicted…` |
+//! | another key's token | `each_caller_gets…`, `callers_with_other_claims…` |
+//! | a lost waiter | `all_are_told…`, `a_caller_that_goes_away…` |
+//! | a stranded flight | `after_all_callers_have_gone…` |
+//! | more flights than places | `no_more_flights…` |
+//! | a flight more than callers share | `all_who_force…`, `all_who_answer…` |
+//! | a token later than its margin | `a_token_near_its_end…`, `at_the_margin…` |
+//!
+//! The clock stands still unless a test moves it, and a time limit never passes: a caller that only a
+//! timeout would wake waits for ever, which the model checker reports as a deadlock. A test that ends has
+//! lost no wake-up.
+//!
+//! `INTERLEAVINGS=100000 cargo test --release` looks at more orders of each scenario than the usual
+//! 150 of each kind.
+
+mod entra;
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use shuttle::{
+    Config, Runner,
+    future::{JoinHandle, block_on, spawn, yield_now},
+    scheduler::{PctScheduler, RandomScheduler},
+};
+use tower_entra::{
+    Authority, Tenants, Validator,
+    acquire::{
+        AccessToken, AcquireErrorKind, AcquireSettings, AgentUser, ClientCredential,
+        ConfidentialClient, Scopes, TokenOptions, TokenSource, UserAssertion,
+    },
+};
+
+use crate::entra::{
+    Answer::{self, *},
+    BLUEPRINT, Door, Entra, claims_and_serial, name, name_of, pass, plain,
+};
+
+type Outcome = Result<AccessToken, AcquireErrorKind>;
+
+/// A caller, and the name that its token must have.
+#[derive(Clone)]
+struct Caller {
+    entra: Entra,
+    source: TokenSource,
+    scopes: Scopes,
+    name: String,
+}
+
+impl Caller {
+    /// A caller on a task of its own.
+    fn ask(&self) -> JoinHandle<Outcome> {
+        self.ask_with(TokenOptions::default())
+    }
+
+    fn ask_with(&self, options: TokenOptions) -> JoinHandle<Outcome> {
+        let caller = self.clone();
+        spawn(async move { caller.outcome(options).await })
+    }
+
+    async fn outcome(&self, options: TokenOptions) -> Outcome {
+        let mut asking = pin!(self.source.token_with(&self.scopes, options));
+        let first = poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx))).await;
+        let outcome = match first {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => {
+                self.entra.a_caller_waits();
+                asking.await
+            }
+        };
+        if let Ok(token) = &outcome {
+            assert_eq!(name_of(token.secret()), self.name);
+        }
+        outcome.map_err(|error| error.kind())
+    }
+
+    async fn token(&self) -> AccessToken {
+        self.outcome(TokenOptions::default()).await.unwrap()
+    }
+
+    fn requests(&self) -> usize {
+        self.entra.requests_for(&self.name)
+    }
+}
+
+/// The scenario of a test.
+#[derive(Clone)]
+struct Scene {
+    entra: Entra,
+    blueprint: ConfidentialClient,
+}
+
+impl Scene {
+    /// `parts` are those of the name of the token.
+    fn caller(&self, source: TokenSource, parts: [&str; 6]) -> Caller {
+        Caller {
+            entra: self.entra.clone(),
+            source,
+            scopes: Scopes::new([parts[5]]).unwrap(),
+            name: name(&parts),
+        }
+    }
+
+    /// The blueprint as itself.
+    fn app(&self, scope: &str) -> Caller {
+        let parts = [&FIXTURE.tenant, BLUEPRINT, "", "", "", scope];
+        self.caller(self.blueprint.itself(), parts)
+    }
+
+    fn agent(&self, tenant: &str, agent: &str) -> Caller {
+        let source = self.blueprint.in_tenant(tenant).agent(agent).itself();
+        self.caller(source, [tenant, agent, "", "", "", MAIL])
+    }
+
+    fn user(&self, agent: &str, user: &str) -> Caller {
+        let account = AgentUser::object_id(user.parse().unwrap());
+        let source = self.blueprint.agent(agent).user(account);
+        self.caller(source, [&FIXTURE.tenant, agent, "", user, "", MAIL])
+    }
+
+    fn on_behalf_of(&self, person: usize) -> Caller {
+        let (token, assertion) = &FIXTURE.people[person];
+        let source = self.blueprint.on_behalf_of(assertion);
+        let parts = [&FIXTURE.tenant, BLUEPRINT, "", "", token, MAIL];
+        self.caller(source, parts)
+    }
+}
+
+/// Two people whom the door has admitted.
+struct Fixture {
+    tenant: String,
+    people: [(String, UserAssertion); 2],
+}
+
+static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
+    let issuer = genuine::testing::Issuer::start_blocking();
+    let tenant = issuer.tenant_id().to_owned();
+    let door = Door {
+        url: issuer.url(),
+        tenant: tenant.clone(),
+        keys: issuer.keys_document(),
+    };
+    let audience = issuer.audience().to_owned();
+    let tokens = [(); 2].map(|()| issuer.user().mint());
+    assert_ne!(tokens[0], tokens[1]);
+    let people = Arc::new(Mutex::new(Vec::new()));
+    let admit = {
+        let people = Arc::clone(&people);
+        move || {
+            let validator = Validator::builder(Tenants::single(&*door.tenant), [&*audience])
+                .authority(Authority::insecure_loopback(&*door.url))
+                .http_client(door.clone())
+                .build()
+                .unwrap();
+            for token in &tokens {
+                let verdict = block_on(UserAssertion::verify(&validator, token));
+                people
+                    .lock()
+                    .unwrap()
+                    .push((token.clone(), verdict.unwrap()));
+            }
+        }
+    };
+    shuttle::check_random(admit, 1);
+    let people = std::mem::take(&mut *people.lock().unwrap());
+    Fixture {
+        tenant,
+        people: people.try_into().ok().unwrap(),
+    }
+});
+
+/// Runs `scenario` in many orders: some drawn evenly, some with few changes of task, which is where
+/// most such faults are found.
+fn in_many_orders<S>(
+    settings: fn(AcquireSettings) -> AcquireSettings,
+    answers: &'static [Answer],
+    scenario: fn(Scene) -> S,
+) where
+    S: Future<Output = ()> + 'static,
+{
+    LazyLock::force(&FIXTURE);
+    let orders = std::env::var("INTERLEAVINGS").map_or(150, |orders| orders.parse().unwrap());
+    let clock = tokio_clock::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let _clock = clock.enter();
+    let run = move || {
+        let entra = Entra::new(answers);
+        let credential = ClientCredential::secret("a secret");
+        let blueprint = ConfidentialClient::builder(&*FIXTURE.tenant, BLUEPRINT, credential)
+            .authority(Authority::insecure_loopback("http://127.0.0.1:9"))
+            .settings(settings(AcquireSettings::default()))
+            .http_client(entra.clone())
+            .build()
+            .unwrap();
+        let scene = Scene {
+            entra: entra.clone(),
+            blueprint,
+        };
+        block_on(scenario(scene));
+        entra.check();
+    };
+    let mut config = Config::new();
+    // In a test build, the future of a flight takes more than the usual 60 KiB.
+    config.stack_size = 1 << 20;
+    Runner::new(RandomScheduler::new(orders), config.clone()).run(run);
+    Runner::new(PctScheduler::new(3, orders), config).run(run);
+}
+
+fn by_default(settings: AcquireSettings) -> AcquireSettings {
+    settings
+}
+
+async fn all<T, const N: usize>(callers: [JoinHandle<T>; N]) -> [T; N] {
+    let mut ended = Vec::with_capacity(N);
+    for caller in callers {
+        ended.push(caller.await.unwrap());
+    }
+    ended.try_into().ok().unwrap()
+}
+
+#[test]
+fn of_one_key_no_two_requests_are_under_way_at_once_and_one_is_made() {
+    async fn scenario(scene: Scene) {
+        let callers = [
+            scene.app(FILES),
+            scene.agent(&FIXTURE.tenant, FIRST),
+            scene.user(FIRST, ALICE),
+            scene.user(FIRST, BOB),
+        ];
+        let first = callers.each_ref().map(Caller::ask);
+        let second = callers.each_ref().map(Caller::ask);
+        for outcome in all(first).await.iter().chain(&all(second).await) {
+            assert!(outcome.is_ok(), "{outcome:?}");
+        }
+        // One for each, T1 and T2.
+        assert_eq!(callers.each_ref().map(Caller::requests), [1; 4]);
+        assert_eq!(scene.entra.requests(), 6);
+    }
+    in_many_orders(by_default, &[Token], scenario);
+}
+
+/// Each is like another but for one thing. What is wrong with a token is seen in [`Caller::outcome`],
+/// and with an assertion in [`Entra`].
+#[test]
+fn each_caller_gets_the_token_that_it_asked_for_and_no_other() {
+    async fn scenario(scene: Scene) {
+        let callers = [
+            scene.app(FILES),
+            scene.app(MAIL),
+            scene.agent(&FIXTURE.tenant, FIRST),
+            scene.agent(&FIXTURE.tenant, SECOND),
+            scene.agent(OTHER_TENANT, FIRST),
+            scene.user(FIRST, ALICE),
+            scene.user(FIRST, BOB),
+            scene.user(SECOND, BOB),
+            scene.on_behalf_of(0),
+            scene.on_behalf_of(1),
+        ];
+        for outcome in all(callers.each_ref().map(Caller::ask)).await {
+            assert!(outcome.is_ok(), "{outcome:?}");
+        }
+        assert_eq!(callers.each_ref().map(Caller::requests), [1; 10]);
+    }
+    in_many_orders(by_default, &[Token], scenario);
+}
+
+#[test]
+fn all_are_told_when_the_flight_fails() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.agent(&FIXTURE.tenant, FIRST);
+        for outcome in all([(); 3].map(|()| caller.ask())).await {
+            assert_eq!(outcome.unwrap_err(), AcquireErrorKind::Unavailable);
+        }
+        assert_eq!(caller.requests(), 1);
+    }
+    in_many_orders(by_default, &[Down], scenario);
+}
+
+#[test]
+fn all_are_told_when_the_http_client_panics_and_its_place_is_free_again() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.agent(&FIXTURE.tenant, FIRST);
+        for outcome in all([(); 3].map(|()| caller.ask())).await {
+            assert_eq!(outcome.unwrap_err(), AcquireErrorKind::Unavailable);
+        }
+        assert_eq!(caller.requests(), 1);
+        scene.app(MAIL).token().await;
+        pass(Duration::from_secs(5));
+        caller.token().await;
+    }
+    in_many_orders(|with| with.with_max_flights(1), &[Panics, Token], scenario);
+}
+
+#[test]
+fn a_caller_that_goes_away_at_any_point_ends_no_flight_and_keeps_no_other_waiting() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.user(FIRST, ALICE);
+        let [gone, first, second] = [(); 3].map(|()| caller.ask());
+        gone.abort();
+        for outcome in all([first, second]).await {
+            assert!(outcome.is_ok(), "{outcome:?}");
+        }
+        let _ = gone.await;
+        assert_eq!(scene.entra.requests(), 3);
+    }
+    in_many_orders(by_default, &[Token], scenario);
+}
+
+#[test]
+fn after_all_callers_have_gone_the_next_one_gets_a_token_and_no_flight_is_left() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.agent(&FIXTURE.tenant, FIRST);
+        let gone = [(); 2].map(|()| caller.ask());
+        for gone in gone {
+            gone.abort();
+            let _ = gone.await;
+        }
+        caller.token().await;
+        assert_eq!(caller.requests(), 1);
+        // The only place is free.
+        scene.app(FILES).token().await;
+        let Scene { entra, blueprint } = scene;
+        assert_eq!(entra.under_way(), 0);
+        drop((blueprint, caller));
+        while entra.is_held() {
+            yield_now().await;
+        }
+    }
+    in_many_orders(|with| with.with_max_flights(1), &[Token], scenario);
+}
+
+#[test]
+fn no_more_flights_are_in_the_air_than_there_are_places_and_the_others_are_told_so() {
+    async fn scenario(scene: Scene) {
+        let callers = [
+            scene.app(FILES),
+            scene.agent(&FIXTURE.tenant, FIRST),
+            scene.user(SECOND, ALICE),
+            scene.on_behalf_of(0),
+        ];
+        let outcomes = all(callers.each_ref().map(Caller::ask)).await;
+        let refused = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+        assert!(refused.clone().all(|kind| *kind == AcquireErrorKind::Busy));
+        assert!(refused.count() <= 2);
+        assert!(scene.entra.most_under_way() <= 2);
+        for caller in &callers {
+            caller.token().await;
+            assert_eq!(caller.requests(), 1);
+        }
+    }
+    in_many_orders(|with| with.with_max_flights(2), &[Token], scenario);
+}
+
+#[test]
+fn a_flight_is_never_evicted_and_no_keys_are_mixed_up_while_there_is_room_for_one() {
+    async fn scenario(scene: Scene) {
+        let callers = [FILES, MAIL, CHAT].map(|scope| scene.app(scope));
+        let first = callers.each_ref().map(Caller::ask);
+        let second = callers.each_ref().map(Caller::ask);
+        for outcome in all(first).await.iter().chain(&all(second).await) {
+            assert!(outcome.is_ok(), "{outcome:?}");
+        }
+        // No flight is left, so the next one that comes has the room for itself.
+        scene.app(LISTS).token().await;
+        let before = scene.entra.requests();
+        for at in [0, 1, 0] {
+            callers[at].token().await;
+        }
+        assert_eq!(scene.entra.requests(), before + 3);
+    }
+    in_many_orders(|with| with.with_max_entries(1), &[Token], scenario);
+}
+
+#[test]
+fn all_who_force_a_refresh_during_a_flight_share_the_next_one() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.app(FILES);
+        let first = caller.ask();
+        while scene.entra.requests() == 0 {
+            yield_now().await;
+        }
+        let fresh = || TokenOptions::default().force_refresh(true);
+        let forced = all([(); 3].map(|()| caller.ask_with(fresh()))).await;
+        for outcome in forced {
+            assert_eq!(claims_and_serial(outcome.unwrap().secret()), ("", 2));
+        }
+        let first = first.await.unwrap().unwrap();
+        assert_eq!(claims_and_serial(first.secret()), ("", 1));
+        assert_eq!(scene.entra.requests(), 2);
+    }
+    // The first caller and those who force a refresh.
+    in_many_orders(by_default, &[TokenAfter(4), Token], scenario);
+}
+
+#[test]
+fn a_forced_refresh_is_younger_than_its_caller() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.app(FILES);
+        let plain = [(); 2].map(|()| caller.ask());
+        let forced = [(); 3].map(|()| {
+            let caller = caller.clone();
+            spawn(async move {
+                let before = caller.requests();
+                let fresh = TokenOptions::default().force_refresh(true);
+                let token = caller.outcome(fresh).await.unwrap();
+                assert!(claims_and_serial(token.secret()).1 > before);
+            })
+        });
+        all(forced).await;
+        for outcome in all(plain).await {
+            assert!(outcome.is_ok(), "{outcome:?}");
+        }
+        assert!(caller.requests() <= 4);
+    }
+    in_many_orders(by_default, &[Token], scenario);
+}
+
+#[test]
+fn all_who_answer_the_same_challenge_share_one_flight() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.app(FILES);
+        let refused = caller.token().await;
+        let challenged = [(); 3].map(|()| {
+            let answer = TokenOptions::default().claims(CLAIMS);
+            caller.ask_with(answer.refused(refused.clone()))
+        });
+        let other = caller.ask();
+        for outcome in all(challenged).await {
+            let token = outcome.unwrap();
+            assert_eq!(claims_and_serial(token.secret()), (&*plain(CLAIMS), 2));
+        }
+        assert!(other.await.unwrap().is_ok());
+        assert_eq!(scene.entra.requests(), 2);
+    }
+    in_many_orders(by_default, &[Token], scenario);
+}
+
+#[test]
+fn callers_with_other_claims_get_a_token_for_their_own() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.app(FILES);
+        let other = caller.ask();
+        let challenged = [CLAIMS, OTHER_CLAIMS, CLAIMS]
+            .map(|claims| caller.ask_with(TokenOptions::default().claims(claims)));
+        let outcomes = all(challenged).await;
+        for (outcome, claims) in outcomes.into_iter().zip([CLAIMS, OTHER_CLAIMS, CLAIMS]) {
+            match outcome {
+                Ok(token) => assert_eq!(claims_and_serial(token.secret()).0, plain(claims)),
+                // A token for the others' claims has taken the place of that for its own.
+                Err(kind) => assert_eq!(kind, AcquireErrorKind::Busy),
+            }
+        }
+        assert!(other.await.unwrap().is_ok());
+        assert!(scene.entra.requests() <= 3);
+    }
+    in_many_orders(by_default, &[Token], scenario);
+}
+
+#[test]
+fn a_token_near_its_end_is_handed_out_and_renewed_once_for_all() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.app(FILES);
+        caller.token().await;
+        // From ten minutes before its end, or up to one later.
+        pass(Duration::from_secs(3_060));
+        let serial = |token: AccessToken| claims_and_serial(token.secret()).1;
+        for outcome in all([(); 3].map(|()| caller.ask())).await {
+            assert!(serial(outcome.unwrap()) <= 2);
+        }
+        let renewed = loop {
+            match serial(caller.token().await) {
+                1 => yield_now().await,
+                renewed => break renewed,
+            }
+        };
+        assert_eq!((renewed, caller.requests()), (2, 2));
+    }
+    in_many_orders(by_default, &[Token], scenario);
+}
+
+#[test]
+fn at_the_margin_a_token_is_handed_out_no_more() {
+    async fn scenario(scene: Scene) {
+        let caller = scene.app(FILES);
+        caller.token().await;
+        pass(Duration::from_secs(3_299));
+        let is_past = Arc::new(AtomicBool::new(false));
+        let callers = [(); 3].map(|()| {
+            let (caller, is_past) = (caller.clone(), Arc::clone(&is_past));
+            spawn(async move {
+                let is_past = is_past.load(Ordering::SeqCst);
+                let serial = claims_and_serial(caller.token().await.secret()).1;
+                assert!(serial == 2 || serial == 1 && !is_past, "{serial}");
+            })
+        });
+        pass(Duration::from_secs(1));
+        is_past.store(true, Ordering::SeqCst);
+        all(callers).await;
+        assert_eq!(caller.requests(), 2);
+    }
+    in_many_orders(by_default, &[Token], scenario);
+}
+
+const FIRST: &str = "a1a1a1a1-0000-4000-8000-000000000000";
+const SECOND: &str = "a2a2a2a2-0000-4000-8000-000000000000";
+const ALICE: &str = "c1c1c1c1-0000-4000-8000-000000000000";
+const BOB: &str = "c2c2c2c2-0000-4000-8000-000000000000";
+const OTHER_TENANT: &str = "d1d1d1d1-0000-4000-8000-000000000000";
+
+const FILES: &str = "https://files/.default";
+const MAIL: &str = "https://mail/.default";
+const CHAT: &str = "https://chat/.default";
+const LISTS: &str = "https://lists/.default";
+
+const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;
+const OTHER_CLAIMS: &str = r#"{"access_token":{"acrs":{"value":"c1"}}}"#;
