@@ -15,6 +15,7 @@ struct Figures {
     survived: usize,
     unreached: usize,
     equivalent: usize,
+    open: usize,
     not_run: usize,
 }
 
@@ -45,6 +46,7 @@ pub fn report(tree: &Tree) -> Result<(), Failure> {
                 }
                 match outcome {
                     "survived" => figures.survived += 1,
+                    "open" => figures.open += 1,
                     _ => figures.unreached += 1,
                 }
                 left.push(format!(
@@ -58,9 +60,9 @@ pub fn report(tree: &Tree) -> Result<(), Failure> {
         println!("{line}");
     }
     println!(
-        "\n| group | mutants | caught | timed out | survived | unreached | equivalent | not run |"
+        "\n| group | mutants | caught | timed out | survived | unreached | equivalent | open | not run |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (group, figures) in &figures {
         let Figures {
             mutants,
@@ -69,10 +71,11 @@ pub fn report(tree: &Tree) -> Result<(), Failure> {
             survived,
             unreached,
             equivalent,
+            open,
             not_run,
         } = figures;
         println!(
-            "| `{group}` | {mutants} | {caught} | {timed_out} | {survived} | {unreached} | {equivalent} | {not_run} |"
+            "| `{group}` | {mutants} | {caught} | {timed_out} | {survived} | {unreached} | {equivalent} | {open} | {not_run} |"
         );
     }
     for line in equivalent.iter().filter(|line| !used.contains(**line)) {

@@ -1,6 +1,7 @@
 //! Runs the tests: each alone once, to see which mutants it reaches, and then those that reach a mutant.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     env,
     fs::{self, File, OpenOptions},
@@ -18,10 +19,13 @@ use std::{
 use crate::{Failure, build, mutate::Mutant, scope, tree::Tree};
 
 /// Tests that are run for a mutant one after the other, before the others run together.
-const ALONE: usize = 12;
+const ALONE: usize = 8;
 
 /// Tests that play many cases: they run if no other has caught a mutant.
 const LAST: [&str; 3] = ["simulation::", "model::", "whatever_"];
+
+/// How often a test has caught a mutant of a file.
+type Catches = BTreeMap<(String, String), usize>;
 
 #[derive(Clone, Debug)]
 struct Test {
@@ -43,6 +47,14 @@ enum End {
 fn jobs() -> usize {
     let jobs = env::var("MUTANTS_JOBS").ok();
     jobs.and_then(|jobs| jobs.parse().ok()).unwrap_or(2)
+}
+
+/// For how long tests run for one mutant, by their usual times; without a limit if it is not set.
+fn budget() -> u64 {
+    let budget = env::var("MUTANTS_BUDGET_MS").ok();
+    budget
+        .and_then(|budget| budget.parse().ok())
+        .unwrap_or(u64::MAX)
 }
 
 /// A command that is run before each mutant, such as one that waits for the machine.
@@ -167,6 +179,8 @@ fn command(tree: &Tree, executable: &str, names: &[&str]) -> Command {
         .args(["--test-threads", "2"]);
     command.current_dir(&tree.root).env_remove("MUTANT");
     command.env("CARGO_MANIFEST_DIR", &tree.root);
+    // A backtrace takes longer than most tests.
+    command.env("RUST_BACKTRACE", "0");
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -230,7 +244,9 @@ pub fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
             .position(|place| mutant.key().starts_with(place.as_str())),
     };
     let is_due = |mutant: &Mutant| match known.get(&mutant.key()) {
-        Some((outcome, _)) => again && matches!(outcome.as_str(), "survived" | "unreached"),
+        Some((outcome, _)) => {
+            again && matches!(outcome.as_str(), "survived" | "unreached" | "open")
+        }
         None => true,
     };
     let mut due: Vec<(usize, Mutant)> = build::mutants(tree)?
@@ -241,15 +257,29 @@ pub fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
     due.sort_by_key(|(rank, mutant)| (*rank, mutant.number));
     println!("{} mutants, {} tests", due.len(), tests.len());
     let list = Mutex::new(append(tree, "results.tsv")?);
+    // How often a test has caught a mutant of a file.
+    let mut caught = Catches::new();
+    for (key, (_, by)) in &known {
+        let file = key.split(':').next().unwrap_or_default().to_owned();
+        *caught.entry((file, by.clone())).or_default() += 1;
+    }
+    let caught = Mutex::new(caught);
     let next = AtomicUsize::new(0);
     thread::scope(|threads| {
         for _ in 0..jobs() {
-            let (due, tests, list, next) = (&due, &tests, &list, &next);
+            let (due, tests, list, next, caught) = (&due, &tests, &list, &next, &caught);
             threads.spawn(move || {
                 while let Some((_, mutant)) = due.get(next.fetch_add(1, Ordering::Relaxed)) {
                     before();
                     let began = Instant::now();
-                    let (outcome, by) = outcome(tree, mutant, tests);
+                    let known = caught
+                        .lock()
+                        .map(|caught| caught.clone())
+                        .unwrap_or_default();
+                    let (outcome, by) = outcome(tree, mutant, tests, &known);
+                    if let Ok(mut caught) = caught.lock() {
+                        *caught.entry((mutant.file.clone(), by.clone())).or_default() += 1;
+                    }
                     let millis = began.elapsed().as_millis();
                     let line = format!("{}\t{outcome}\t{by}\t{millis}\n", mutant.key());
                     let _ = list.lock().map(|mut list| list.write_all(line.as_bytes()));
@@ -274,7 +304,12 @@ pub fn results(tree: &Tree) -> Result<BTreeMap<String, (String, String)>, Failur
 }
 
 /// What the tests make of a mutant, and the test that catches it.
-fn outcome(tree: &Tree, mutant: &Mutant, tests: &[Test]) -> (&'static str, String) {
+fn outcome(
+    tree: &Tree,
+    mutant: &Mutant,
+    tests: &[Test],
+    caught: &Catches,
+) -> (&'static str, String) {
     let mut reaching: Vec<&Test> = tests
         .iter()
         .filter(|test| test.reached.contains(&mutant.number))
@@ -291,13 +326,38 @@ fn outcome(tree: &Tree, mutant: &Mutant, tests: &[Test]) -> (&'static str, Strin
         .trim_end_matches("/mod")
         .replace('/', "::");
     let is_last = |test: &Test| LAST.iter().any(|part| test.name.contains(part));
-    reaching.sort_by_key(|test| (is_last(test), !test.name.starts_with(&module), test.millis));
+    let catches = |test: &Test| {
+        let key = (
+            mutant.file.clone(),
+            format!("{} {}", test.program, test.name),
+        );
+        caught.get(&key).copied().unwrap_or_default()
+    };
+    reaching.sort_by_cached_key(|test| {
+        let is_of_module = test.name.starts_with(&module);
+        (
+            is_last(test),
+            Reverse(catches(test)),
+            !is_of_module,
+            test.millis,
+        )
+    });
     let some = reaching.len().min(ALONE);
     let (alone, together) = reaching.split_at(some);
+    let budget = budget();
+    let began = Instant::now();
     for test in alone {
+        // A time that was taken while the machine had other work says little.
+        if is_last(test) && test.millis > budget || began.elapsed() > Duration::from_millis(budget)
+        {
+            return ("open", String::new());
+        }
         if let Some(found) = run_alone(tree, mutant, test) {
             return found;
         }
+    }
+    if !together.is_empty() && budget < u64::MAX {
+        return ("open", String::new());
     }
     let mut programs: BTreeMap<(bool, &str), Vec<&Test>> = BTreeMap::new();
     for test in together {
