@@ -26,7 +26,9 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use super::{
     agent,
     bad_answers::{bad_members, no_answers, other_users, others},
-    blueprint, default_scope, scope,
+    blueprint, default_scope,
+    interest::keep_every_event,
+    scope,
     wire::{Sent, Wire},
     world::{EVERYONE, Who, World},
 };
@@ -38,6 +40,7 @@ pub(crate) struct Shown(Arc<Mutex<Vec<u8>>>);
 
 impl Shown {
     pub(crate) fn of_this_thread() -> (Self, DefaultGuard) {
+        keep_every_event();
         let shown = Self::default();
         let writer = shown.clone();
         let subscriber = tracing_subscriber::fmt()

@@ -17,6 +17,7 @@ mod flows;
 mod handover;
 mod hostile_clients;
 mod identities;
+mod interest;
 mod leaks;
 mod legs;
 #[path = "../support/plain_line.rs"]

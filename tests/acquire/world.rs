@@ -19,7 +19,7 @@ use tower_entra::{
     testing::{Agent, AgentAccount, Api, Blueprint, Client, Issuer, TokenBuilder},
 };
 
-use super::wire::Wire;
+use super::{interest::keep_every_event, wire::Wire};
 
 /// Who asks for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,10 @@ pub(crate) struct World {
 
 /// The issuer that tests share. One that moves its clock, fails or changes answers starts its own.
 pub(crate) fn issuer() -> &'static Issuer {
-    static ISSUER: LazyLock<Issuer> = LazyLock::new(Issuer::start_blocking);
+    static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
+        keep_every_event();
+        Issuer::start_blocking()
+    });
     &ISSUER
 }
 
