@@ -1,8 +1,13 @@
 //! A cloud of Entra: its address and its issuers, as they are configured.
 
-use std::{borrow::Cow, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
-use crate::{config_error::ConfigError, ids::TenantId, origin::Origin, shown::Shown};
+use crate::{
+    config_error::ConfigError,
+    ids::TenantId,
+    origin::Origin,
+    shown::{HAS_A_USER, shown_url, url_problem},
+};
 
 /// The Entra cloud, or the look-alike of one, whose tokens are accepted.
 ///
@@ -28,13 +33,13 @@ use crate::{config_error::ConfigError, ids::TenantId, origin::Origin, shown::Sho
 /// # }
 /// ```
 ///
-/// What cannot work is refused at once: what is no `https` origin, an alias such as
+/// What cannot work is refused at once: a URL with a user or a password, what is no `https` origin, an alias such as
 /// `https://login.windows.net`, whose name is in no issuer, Azure AD B2C, and the host of an External
 /// ID tenant that is named otherwise than by `{tid}` or its GUID. So is plain `http`, for which only
 /// [`insecure_loopback`](Self::insecure_loopback) is there.
 ///
 /// See [National clouds](https://learn.microsoft.com/en-us/entra/identity-platform/authentication-national-cloud).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Authority {
     url: Cow<'static, str>,
     v1_issuer: Option<Cow<'static, str>>,
@@ -129,7 +134,7 @@ impl Authority {
     /// Scheme, host and port. With `{tid}` in the host, `tenant` takes its place.
     ///
     /// Refuses a URL that is more or less than an origin, plain `http` to another machine, and `{tid}`
-    /// without a tenant.
+    /// without a tenant. The URL is not in the error if it has a user.
     pub(crate) fn origin(&self, tenant: Option<&TenantId>) -> Result<Origin, ConfigError> {
         let url = match tenant {
             _ if !self.url.contains(PLACEHOLDER) => self.url.clone(),
@@ -189,7 +194,7 @@ impl Authority {
     }
 
     fn error(&self, problem: &str) -> ConfigError {
-        ConfigError::new("authority", format!("{:?} {problem}", self.url))
+        ConfigError::new("authority", url_problem(&self.url, problem))
     }
 }
 
@@ -199,23 +204,22 @@ impl Default for Authority {
     }
 }
 
+/// Without the URL if it has a user, which may have a password.
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority")
+            .field("url", &format_args!("{}", shown_url(&self.url)))
+            .field("v1_issuer", &self.v1_issuer)
+            .field("loopback", &self.loopback)
+            .finish()
+    }
+}
+
 impl FromStr for Authority {
     type Err = ConfigError;
 
     fn from_str(url: &str) -> Result<Self, ConfigError> {
-        Self::parse(url).map_err(|problem| {
-            let shown = shown_url(url);
-            ConfigError::new("authority", format!("{shown} {problem}"))
-        })
-    }
-}
-
-/// A URL of a configuration, for an error. One with a user may have a password.
-pub(crate) fn shown_url(url: &str) -> String {
-    if url.contains('@') {
-        "the URL".to_owned()
-    } else {
-        Shown::of(url).to_string()
+        Self::parse(url).map_err(|problem| ConfigError::new("authority", url_problem(url, problem)))
     }
 }
 
@@ -223,8 +227,6 @@ pub(crate) fn shown_url(url: &str) -> String {
 pub(crate) const PLACEHOLDER: &str = "{tid}";
 
 const ANY_TENANT: &str = "00000000-0000-0000-0000-000000000000";
-
-const HAS_A_USER: &str = "must not have a user or a password";
 
 /// Other names of the clouds' hosts, which serve the same documents but are in no issuer of version 2.0
 /// tokens.
@@ -262,7 +264,6 @@ mod tests {
             "https://login.example/tenant",
             "https://login.example?x=1",
             "https://login.example#x",
-            "https://user@login.example",
             "https://login.example:port",
             "https://login example",
         ] {
@@ -324,11 +325,24 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_refused_and_not_shown() {
-        let error = "https://user:password@login.example".parse::<Authority>();
-        assert_eq!(
-            error.expect_err("a password").to_string(),
-            "authority: the URL must not have a user or a password"
-        );
+        const REFUSED: &str = "authority: the URL must not have a user or a password";
+
+        for url in [
+            "https://user:password@login.example",
+            "https://user@login.example",
+            "http://user:password@127.0.0.1:4000",
+            "https://user:password@{tid}.ciamlogin.com",
+            "user:password@",
+        ] {
+            let error = url.parse::<Authority>().expect_err(url);
+            assert_eq!(error.to_string(), REFUSED);
+            for authority in [Authority::custom(url), Authority::insecure_loopback(url)] {
+                let error = authority.origin(None).expect_err(url);
+                assert_eq!(error.to_string(), REFUSED);
+                let shown = format!("{authority:?}");
+                assert!(!shown.contains("user"), "{shown}");
+            }
+        }
     }
 
     #[test]

@@ -99,6 +99,27 @@ impl fmt::Display for Few {
     }
 }
 
+/// What is wrong with a URL of a configuration: this problem, or first of all a user, whose password the
+/// error must not show.
+pub(crate) fn url_problem(url: &str, problem: &str) -> String {
+    let shown = shown_url(url);
+    let problem = if url.contains('@') {
+        HAS_A_USER
+    } else {
+        problem
+    };
+    format!("{shown} {problem}")
+}
+
+/// A URL of a configuration, for an error. One with a user may have a password and is not shown.
+pub(crate) fn shown_url(url: &str) -> String {
+    if url.contains('@') {
+        "the URL".to_owned()
+    } else {
+        Shown::of(url).to_string()
+    }
+}
+
 fn is_plain(character: char) -> bool {
     matches!(character, ' '..='~') && character != '"' && character != '\\'
 }
@@ -120,6 +141,8 @@ fn looks_like_a_credential(text: &str) -> bool {
             .split(|byte| !is_letter(byte))
             .any(|run| run.len() > LONGEST_NAME)
 }
+
+pub(crate) const HAS_A_USER: &str = "must not have a user or a password";
 
 /// The most characters of one text that are shown.
 const MAX_SHOWN: usize = 128;

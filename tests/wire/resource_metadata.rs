@@ -140,13 +140,17 @@ fn other_authorization_servers_can_be_named_in_their_place() {
         "http://login.example",
         "https://login.example/?a=b",
         "https://login.example/#a",
-        "https://user@login.example",
         "https://login.example/a b",
     ] {
         let error = servers(&["https://login.example", bad]).unwrap_err();
         let text = format!("authorization_servers: {bad:?} is not an https URL without a query");
         assert_eq!(error.to_string(), text);
     }
+    let error = servers(&["https://user:password@login.example"]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "authorization_servers: the URL must not have a user or a password"
+    );
     let error = servers(&[]).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -183,14 +187,21 @@ fn a_resource_is_a_secure_url_or_an_audience() {
         "https://api.example/\u{e9}",
         "https://api.example/{id}",
         "https://api.example/\"",
-        "https://user:secret@api.example",
         "api://another",
         "3AA6C2F7-1E0F-4CAA-A55A-7C08F5F87A1A",
     ] {
         let error = ProtectedResourceMetadata::new(bad, &validator()).unwrap_err();
-        let text = format!("resource: {bad:?} is neither an https URL nor one of the audiences");
+        let shown = bad.escape_default();
+        let text =
+            format!("resource: \"{shown}\" is neither an https URL nor one of the audiences");
         assert_eq!(error.to_string(), text);
     }
+    let with_password = "https://user:password@api.example";
+    let error = ProtectedResourceMetadata::new(with_password, &validator()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "resource: the URL must not have a user or a password"
+    );
 }
 
 #[test]

@@ -7,10 +7,10 @@ use crate::{
         requirement::{ASKED_FOR, scope_problem},
         tenants::{PERSONAL_ACCOUNTS, Tenants},
     },
-    authority::{Authority, PLACEHOLDER, shown_url},
+    authority::{Authority, PLACEHOLDER},
     config_error::{ConfigError, ConfigErrors},
     ids::{AppId, TenantId},
-    shown::Shown,
+    shown::{Shown, shown_url},
 };
 
 /// The settings of a configuration, all of them good.

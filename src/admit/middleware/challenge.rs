@@ -13,6 +13,7 @@ use crate::{
     },
     characters::{is_nqchar, is_scope_token},
     config_error::ConfigError,
+    shown::url_problem,
 };
 
 /// The parts of a `Bearer` challenge that are the same for every request:
@@ -88,8 +89,8 @@ impl Challenge {
         // `Uri` silently drops a fragment.
         let fits = |byte| is_nqchar(byte) && byte != b'#';
         if !is_url || !url.bytes().all(fits) {
-            let problem =
-                format!("{url:?} is not an http or https URL without a fragment or a user");
+            let problem = "is not an http or https URL without a fragment or a user";
+            let problem = url_problem(&url, problem);
             return Err(ConfigError::new("resource_metadata", problem));
         }
         self.resource_metadata = Some(url);
@@ -297,7 +298,9 @@ fn header_value(challenge: String) -> HeaderValue {
 
 /// Whole seconds, rounded up, at least one.
 pub(super) fn whole_seconds(duration: Duration) -> HeaderValue {
-    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    let seconds = duration
+        .as_secs()
+        .saturating_add(u64::from(duration.subsec_nanos() > 0));
     HeaderValue::from(seconds.max(1))
 }
 

@@ -24,6 +24,7 @@ use crate::{
     characters::{is_scope_token, is_uri_character},
     config_error::ConfigError,
     origin::Origin,
+    shown::url_problem,
 };
 
 /// The protected-resource metadata of
@@ -91,7 +92,10 @@ impl ProtectedResourceMetadata {
     pub fn new(resource: impl Into<String>, validator: &Validator) -> Result<Self, ConfigError> {
         let resource = resource.into();
         if !is_secure_url(&resource) && !validator.audiences().contains(&resource) {
-            let problem = format!("{resource:?} is neither an https URL nor one of the audiences");
+            let problem = url_problem(
+                &resource,
+                "is neither an https URL nor one of the audiences",
+            );
             return Err(ConfigError::new("resource", problem));
         }
         if is_secure_url(&resource) && has_a_pattern(&resource) {
@@ -127,7 +131,7 @@ impl ProtectedResourceMetadata {
         let issuers: Vec<String> = issuers.into_iter().map(Into::into).collect();
         let is_issuer = |issuer: &String| is_secure_url(issuer) && !issuer.contains('?');
         let problem = match issuers.iter().find(|issuer| !is_issuer(issuer)) {
-            Some(issuer) => format!("{issuer:?} is not an https URL without a query"),
+            Some(issuer) => url_problem(issuer, "is not an https URL without a query"),
             None if issuers.is_empty() => "the list is empty".to_owned(),
             None => {
                 self.authorization_servers = issuers;
@@ -192,7 +196,7 @@ impl ProtectedResourceMetadata {
     ) -> Result<Self, ConfigError> {
         let url = url.into();
         if !url.bytes().all(is_uri_character) || Origin::of(&url).is_none() {
-            let problem = format!("{url:?} is not an http or https URL");
+            let problem = url_problem(&url, "is not an http or https URL");
             return Err(ConfigError::new("resource_documentation", problem));
         }
         self.resource_documentation = Some(url);
