@@ -65,6 +65,15 @@ struct Held<S, Req> {
     service: S,
     request: Req,
     again: Again<Req>,
+    /// What the challenge was that this request answers.
+    challenged: Option<Challenged>,
+}
+
+/// The claims that a challenge asked for, and the token that it refused.
+#[derive(Clone)]
+struct Challenged {
+    claims: Arc<str>,
+    refused: AccessToken,
 }
 
 /// A request that the service inside has.
@@ -95,8 +104,9 @@ impl Call {
         Box::pin(async move { source.token(&api.scopes).await })
     }
 
-    fn token_for(&self, claims: Arc<str>, refused: AccessToken) -> Waiting {
+    fn token_for(&self, challenged: &Challenged) -> Waiting {
         let Self { source, api } = self.clone();
+        let Challenged { claims, refused } = challenged.clone();
         Box::pin(async move { source.token_for(&api.scopes, claims, refused).await })
     }
 }
@@ -132,6 +142,7 @@ impl<S: Service<Req>, Req> CallFuture<S, Req> {
             service,
             request,
             again: copy.into(),
+            challenged: None,
         });
         Self {
             state: State::Acquiring { waiting, held },
@@ -199,7 +210,7 @@ where
                     let response = ready!(future.poll(cx)).map_err(CallError::Inner)?;
                     match sent.challenged_by(&response) {
                         None => return Poll::Ready(Ok(response)),
-                        Some(waiting) => sent.answer(waiting, response),
+                        Some(challenged) => sent.answer(challenged, response),
                     }
                 }
                 StateProjection::Preparing { waiting, response } => {
@@ -216,14 +227,19 @@ where
 
 impl<S: Service<Req> + Clone, Req: CallRequest> Held<S, Req> {
     /// Sends the request, unless the token has expired while the clone got ready: that can take any time.
+    /// Another one is then acquired, for the same claims.
     fn with_ready_service(
         mut self,
         token: &AccessToken,
     ) -> State<S, Req, S::Future, S::Response, S::Error> {
         if token.is_expired(Moment::now()) {
             self.service = self.service.clone();
+            let waiting = match &self.challenged {
+                Some(challenged) => self.call.token_for(challenged),
+                None => self.call.token(),
+            };
             return State::Acquiring {
-                waiting: self.call.token(),
+                waiting,
                 held: Some(self),
             };
         }
@@ -232,6 +248,7 @@ impl<S: Service<Req> + Clone, Req: CallRequest> Held<S, Req> {
             mut service,
             request,
             again,
+            challenged: _,
         } = self;
         let again = again.map(|copy| (service.clone(), copy));
         let token = token.clone();
@@ -240,17 +257,24 @@ impl<S: Service<Req> + Clone, Req: CallRequest> Held<S, Req> {
 }
 
 impl<S, Req> Sent<S, Req> {
-    /// The acquisition of the token that the response asks for, if it is a claims challenge.
-    fn challenged_by(&self, response: &impl CallResponse) -> Option<Waiting> {
+    /// What the response asks for, if it is a claims challenge.
+    fn challenged_by(&self, response: &impl CallResponse) -> Option<Challenged> {
         if response.status() != StatusCode::UNAUTHORIZED || matches!(self.again, Again::Never) {
             return None;
         }
-        let claims = claims_asked_for(response.headers())?;
-        Some(self.call.token_for(claims, self.token.clone()))
+        Some(Challenged {
+            claims: claims_asked_for(response.headers())?,
+            refused: self.token.clone(),
+        })
     }
 
     /// What follows from a claims challenge. The response is dropped if the request is sent once more.
-    fn answer<F, Res, E>(&mut self, waiting: Waiting, response: Res) -> State<S, Req, F, Res, E> {
+    fn answer<F, Res, E>(
+        &mut self,
+        challenged: Challenged,
+        response: Res,
+    ) -> State<S, Req, F, Res, E> {
+        let waiting = self.call.token_for(&challenged);
         match mem::replace(&mut self.again, Again::Never) {
             Again::Copy((service, request)) => State::Acquiring {
                 waiting,
@@ -259,6 +283,7 @@ impl<S, Req> Sent<S, Req> {
                     service,
                     request,
                     again: Again::Never,
+                    challenged: Some(challenged),
                 }),
             },
             Again::Next | Again::Never => State::Preparing {

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll, Waker},
 };
 
@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_entra::{
     HttpClient,
-    acquire::{ClientCredential, ConfidentialClient, Scopes, TokenSource},
+    acquire::{ClientCredential, CloneBody, ConfidentialClient, Scopes, TokenSource},
 };
 
 use super::*;
@@ -18,19 +18,24 @@ use super::*;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A token endpoint without a connection, so that the clock can be stopped: its tokens are `token-1`,
-/// `token-2` and so on.
+/// `token-2` and so on. It keeps whether each request asked for claims.
 #[derive(Clone, Default)]
-struct Endpoint(Arc<AtomicU32>);
+struct Endpoint(Arc<Mutex<Vec<bool>>>);
 
 type Answered = Result<Response<Vec<u8>>, Box<dyn Error + Send + Sync>>;
 
 impl HttpClient for Endpoint {
     fn send(
         &self,
-        _: Request<Vec<u8>>,
+        request: Request<Vec<u8>>,
         _: usize,
     ) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
-        let number = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        let form = String::from_utf8(request.into_body()).unwrap();
+        let number = {
+            let mut asked = self.0.lock().unwrap();
+            asked.push(form.contains("&claims="));
+            asked.len()
+        };
         let body = format!(
             r#"{{"token_type":"Bearer","expires_in":3600,"access_token":"token-{number}"}}"#
         );
@@ -51,8 +56,8 @@ impl Endpoint {
             .itself()
     }
 
-    fn requests(&self) -> u32 {
-        self.0.load(Ordering::SeqCst)
+    fn requests(&self) -> usize {
+        self.0.lock().unwrap().len()
     }
 }
 
@@ -143,6 +148,39 @@ async fn a_request_whose_token_expired_gives_the_ready_service_back() {
     assert_eq!(places.available_permits(), 1);
     within(future).await.unwrap();
     assert_eq!(recorder.tokens(), ["Bearer token-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_whose_token_expires_before_the_service_is_ready_asks_for_the_claims_again() {
+    let endpoint = Endpoint::default();
+    let is_open = Arc::new(AtomicBool::new(true));
+    let challenge = challenge(CLAIMS);
+    let open = Arc::clone(&is_open);
+    let recorder = Recorder::answering(move |request| {
+        if request.headers()[AUTHORIZATION] == "Bearer token-1" {
+            open.store(false, Ordering::SeqCst);
+            return unauthorized(&challenge);
+        }
+        Response::new(request.body().clone())
+    });
+    let gate = Gate {
+        inner: recorder.service(),
+        is_open: Arc::clone(&is_open),
+    };
+    let mut service = layer_of(&endpoint).replay(CloneBody).layer(gate);
+    let mut future = Box::pin(service.ready().await.unwrap().call(request("/")));
+    // The token for the claims comes, and the clone is not ready.
+    for _ in 0..20 {
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(future.as_mut().poll(cx).is_pending());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*endpoint.0.lock().unwrap(), [false, true]);
+    tokio::time::advance(HOUR).await;
+    is_open.store(true, Ordering::SeqCst);
+    assert_eq!(within(future).await.unwrap().status(), 200);
+    assert_eq!(recorder.tokens(), ["Bearer token-1", "Bearer token-3"]);
+    assert_eq!(*endpoint.0.lock().unwrap(), [false, true, true]);
 }
 
 #[tokio::test(start_paused = true)]
