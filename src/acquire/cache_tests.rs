@@ -233,7 +233,7 @@ async fn ten_thousand_callers_share_one_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_failure_is_everybodys_and_remembered_for_five_seconds() {
+async fn its_failure_is_that_of_all_who_wait_and_remembered_for_five_seconds() {
     let desk = Desk::new();
     desk.fails(ConsentRequired, false, None);
     let mut tasks = JoinSet::new();

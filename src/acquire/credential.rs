@@ -114,7 +114,9 @@ impl ClientCredential {
     /// date or its length has changed, and once more when Entra refuses the certificate.
     ///
     /// If a new file cannot be used, the certificate of the earlier one stays in use: the target
-    /// `tower_entra::acquire` has a warning. A read takes at most 5 s.
+    /// `tower_entra::acquire` has a warning. A read takes at most 5 s. Without an earlier one there is no token,
+    /// for [`CredentialRefused`](super::AcquireErrorKind::CredentialRefused) or
+    /// [`Unavailable`](super::AcquireErrorKind::Unavailable).
     #[must_use]
     pub fn certificate_file(path: impl Into<PathBuf>) -> Self {
         Self::of(Kind::CertificateFile(CertificateFile::new(path.into())))
@@ -144,7 +146,9 @@ impl ClientCredential {
     /// names for a workload in Kubernetes. It is read for each request, within 5 s, and white space around
     /// the assertion is cut.
     ///
-    /// There is no token if the file is missing, empty, larger than 64 KiB, or not a signed JWT.
+    /// There is no token if the file is missing, empty, not a signed JWT or not read in time
+    /// ([`Unavailable`](super::AcquireErrorKind::Unavailable): another may take its place), or larger than
+    /// 64 KiB or no regular file ([`CredentialRefused`](super::AcquireErrorKind::CredentialRefused)).
     #[must_use]
     pub fn assertion_file(path: impl Into<PathBuf>) -> Self {
         Self::of(Kind::AssertionFile(AssertionFile::new(path.into())))

@@ -1,4 +1,4 @@
-//! PEM: the sections of a text, and what stands in the way of reading them.
+//! PEM: the sections of a text, and why they cannot be read.
 //!
 //! Written here because the reader of `rustls-pki-types` skips the labels that it does not know, an
 //! encrypted key among them, and leaves copies of private keys in memory.

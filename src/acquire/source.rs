@@ -57,7 +57,8 @@ impl TokenOptions {
     }
 
     /// The token that the API refused, if it is known: one that was got for the same claims and is not this
-    /// one is then handed out. Without it, one that was got less than 5 s ago is.
+    /// one is then handed out. Without it, one that was got less than 5 s ago is. It makes no difference
+    /// without [`claims`](Self::claims).
     pub fn refused(self, token: AccessToken) -> Self {
         Self {
             refused: Some(token),
@@ -102,7 +103,8 @@ impl TokenSource {
     ///
     /// The [kind](AcquireError::kind) says what to answer, the [hint](AcquireError::hint) what to change.
     /// [`Misconfigured`](AcquireErrorKind::Misconfigured) without a request: an app or agent that acts as
-    /// itself asks for more or less than one `/.default` scope; an id is no GUID.
+    /// itself asks for more or less than one `/.default` scope; an id is no GUID; the token to exchange is
+    /// of another tenant than one that the source names; there is no tokio runtime with a timer.
     /// [`AssertionRefused`](AcquireErrorKind::AssertionRefused) without a request: the audience of the token
     /// to exchange is not the blueprint.
     pub async fn token(&self, scopes: &Scopes) -> Result<AccessToken, AcquireError> {

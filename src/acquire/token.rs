@@ -49,7 +49,8 @@ impl AccessToken {
         UNIX_EPOCH.checked_add(since_1970).unwrap_or(UNIX_EPOCH)
     }
 
-    /// The scopes that were granted, in the order in which the token endpoint named them; those asked for if it named none.
+    /// The scopes that were granted, in the order in which the token endpoint named them; those asked for if it
+    /// named none.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.granted
             .scopes

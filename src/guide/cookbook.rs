@@ -18,7 +18,7 @@
 //! | server-sent events, WebSocket, gRPC | [streams and gRPC](super::streams_and_grpc) |
 //! | proxies, private CAs, containers, Azure Static Web Apps, machines that sleep | [deployment](super::deployment) |
 //! | MCP clients that find the authority by themselves | [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata) |
-//! | a token of another API on behalf of the caller | [beside Microsoft's sidecar](super::beside_the_sidecar#both) |
+//! | a token of another API on behalf of the caller | the guide `calling_as_an_agent`, with the feature `acquire`; else [beside Microsoft's sidecar](super::beside_the_sidecar#both) |
 //!
 //! # Probes
 //!

@@ -126,7 +126,7 @@
 //! An agent identity is assigned the role in the same way, with the object id of its service principal as
 //! `principalId`. Its tokens come from its blueprint's credential in
 //! [two requests](https://learn.microsoft.com/entra/agent-id/identity-platform/agent-autonomous-app-oauth-flow),
-//! which an SDK of Microsoft's, or its sidecar, makes for it.
+//! which the module `acquire` of this crate, an SDK of Microsoft's, or its sidecar makes for it.
 //!
 //! # What goes wrong
 //!

@@ -22,7 +22,7 @@
 //! # To move
 //!
 //! 1. Run `tower-entra-sidecar --check` with the configuration that you have. It names each key that cannot be
-//!    used, with what is accepted, and tries the credential once.
+//!    used, with what is accepted, and tries the keys of Entra, the credential and each API once.
 //! 2. Change the image, and the port: the default is `http://127.0.0.1:8080`. In a pod whose probes come from
 //!    the node, set `ASPNETCORE_URLS=http://0.0.0.0:8080`; the rule about loopback callers stays.
 //! 3. Convert a PFX to PEM:

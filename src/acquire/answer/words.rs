@@ -2,7 +2,7 @@
 
 use crate::shown::Shown;
 
-/// The first line of an `error_description`, up to the ids that stand behind it, escaped, cut, and without
+/// The first line of an `error_description`, up to the ids that follow it, escaped, cut, and without
 /// what could be a name, a credential or a part of the request.
 pub(super) fn shown(description: &str, withheld: &[&str]) -> String {
     let line = description.trim_start().lines().next().unwrap_or_default();

@@ -46,7 +46,7 @@ impl Issuer {
     }
 }
 
-/// An API that is registered with an [`Issuer`].
+/// An API that is registered with an [`Issuer`]. Once it is removed, methods that change it panic.
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,

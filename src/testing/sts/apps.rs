@@ -63,21 +63,22 @@ fn add_app(shared: &Arc<Shared>, name: &str, kind: AppKind) -> String {
     })
 }
 
-/// An ordinary application that is registered with an [`Issuer`].
+/// An ordinary application that is registered with an [`Issuer`]. Once it is removed, methods that change it
+/// panic.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
     client_id: String,
 }
 
-/// The blueprint of agents, registered with an [`Issuer`].
+/// The blueprint of agents, registered with an [`Issuer`]. Once it is removed, methods that change it panic.
 #[derive(Clone)]
 pub struct Blueprint {
     shared: Arc<Shared>,
     client_id: String,
 }
 
-/// An agent identity of a [`Blueprint`].
+/// An agent identity of a [`Blueprint`]. Once it is removed, methods that change it panic.
 #[derive(Clone)]
 pub struct Agent {
     shared: Arc<Shared>,
