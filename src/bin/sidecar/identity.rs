@@ -95,7 +95,7 @@ fn user_of(inbound: &Inbound) -> Result<&tower_entra::acquire::UserAssertion, Pr
             ))
         }
         // The text of MSAL, which Microsoft's sidecar passes on.
-        Inbound::Nobody => {
+        Inbound::Anonymous => {
             let detail = "No account or login hint was passed to the AcquireTokenSilent call.";
             Err(Problem::unauthorized(detail).with_hint(
                 "Send the token of a user in Authorization, name an agent and its user account \

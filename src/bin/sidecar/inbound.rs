@@ -13,7 +13,7 @@ use crate::{app::App, problem::Problem};
 #[derive(Clone, Debug)]
 pub(crate) enum Inbound {
     /// No token, or on an anonymous route one that was refused.
-    Nobody,
+    Anonymous,
     /// The token of an app or an agent that acts as itself.
     App,
     /// A token that can be exchanged on behalf of its user.
@@ -60,7 +60,7 @@ pub(crate) async fn look(
 ) -> Response {
     let inbound = match request.headers().contains_key(header::AUTHORIZATION) {
         true => checked(&guard, request.headers()).await,
-        false => Inbound::Nobody,
+        false => Inbound::Anonymous,
     };
     request.extensions_mut().insert(inbound);
     next.run(request).await
@@ -89,7 +89,7 @@ async fn checked(guard: &EntraAuthLayer, headers: &HeaderMap) -> Inbound {
         None if answer.status() == StatusCode::SERVICE_UNAVAILABLE => Inbound::Unchecked {
             retry_after: seconds(answer.headers()),
         },
-        None => Inbound::Nobody,
+        None => Inbound::Anonymous,
     }
 }
 

@@ -315,7 +315,7 @@ async fn a_token_that_no_door_admits_sets_no_user_on_an_anonymous_route() {
 }
 
 #[tokio::test]
-async fn without_keys_a_token_on_an_anonymous_route_is_neither_a_user_nor_nobody() {
+async fn without_keys_a_token_on_an_anonymous_route_is_neither_a_user_nor_anonymous() {
     let issuer = Issuer::start().await;
     issuer.fail(tower_entra::testing::Fault::Close);
     let app = App::new(Settings {
