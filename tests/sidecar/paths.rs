@@ -159,7 +159,9 @@ async fn an_answer_with_a_token_or_claims_is_kept_out_of_caches() {
 async fn the_description_is_there_in_development_alone() {
     let issuer = Issuer::start().await;
     let sidecar = Sidecar::start(&issuer, &[]);
-    assert_empty(&sidecar.get("/openapi/v1.json").await, 404);
+    for verb in ["GET", "HEAD", "POST"] {
+        assert_empty(&sidecar.ask(verb, "/openapi/v1.json").await, 404);
+    }
     let sidecar = Sidecar::start(&issuer, &[("ASPNETCORE_ENVIRONMENT", "Development")]);
     for path in ["/openapi/v1.json", "/OpenApi/V1.json/"] {
         let reply = sidecar.get(path).await;
@@ -168,6 +170,9 @@ async fn the_description_is_there_in_development_alone() {
         let json = reply.header("content-type").expect("a type");
         assert!(json.starts_with("application/json"), "{json}");
     }
+    let reply = sidecar.ask("POST", "/openapi/v1.json").await;
+    assert_empty(&reply, 405);
+    assert_eq!(reply.header("allow"), Some("GET"));
 }
 
 #[tokio::test]

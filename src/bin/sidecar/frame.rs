@@ -51,7 +51,7 @@ impl Frame {
         if declared_length(request.headers()).is_some_and(|length| length > MAX_BODY_BYTES) {
             return too_large();
         }
-        let Some(target) = target else {
+        let Some(target) = target.filter(|target| self.is_served(target.endpoint)) else {
             return StatusCode::NOT_FOUND.into_response();
         };
         let methods = target.endpoint.methods();
@@ -61,8 +61,7 @@ impl Frame {
         match target.endpoint {
             Endpoint::Health => health::health(),
             Endpoint::Readiness => health::readiness(&self.app),
-            Endpoint::OpenApi if self.app.settings.is_development => openapi::document(),
-            Endpoint::OpenApi => StatusCode::NOT_FOUND.into_response(),
+            Endpoint::OpenApi => openapi::document(),
             Endpoint::Validate | Endpoint::Token(_) => {
                 let Some(uri) = target.uri(uri) else {
                     return StatusCode::URI_TOO_LONG.into_response();
@@ -74,6 +73,11 @@ impl Frame {
                 }
             }
         }
+    }
+
+    /// The description is there in development alone.
+    fn is_served(&self, endpoint: Endpoint) -> bool {
+        !matches!(endpoint, Endpoint::OpenApi) || self.app.settings.is_development
     }
 }
 

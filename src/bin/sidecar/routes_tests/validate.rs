@@ -137,27 +137,6 @@ async fn agent_parameters_make_no_difference_to_validate() {
 }
 
 #[tokio::test]
-async fn every_method_but_get_is_refused_before_the_token() {
-    let world = World::new(|_, _| {}).await;
-    for path in [
-        "/Validate",
-        "/AuthorizationHeader/orders",
-        "/AuthorizationHeaderUnauthenticated/orders",
-    ] {
-        for method in ["POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
-            let answer = send(&world.router, method, path, None).await;
-            assert_eq!(answer.status, 405, "{method} {path}");
-            assert_eq!(answer.header("allow"), "GET");
-            assert_eq!(answer.headers.get_all("allow").iter().count(), 1);
-        }
-    }
-    assert_eq!(
-        world.get("/authorizationheader/orders", None).await.status,
-        404
-    );
-}
-
-#[tokio::test]
 async fn without_error_details_a_challenge_names_the_scheme_only() {
     let paths = [
         "/Validate",
