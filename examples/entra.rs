@@ -7,8 +7,8 @@
 //!
 //! It issues the tokens of apps, agents and agents' user accounts at `/{tenant}/oauth2/v2.0/token`, and refuses
 //! what Entra refuses. `/` is a page for a browser: who is registered, a token of each caller taken apart, the
-//! token requests as they come, and switches for faults. `GET /mint/person` answers with a person's token for the blueprint, `GET /mint/app` with
-//! an app-only one. Each token request is a line on stderr, without secrets.
+//! token requests as they come, and switches for faults. `GET /mint/person` answers with a person's token for the
+//! blueprint, `GET /mint/app` with an app-only one. Each token request is a line on stderr, without secrets.
 //!
 //! `PORT` is its port, 8091 by default; with 0 the system picks one. Behind a proxy with TLS, which MSAL for
 //! Python demands, `PUBLIC_URL` is the proxy's URL. `CERTIFICATE` is a file in PEM whose first certificate proves
@@ -45,7 +45,11 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
     };
     let certificate = match env::var("CERTIFICATE") {
         Ok(path) if !path.is_empty() => match fs::read_to_string(&path) {
-            Ok(pem) => Some(pem),
+            Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => Some(pem),
+            Ok(_) => {
+                eprintln!("CERTIFICATE has no certificate: {path:?}");
+                return Ok(ExitCode::from(2));
+            }
             Err(error) => {
                 eprintln!("CERTIFICATE cannot be read: {path:?}: {error}");
                 return Ok(ExitCode::from(2));
