@@ -141,7 +141,7 @@ fn a_caller_who_can_answer_the_claims_gets_them() {
 }
 
 #[test]
-fn nobody_else_sees_claims() {
+fn claims_are_shown_nowhere_else() {
     let (status, headers, body, response) = answered(challenged(None));
     assert_eq!(status, 403);
     let challenge = text(&headers, WWW_AUTHENTICATE).expect("a challenge");

@@ -55,8 +55,8 @@ impl Asked {
     ///
     /// # Errors
     ///
-    /// - 400 for more than 64 KiB or 1,000 parameters, a name that is nearly that of an agent's parameter, an override that is not offered, a tenant that is no
-    ///   GUID
+    /// - 400 for more than 64 KiB or 1,000 parameters, a name that is nearly that of an agent's parameter, an
+    ///   override that is not offered, a tenant that is no GUID
     /// - 403 for an agent or a tenant where the route allows no overrides, unless
     ///   [`ignore_denied_agents`](Settings::ignore_denied_agents) drops them; other overrides are dropped there
     pub(crate) fn read(

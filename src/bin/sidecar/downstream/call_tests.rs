@@ -195,9 +195,9 @@ async fn a_body_that_breaks_off_gives_its_room_back() {
 
 #[tokio::test]
 async fn an_api_that_is_not_there_leaves_no_room_taken() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = nobody.local_addr().expect("an address");
-    drop(nobody);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
     let world = World::at(&format!("http://{address}"), Arc::new(Semaphore::new(0))).await;
     let refused = world.call(vec![b'a'; 3 * KIB], 1).await;
     assert_eq!(refused.status(), StatusCode::BAD_GATEWAY);
@@ -207,10 +207,10 @@ async fn an_api_that_is_not_there_leaves_no_room_taken() {
 #[tokio::test]
 async fn the_body_of_an_agent_that_is_refused_is_not_read() {
     let world = World::new().await;
-    let nobody = "00000000-0000-4000-8000-00000000dead";
+    let unknown = "00000000-0000-4000-8000-00000000dead";
     // One that is read breaks off, which is 400.
     let body = Frames(vec![Err(io::Error::other("read"))]);
-    let refused = world.call_as(nobody, Body::new(body), 1).await;
+    let refused = world.call_as(unknown, Body::new(body), 1).await;
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(world.left(), MEMORY);
 }

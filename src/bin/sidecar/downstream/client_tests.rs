@@ -154,9 +154,9 @@ async fn an_answer_that_does_not_come_in_time_is_none() {
 #[tokio::test]
 async fn what_is_no_http_or_not_there_is_out_of_reach() {
     let world = World::start().await;
-    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let closed = nobody.local_addr().expect("an address");
-    drop(nobody);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let closed = listener.local_addr().expect("an address");
+    drop(listener);
     for url in [
         format!("http://{closed}"),
         server("", true).await,

@@ -96,7 +96,7 @@ fn parameters<'a>(api: &'a Api, overrides: &'a Overrides) -> Vec<(&'a str, &'a s
     configured.chain(of_caller.iter().copied()).collect()
 }
 
-/// A method, in any letter case if it is one that everybody knows. `None` for `CONNECT`, which opens a tunnel,
+/// A method, in any letter case if it is one of [`KNOWN`]. `None` for `CONNECT`, which opens a tunnel,
 /// for `TRACE`, whose answer has the token in it, and for `TRACK` and `DEBUG`, with which some servers do the
 /// same or more.
 fn method(text: &str) -> Option<Method> {
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn methods_that_everybody_knows_are_read_in_any_letter_case() {
+    fn known_methods_are_read_in_any_letter_case() {
         for (text, expected) in [
             ("Get", "GET"),
             ("get", "GET"),

@@ -100,7 +100,7 @@ async fn an_app_token_is_asked_for_with_the_first_scope_only() {
 }
 
 #[tokio::test]
-async fn scopes_that_no_token_has_are_the_fault_of_whoever_named_them() {
+async fn scopes_that_no_token_has_are_the_fault_of_the_one_who_named_them() {
     let world = World::new(|settings, issuer| {
         let resource = issuer.api().resource().to_owned();
         for (name, scopes) in [

@@ -116,7 +116,8 @@ tower-entra-sidecar: tokens and checks of Microsoft Entra over HTTP
 
     --config FILE          reads FILE; default: SIDECAR_CONFIG, else appsettings.json if it is there.
                            Beside it, appsettings.{ASPNETCORE_ENVIRONMENT}.json is read if it is there
-    --check                reads the configuration, says what is wrong, and ends
+    --check                reads the configuration, tries the keys of Entra, the credential and each API once,
+                           says what is wrong, and ends
     --Section:Key=value    sets a key, such as --AzureAd:TenantId=GUID
     --help, --version
 
@@ -129,7 +130,8 @@ the last one wins. It listens at http://127.0.0.1:8080 unless ASPNETCORE_URLS sa
     DownstreamApis:NAME:BaseUrl, :Scopes          the APIs that are called
     Sidecar:AllowOverrides:*                      where callers may name agents and change what is configured
 
-Exit codes: 0 ended by a signal, 1 could not listen, 2 the configuration is wrong.
+Exit codes: 0 ended by a signal, 1 could not listen, 2 the configuration is wrong. With --check: 0 all that was
+tried is well, 1 something of it is wrong, 2 the configuration is wrong.
 ";
 
 #[cfg(test)]
