@@ -38,7 +38,14 @@ def start():
             return script
         except OSError:
             time.sleep(0.1)
+    stop(script)
     sys.exit("the sidecar does not answer")
+
+
+def stop(script):
+    """Ends it and both of its programs."""
+    os.killpg(script.pid, signal.SIGTERM)
+    script.wait(20)
 
 
 def blocks(page):
@@ -73,8 +80,7 @@ def main():
     try:
         faults = [fault for page in PAGES for fault in faults_of(page)]
     finally:
-        os.killpg(script.pid, signal.SIGTERM)
-        script.wait(20)
+        stop(script)
     for fault in faults:
         print(fault, file=sys.stderr)
     sys.exit(1 if faults else 0)
