@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     error::Error as StdError,
+    future::pending,
     panic::resume_unwind,
     pin::{Pin, pin},
     sync::{
@@ -28,6 +29,8 @@ pub enum Answer {
     Panics,
     /// A token, once as many callers as [`Entra::callers`] is told have asked for one.
     TokenAfter(usize),
+    /// A token, but for this scope no answer.
+    TokenBut(&'static str),
 }
 
 type Answering = Pin<
@@ -110,6 +113,11 @@ impl HttpClient for Entra {
                     yield_now().await;
                 }
             }
+            if let Answer::TokenBut(scope) = answer
+                && asked.name.ends_with(&plain(scope))
+            {
+                pending::<()>().await;
+            }
             drop(under_way);
             match answer {
                 // Without the hook, which would print the schedule.
@@ -121,7 +129,7 @@ impl HttpClient for Entra {
                     down.headers_mut().insert(header::RETRY_AFTER, minutes);
                     Ok(down)
                 }
-                Answer::Token | Answer::TokenAfter(_) => {
+                Answer::Token | Answer::TokenAfter(_) | Answer::TokenBut(_) => {
                     let (name, claims) = (&asked.name, plain(&asked.claims));
                     let body = format!(
                         r#"{{"token_type":"Bearer","expires_in":3600,"access_token":"{name}~{claims}~{serial}"}}"#

@@ -10,7 +10,7 @@
 //! | a flight more than callers share | `all_who_force…`, `all_who_answer…` |
 //! | a token later than its margin | `a_token_near_its_end…`, `at_the_margin…` |
 //!
-//! The clock stands still unless a test moves it, and a time limit never passes: a caller that only a
+//! The clock stands still unless a test moves it, and no time limit of a caller passes: one that only a
 //! timeout would wake waits for ever, which the model checker reports as a deadlock. A test that ends has
 //! lost no wake-up.
 //!
@@ -30,11 +30,12 @@ use std::{
 };
 
 use shuttle::future::{JoinHandle, spawn, yield_now};
+use tokio::time::clear_triggers;
 use tower_entra::acquire::{AccessToken, AcquireErrorKind, TokenOptions};
 
 use crate::{
     entra::{Answer::*, claims_and_serial, pass, plain},
-    scene::{Caller, FIXTURE, MAIL, Scene, by_default, in_many_orders},
+    scene::{Caller, FIXTURE, MAIL, Scene, by_default, in_many_orders, let_limits_of_flights_pass},
 };
 
 async fn all<T, const N: usize>(callers: [JoinHandle<T>; N]) -> [T; N] {
@@ -116,6 +117,22 @@ fn all_are_told_when_the_http_client_panics_and_its_place_is_free_again() {
         caller.token().await;
     }
     in_many_orders(|with| with.with_max_flights(1), &[Panics, Token], scenario);
+}
+
+#[test]
+fn all_are_told_when_the_limit_of_a_flight_has_passed_and_its_place_is_free_again() {
+    async fn scenario(scene: Scene) {
+        clear_triggers();
+        let callers = [(); 3].map(|()| scene.app(FILES).ask());
+        let_limits_of_flights_pass();
+        for outcome in all(callers).await {
+            assert_eq!(outcome.unwrap_err(), AcquireErrorKind::Unavailable);
+        }
+        clear_triggers();
+        scene.app(MAIL).token().await;
+    }
+    let answers = &[TokenBut(FILES)];
+    in_many_orders(|with| with.with_max_flights(1), answers, scenario);
 }
 
 #[test]

@@ -9,9 +9,11 @@ use std::{
 
 use shuttle::{
     Config, Runner,
+    current::{ChildLabelFn, Labels, me, set_label_for_task},
     future::{JoinHandle, block_on, spawn},
     scheduler::{PctScheduler, RandomScheduler},
 };
+use tokio::time::trigger_timeouts;
 use tower_entra::{
     Authority, Tenants, Validator,
     acquire::{
@@ -41,7 +43,10 @@ impl Caller {
 
     pub fn ask_with(&self, options: TokenOptions) -> JoinHandle<Outcome> {
         let caller = self.clone();
-        spawn(async move { caller.outcome(options).await })
+        spawn(async move {
+            mark_as_caller();
+            caller.outcome(options).await
+        })
     }
 
     pub async fn outcome(&self, options: TokenOptions) -> Outcome {
@@ -67,6 +72,24 @@ impl Caller {
     pub fn requests(&self) -> usize {
         self.entra.requests_for(&self.name)
     }
+}
+
+/// The label of a caller's task.
+#[derive(Clone, Debug)]
+struct IsCaller;
+
+/// This task is a caller's, and what it spawns is not.
+fn mark_as_caller() {
+    set_label_for_task(me(), IsCaller);
+    let unmark = |_, labels: &mut Labels| {
+        labels.remove::<IsCaller>();
+    };
+    set_label_for_task(me(), ChildLabelFn(Arc::new(unmark)));
+}
+
+/// The time limits of flights pass, and not those of their callers, until `clear_triggers`.
+pub fn let_limits_of_flights_pass() {
+    trigger_timeouts(|labels| labels.get::<IsCaller>().is_none());
 }
 
 /// The scenario of a test.
