@@ -344,7 +344,7 @@ impl Inner {
         for (key, slot) in read(&self.slots).iter() {
             let occupant = slot.lock();
             if occupant.entry.is_spent(now) {
-                leaving.push(key.clone());
+                leaving.push((key.clone(), true));
             } else if len >= most && occupant.entry.is_evictable(now) {
                 useful.push((occupant.used, key.clone()));
             }
@@ -355,16 +355,22 @@ impl Inner {
             if count < useful.len() {
                 useful.select_nth_unstable_by_key(count, |(used, _)| *used);
             }
-            leaving.extend(useful.drain(..count).map(|(_, key)| key));
+            leaving.extend(useful.drain(..count).map(|(_, key)| (key, false)));
         }
         // In parts, so that no caller waits for the lock while thousands leave.
         for part in leaving.chunks(REMOVED_AT_ONCE) {
             let mut removed = Vec::with_capacity(part.len());
             let mut slots = write(&self.slots);
-            for key in part {
-                // A flight may have started in it meanwhile.
-                let is_free = |slot: &Arc<Slot>| slot.lock().entry.is_evictable(now);
-                if slots.get(key).is_some_and(is_free) {
+            for (key, was_spent) in part {
+                // A flight may have started in it meanwhile, and may have brought a token.
+                let leaves = |slot: &Arc<Slot>| {
+                    let occupant = slot.lock();
+                    match was_spent {
+                        true => occupant.entry.is_spent(now),
+                        false => occupant.entry.is_evictable(now),
+                    }
+                };
+                if slots.get(key).is_some_and(leaves) {
                     removed.extend(slots.remove(key));
                 }
             }
