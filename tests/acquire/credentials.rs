@@ -20,10 +20,10 @@ use tower_entra::{
 use super::{default_scope, told};
 
 /// A file that goes away with the test.
-struct TestFile(PathBuf);
+pub(crate) struct TestFile(pub(crate) PathBuf);
 
 impl TestFile {
-    fn new(contents: &str) -> Self {
+    pub(crate) fn new(contents: &str) -> Self {
         static FILES: AtomicUsize = AtomicUsize::new(0);
         let name = format!(
             "tower-entra-{}-{}",

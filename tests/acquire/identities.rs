@@ -1,35 +1,111 @@
-//! Each identity gets its own tokens: no two that differ in anything share one, and no answer with the
-//! token of another is taken.
+//! Each identity gets its own tokens: no two that differ in anything share one.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::advance};
-use tower_entra::acquire::{
-    AcquireErrorKind, AcquireSettings, AgentUser, ConfidentialClient, Scopes, TokenOptions,
-    TokenSource,
+use tower_entra::{
+    Authority,
+    acquire::{
+        AcquireErrorKind, AcquireSettings, AgentUser, ClientCredential, ConfidentialClient, Scopes,
+        TokenOptions, TokenSource,
+    },
 };
 
 use super::{
-    assertions::{BLUEPRINT, TENANT, assertion},
-    endpoint::{Call, EXCHANGE, Endpoint, Key, Reply, Who, claims_of, end_of, jwt},
-    scripted::{Scripted, agent, client, user, with_settings},
+    assertions::{BLUEPRINT, OTHER_BLUEPRINT, OTHER_TENANT, TENANT, assertion, assertion_for},
+    endpoint::{Endpoint, Key, Who, claims_of, end_of, exchange_at},
+    scripted::{Scripted, agent, client, with_settings},
 };
 
-const OTHER_TENANT: &str = "22222222-2222-4222-8222-222222222222";
-const UPN: &str = "agent1@contoso.com";
+pub(crate) const UPN: &str = "agent1@contoso.com";
+
+/// What is different between identities. Each has a value of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Cloud,
+    Client,
+    Credential,
+    Tenant,
+    /// `itself` is the client without an agent.
+    Agent,
+    /// The user, and how the client or the agent has come to act for it. `nobody`: as itself.
+    User,
+    Scopes,
+}
+
+pub(crate) type Parts = BTreeMap<Part, &'static str>;
+
+/// The values of each part: ordinary ones, and others. An identity has at most one of the others.
+const VALUES: [(Part, &[&str], &[&str]); 7] = [
+    (
+        Part::Cloud,
+        &["login.microsoftonline.com"],
+        &["login.microsoftonline.us"],
+    ),
+    (Part::Client, &[BLUEPRINT], &[OTHER_BLUEPRINT]),
+    (Part::Credential, &["one secret"], &["another secret"]),
+    (Part::Tenant, &[TENANT], &[OTHER_TENANT]),
+    (
+        Part::Agent,
+        &["itself", AGENT],
+        // One has the id of the client.
+        &[OTHER_AGENT, BLUEPRINT],
+    ),
+    (
+        Part::User,
+        &["nobody", "the caller of token 0", USER, UPN],
+        &[
+            // Of the same user.
+            "the caller of token 1",
+            "the caller of token 2",
+            OTHER_USER,
+            "agent2@contoso.com",
+            // A name that has an object id in it.
+            "00000000-0000-4000-9000-000000000000@contoso.com",
+            // The agent's own id.
+            AGENT,
+        ],
+    ),
+    (
+        Part::Scopes,
+        &["api://one/.default", "api://one/A"],
+        &[
+            "api://two/.default",
+            // The resource of one is the beginning of that of the other.
+            "api://one/.default/.default",
+            "exchange",
+            // Scopes that are the beginning of others, and more of them.
+            "api://one/A.B",
+            "api://one/AA",
+            "api://one/A api://one/B",
+            "api://two/A",
+        ],
+    ),
+];
+
+pub(crate) const AGENT: &str = "00000000-0000-4000-8000-000000000000";
+const OTHER_AGENT: &str = "00000000-0000-4000-8000-000000000001";
+pub(crate) const USER: &str = "00000000-0000-4000-9000-000000000000";
+const OTHER_USER: &str = "00000000-0000-4000-9000-000000000001";
+const CALLER: &str = "the caller of token ";
 
 /// One identity that asks for one token.
 #[derive(Clone)]
-struct Identity {
+pub(crate) struct Identity {
+    pub(crate) parts: Parts,
     source: TokenSource,
     scopes: Scopes,
     claims: Option<&'static str>,
-    key: Key,
+    pub(crate) key: Key,
+    /// The credential that the token must come of.
+    by: String,
 }
 
 impl Identity {
-    async fn ask(&self) -> Result<String, AcquireErrorKind> {
+    pub(crate) async fn ask(&self) -> Result<String, AcquireErrorKind> {
         let options = match self.claims {
             Some(claims) => TokenOptions::default().claims(claims),
             None => TokenOptions::default(),
@@ -40,116 +116,162 @@ impl Identity {
     }
 
     /// Asks, and checks whose token it is.
-    async fn ask_for_its_own(&self) -> String {
+    pub(crate) async fn ask_for_its_own(&self) -> String {
         let token = self.ask().await.unwrap();
         let claims = claims_of(&token);
         assert_eq!(claims["key"], format!("{:?}", self.key));
+        assert_eq!(claims["host"], self.parts[&Part::Cloud]);
+        assert_eq!(claims["by"], self.by);
         if self.claims.is_some() {
             assert_eq!(claims["for"].as_str(), self.claims);
         }
         token
     }
+
+    /// The parts in which two identities differ.
+    fn differs_in(&self, other: &Self) -> Vec<Part> {
+        let parts = self.parts.iter();
+        let others = parts.filter(|&(part, value)| other.parts[part] != *value);
+        others.map(|(part, _)| *part).collect()
+    }
+
+    fn is_of_the_ordinary_client(&self) -> bool {
+        let values = VALUES
+            .iter()
+            .filter(|(part, ..)| OF_THE_CLIENT.contains(part));
+        values
+            .clone()
+            .all(|(part, ordinary, _)| ordinary.contains(&self.parts[part]))
+    }
 }
 
-/// Identities of which no two may share a token.
-fn identities(client: &ConfidentialClient) -> Vec<Identity> {
-    let mut all = Vec::new();
-    let mut enter = |source: TokenSource, tenant: &str, who: Who, scope: &str| {
-        all.push(Identity {
-            source,
-            scopes: scope.parse().unwrap(),
-            claims: None,
-            key: Key::new(tenant, who, scope),
+/// Another of these is another client, with a cache of its own.
+const OF_THE_CLIENT: [Part; 3] = [Part::Cloud, Part::Client, Part::Credential];
+
+/// Every identity that can exist.
+pub(crate) fn identities(endpoint: &Endpoint<Scripted>) -> Vec<Identity> {
+    // How many others each has.
+    let mut all = vec![(0, Parts::new())];
+    for (part, ordinary, others) in VALUES {
+        let values = ordinary.iter().map(|value| (0, value));
+        let values = values.chain(others.iter().map(|value| (1, value)));
+        let with = |(count, parts): (usize, Parts)| {
+            values.clone().map(move |(more, value)| {
+                let mut parts = parts.clone();
+                parts.insert(part, *value);
+                (count + more, parts)
+            })
+        };
+        all = all
+            .into_iter()
+            .flat_map(with)
+            .filter(|(count, _)| *count <= 1)
+            .collect();
+    }
+    let mut clients = BTreeMap::new();
+    let all = all.into_iter().map(|(_, parts)| parts).filter(can_exist);
+    all.map(|parts| {
+        let [cloud, id, credential] = OF_THE_CLIENT.map(|part| parts[&part]);
+        let client = clients.entry([cloud, id, credential]).or_insert_with(|| {
+            let authority = match cloud {
+                "login.microsoftonline.us" => Authority::us_government(),
+                _ => Authority::public(),
+            };
+            let secret = ClientCredential::secret(credential);
+            let client = ConfidentialClient::builder(TENANT, id, secret).authority(authority);
+            client.http_client(endpoint.clone()).build().unwrap()
         });
-    };
-    let itself = |id: &str| Who::Itself(id.to_owned());
-    let on_behalf_of = |client: &str, number: usize| Who::OnBehalfOf {
-        client: client.to_owned(),
-        assertion: end_of(&assertion(number).0),
-    };
-    let by_user = |agent: &str, user: &str| Who::AgentUser {
-        agent: agent.to_owned(),
-        user: user.to_owned(),
-    };
-    let elsewhere = client.in_tenant(OTHER_TENANT);
-    for (client, tenant) in [(client, TENANT), (&elsewhere, OTHER_TENANT)] {
-        // The resource of one is the beginning of that of the other.
-        for scope in ["api://one/.default", "api://one/.default/.default"] {
-            enter(client.itself(), tenant, itself(BLUEPRINT), scope);
-        }
-        for number in 0..2 {
-            let id = agent(number);
-            let source = client.agent(&id).itself();
-            enter(source, tenant, itself(&id), "api://one/.default");
-            for user in [user(0), user(1)] {
-                let account = AgentUser::object_id(user.parse().unwrap());
-                let source = client.agent(&id).user(account);
-                enter(source, tenant, by_user(&id, &user), "api://one/A");
-            }
-        }
-    }
-    let first = agent(0);
-    let account = |user: &str| client.agent(&first).user(AgentUser::principal_name(user));
-    enter(account(UPN), TENANT, by_user(&first, UPN), "api://one/A");
-    // A name that has an object id in it.
-    let name = format!("{}@contoso.com", user(0));
-    enter(
-        account(&name),
-        TENANT,
-        by_user(&first, &name),
-        "api://one/A",
+        identity(client, parts)
+    })
+    .collect()
+}
+
+fn can_exist(parts: &Parts) -> bool {
+    let of = |part| parts[&part];
+    let is_nobody = of(Part::User) == "nobody";
+    let is_default = of(Part::Scopes).ends_with("/.default") || of(Part::Scopes) == "exchange";
+    let is_caller = of(Part::User).starts_with(CALLER);
+    (is_default || !is_nobody) && (is_nobody || is_caller || of(Part::Agent) != "itself")
+}
+
+fn identity(client: &ConfidentialClient, parts: Parts) -> Identity {
+    let of = |part| parts[&part];
+    let (id, tenant, agent, user) = (
+        of(Part::Client),
+        of(Part::Tenant),
+        of(Part::Agent),
+        of(Part::User),
     );
-    // Scopes that are the beginning of others, and more of them.
-    for scope in [
-        "api://one/A.B",
-        "api://one/A api://one/B",
-        "api://one/AA",
-        "api://two/A",
-    ] {
-        enter(account(UPN), TENANT, by_user(&first, UPN), scope);
-    }
-    for number in 0..3 {
-        let (_, assertion) = assertion(number);
-        for id in [&first, &agent(1)] {
-            let source = client.agent(id).on_behalf_of(assertion);
-            enter(source, TENANT, on_behalf_of(id, number), "api://one/A");
+    let scope = match of(Part::Scopes) {
+        "exchange" => exchange_at(of(Part::Cloud)),
+        scope => scope,
+    };
+    let client = client.in_tenant(tenant);
+    let acts = match agent {
+        "itself" => id,
+        agent => agent,
+    };
+    let agents = client.agent(acts);
+    let (source, who) = match (user, user.strip_prefix(CALLER)) {
+        ("nobody", _) => {
+            let source = match agent {
+                "itself" => client.itself(),
+                _ => agents.itself(),
+            };
+            (source, Who::Itself(acts.to_owned()))
         }
-        let source = client.on_behalf_of(assertion);
-        enter(
-            source,
-            TENANT,
-            on_behalf_of(BLUEPRINT, number),
-            "api://one/A",
-        );
+        (_, Some(number)) => {
+            let (text, assertion) = assertion_for(tenant, id, number.parse().unwrap());
+            let source = match agent {
+                "itself" => client.on_behalf_of(assertion),
+                _ => agents.on_behalf_of(assertion),
+            };
+            let who = Who::OnBehalfOf {
+                client: acts.to_owned(),
+                assertion: end_of(text),
+            };
+            (source, who)
+        }
+        (name, None) => {
+            let account = match name.parse() {
+                Ok(id) => AgentUser::object_id(id),
+                Err(_) => AgentUser::principal_name(name),
+            };
+            let who = Who::AgentUser {
+                agent: acts.to_owned(),
+                user: name.to_owned(),
+            };
+            (agents.user(account), who)
+        }
+    };
+    let credential = of(Part::Credential);
+    let by = match (agent, &who) {
+        ("itself", _) => credential.to_owned(),
+        (_, Who::AgentUser { .. }) => {
+            format!("T1 of {id} by {credential} and T2 by T1 of {id} by {credential}")
+        }
+        _ => format!("T1 of {id} by {credential}"),
+    };
+    Identity {
+        source,
+        scopes: scope.parse().unwrap(),
+        claims: None,
+        key: Key::new(tenant, who, scope),
+        by,
+        parts,
     }
-    // The scope of T1 and T2: the agent's own token for it is T2, and the client's is no T1.
-    enter(client.itself(), TENANT, itself(BLUEPRINT), EXCHANGE);
-    enter(
-        client.agent(&first).itself(),
-        TENANT,
-        itself(&first),
-        EXCHANGE,
-    );
-    all
 }
 
 #[tokio::test(start_paused = true)]
 async fn all_identities_one_after_the_other_get_their_own_tokens() {
     let endpoint = Scripted::start();
-    let all = identities(&client(&endpoint));
+    let all = identities(&endpoint);
     let mut tokens = Vec::new();
     for identity in &all {
         tokens.push(identity.ask_for_its_own().await);
     }
-    for identity in &all {
-        let endpoint = endpoint.lock();
-        assert_eq!(
-            endpoint.requests_for(&identity.key),
-            1,
-            "{:?}",
-            identity.key
-        );
-    }
+    let different: BTreeSet<_> = tokens.iter().collect();
+    assert_eq!(different.len(), all.len());
     let requests = endpoint.lock().requests();
     for (identity, token) in all.iter().zip(&tokens).rev() {
         assert_eq!(&identity.ask_for_its_own().await, token);
@@ -158,28 +280,74 @@ async fn all_identities_one_after_the_other_get_their_own_tokens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_pair_of_identities_gets_its_own_tokens_in_turn_and_at_once() {
+async fn each_pair_of_identities_that_differ_in_one_thing_gets_its_own_tokens() {
     let endpoint = Scripted::start();
-    let all = identities(&client(&endpoint));
-    let expire = || advance(Duration::from_secs(4_000));
+    let all = identities(&endpoint);
+    let mut pairs = BTreeMap::new();
     for (at, first) in all.iter().enumerate() {
-        for (other, second) in all.iter().enumerate() {
-            let one = first.ask_for_its_own().await;
-            let two = second.ask_for_its_own().await;
-            assert_eq!(one == two, at == other);
-            expire().await;
-            let (one, two) = tokio::join!(first.ask_for_its_own(), second.ask_for_its_own());
-            assert_eq!(one == two, at == other);
-            expire().await;
+        for second in &all[at + 1..] {
+            // What the identities of another client have in common with each other is tried once.
+            if let [part] = first.differs_in(second)[..]
+                && (first.is_of_the_ordinary_client() || second.is_of_the_ordinary_client())
+            {
+                *pairs.entry(part).or_insert(0) += 1;
+                get_their_own(first, second).await;
+            }
         }
     }
+    for (part, ..) in VALUES {
+        let count = pairs.get(&part).copied().unwrap_or_default();
+        assert!(count >= 10, "{part:?}: {pairs:?}");
+    }
+}
+
+/// A key that is a joined text is the same for two that differ in more than one thing.
+#[tokio::test(start_paused = true)]
+async fn each_pair_of_identities_of_one_client_gets_its_own_tokens() {
+    let endpoint = Scripted::start();
+    let mut all = identities(&endpoint);
+    all.retain(|one| {
+        one.is_of_the_ordinary_client() && one.parts[&Part::Scopes] == "api://one/.default"
+    });
+    for (at, first) in all.iter().enumerate() {
+        for second in &all[at + 1..] {
+            get_their_own(first, second).await;
+        }
+    }
+}
+
+/// In turn and at once, in both orders, each time with nothing in the cache.
+async fn get_their_own(first: &Identity, second: &Identity) {
+    for (first, second) in [(first, second), (second, first)] {
+        let pair = (&first.parts, &second.parts);
+        let one = first.ask_for_its_own().await;
+        let two = second.ask_for_its_own().await;
+        assert_ne!(one, two, "{pair:?}");
+        expire().await;
+        let (one, two) = tokio::join!(first.ask_for_its_own(), second.ask_for_its_own());
+        assert_ne!(one, two, "{pair:?}");
+        expire().await;
+    }
+}
+
+/// Every token has expired.
+async fn expire() {
+    advance(Duration::from_secs(4_000)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_room_for_one_token_each_identity_still_gets_its_own() {
     let endpoint = Scripted::start();
     let settings = AcquireSettings::default().with_max_entries(1);
-    let all = identities(&with_settings(&endpoint, settings));
+    let client = with_settings(&endpoint, settings);
+    let all = identities(&endpoint).into_iter();
+    let all: Vec<_> = all
+        .filter(Identity::is_of_the_ordinary_client)
+        .map(|one| Identity {
+            by: one.by.replace("one secret", "s"),
+            ..identity(&client, one.parts)
+        })
+        .collect();
     for _ in 0..3 {
         for identity in &all {
             identity.ask_for_its_own().await;
@@ -195,21 +363,34 @@ async fn with_room_for_one_token_each_identity_still_gets_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn claims_are_answered_by_a_token_for_these_claims() {
+    let wanted = [
+        None,
+        Some(r#"{"access_token":{"a":null}}"#),
+        Some(r#"{"access_token":{"a":{}}}"#),
+    ];
     let endpoint = Scripted::start();
-    let client = client(&endpoint);
-    for (at, identity) in identities(&client).iter_mut().enumerate() {
+    for identity in identities(&endpoint) {
         if identity.key.is_t2() {
             continue;
         }
-        let mut seen = vec![identity.ask_for_its_own().await];
-        for claims in [
-            r#"{"access_token":{"a":null}}"#,
-            r#"{"access_token":{"a":{}}}"#,
-        ] {
-            identity.claims = Some(claims);
-            let token = identity.ask_for_its_own().await;
-            assert!(!seen.contains(&token), "{at}");
-            seen.push(token);
+        for one in wanted {
+            for other in wanted.into_iter().filter(|other| *other != one) {
+                let first = Identity {
+                    claims: one,
+                    ..identity.clone()
+                };
+                let second = Identity {
+                    claims: other,
+                    ..identity.clone()
+                };
+                let token = first.ask_for_its_own().await;
+                // A token for claims is as good as one without.
+                let again = second.ask_for_its_own().await;
+                assert_eq!(token == again, other.is_none(), "{:?}", identity.parts);
+                expire().await;
+                tokio::join!(first.ask_for_its_own(), second.ask_for_its_own());
+                expire().await;
+            }
         }
     }
 }
@@ -241,169 +422,5 @@ async fn one_identity_that_is_written_in_two_ways_is_one() {
         let requests = endpoint.lock().requests();
         other.token(&turned).await.unwrap();
         assert_eq!(endpoint.lock().requests(), requests);
-    }
-}
-
-/// The members of a token by which it is another's, each alone.
-fn of_another(call: &Call, is_of_user: bool, is_oid_known: bool) -> Vec<(&'static str, Value)> {
-    let good = call.claims_of_token();
-    let with = |name: &str, value: Value| {
-        let mut claims = good.clone();
-        claims[name] = value;
-        claims
-    };
-    let without = |name: &str| {
-        let mut claims = good.clone();
-        claims.as_object_mut().unwrap().remove(name);
-        claims
-    };
-    let other = user(99);
-    let mut all = vec![
-        ("of another client", with("azp", json!(other))),
-        ("of another client, in version 1.0", {
-            let mut claims = without("azp");
-            claims["appid"] = json!(other);
-            claims
-        }),
-        ("of two clients", with("appid", json!(other))),
-        ("of no client", without("azp")),
-        (
-            "of a client that is no text",
-            with("azp", json!([call.key.client()])),
-        ),
-        ("of a client in two cases", with("AZP", json!(other))),
-        ("of another tenant", with("tid", json!(other))),
-        ("of no tenant", without("tid")),
-    ];
-    if is_of_user {
-        all.push(("of an app", with("idtyp", json!("app"))));
-        all.push(("of an app by its signs", {
-            let mut claims = without("scp");
-            claims["sub"] = claims["oid"].clone();
-            claims
-        }));
-    } else {
-        all.push(("with a scope", with("scp", json!("A"))));
-        all.push(("of a user", with("idtyp", json!("user"))));
-    }
-    if is_oid_known {
-        all.push(("of another user", with("oid", json!(other))));
-        all.push(("of a user who is no GUID", with("oid", json!("alice"))));
-    }
-    all
-}
-
-/// Each way to act, and what its answer can be checked for: whether it is of a user, and of which.
-fn ways(client: &ConfidentialClient) -> Vec<(Identity, bool, bool)> {
-    let of = |who: &dyn Fn(&Who) -> bool| {
-        let all = identities(client);
-        all.into_iter()
-            .find(|identity| who(&identity.key.who))
-            .unwrap()
-    };
-    let first = agent(0);
-    let by_oid = user(0);
-    vec![
-        (
-            of(&|who| *who == Who::Itself(BLUEPRINT.to_owned())),
-            false,
-            false,
-        ),
-        (of(&|who| *who == Who::Itself(first.clone())), false, false),
-        (
-            of(&|who| matches!(who, Who::AgentUser { user, .. } if *user == by_oid)),
-            true,
-            true,
-        ),
-        (
-            of(&|who| matches!(who, Who::AgentUser { user, .. } if user == UPN)),
-            true,
-            false,
-        ),
-        (
-            of(&|who| matches!(who, Who::OnBehalfOf { client, .. } if *client == first)),
-            true,
-            true,
-        ),
-        (
-            of(&|who| matches!(who, Who::OnBehalfOf { client, .. } if client == BLUEPRINT)),
-            true,
-            true,
-        ),
-    ]
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_token_of_another_is_refused_and_not_kept() {
-    let endpoint = Scripted::start();
-    let client = client(&endpoint);
-    for (identity, is_of_user, is_oid_known) in ways(&client) {
-        refuses_others(
-            &endpoint,
-            &identity,
-            &identity.key,
-            (is_of_user, is_oid_known),
-        )
-        .await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_t1_or_t2_of_another_is_refused_and_not_used() {
-    let endpoint = Scripted::start();
-    let client = client(&endpoint);
-    let (by_user, ..) = ways(&client).swap_remove(2);
-    let t1 = Who::AgentAssertion {
-        blueprint: BLUEPRINT.to_owned(),
-        agent: agent(0),
-    };
-    for who in [t1, Who::Itself(agent(0))] {
-        let key = Key::new(TENANT, who, EXCHANGE);
-        refuses_others(&endpoint, &by_user, &key, (false, false)).await;
-    }
-}
-
-/// The request for the token of this key is answered with the tokens of others, while the identity asks.
-async fn refuses_others(
-    endpoint: &Endpoint<Scripted>,
-    identity: &Identity,
-    key: &Key,
-    (is_of_user, is_oid_known): (bool, bool),
-) {
-    for at in 0.. {
-        // The good one has expired, and so have T1 and T2, before the next is tried.
-        advance(Duration::from_secs(4_000)).await;
-        let of = key.clone();
-        let instead = move |call: &Call| {
-            if call.key != of {
-                return None;
-            }
-            let all = of_another(call, is_of_user, is_oid_known);
-            let (_, claims) = all.get(at)?;
-            Some(Reply::granted(&jwt(claims), 3_599))
-        };
-        endpoint.lock().instead = Some(Box::new(instead));
-        let before = endpoint.lock().requests_for(key);
-        match identity.ask().await {
-            // There are no more.
-            Ok(_) => {
-                assert!(at >= 10, "{at} was taken: {key:?}");
-                endpoint.lock().instead = None;
-                return;
-            }
-            Err(kind) => assert_eq!(kind, AcquireErrorKind::IdentityMismatch, "{at}"),
-        }
-        assert_eq!(endpoint.lock().requests_for(key), before + 1, "{at}");
-        // It is remembered for 5 s, and nothing else is.
-        advance(Duration::from_millis(4_990)).await;
-        assert_eq!(
-            identity.ask().await,
-            Err(AcquireErrorKind::IdentityMismatch)
-        );
-        assert_eq!(endpoint.lock().requests_for(key), before + 1, "{at}");
-        advance(Duration::from_secs(5)).await;
-        endpoint.lock().instead = None;
-        identity.ask_for_its_own().await;
-        assert_eq!(endpoint.lock().requests_for(key), before + 2, "{at}");
     }
 }

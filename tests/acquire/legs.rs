@@ -1,4 +1,5 @@
-//! The parameters of each leg, and no other.
+//! The parameters of each leg in their order, and no other, as the look-alike of Entra takes them. Those with
+//! other credentials, at other places and with claims are in `every_request`.
 
 use tower_entra::acquire::{
     AgentUser, ClientCredential, ConfidentialClient, Scopes, TokenOptions, TokenSource,
@@ -70,8 +71,8 @@ const USER_ID: &str = "user_id={user's id}";
 const OWN: &[&str] = &[
     "client_id={app}",
     "client_secret={app's secret}",
-    APP,
     DEFAULT,
+    APP,
 ];
 const CLAIMS: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
 const ASKED_CLAIMS: &str = r#"claims={"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
@@ -80,17 +81,17 @@ const ROWS: [Row; 14] = [
     (
         "an agent as itself",
         |world| Asked::by(world, Who::Agent),
-        &[T1, &[ID, TYPE, BY_T1, APP, DEFAULT]],
+        &[T1, &[ID, TYPE, BY_T1, DEFAULT, APP]],
     ),
     (
         "an agent on behalf of a person",
         |world| on_behalf(world, Who::AgentForUser),
-        &[T1, &[ID, TYPE, BY_T1, OBO, USE, CALLER, READ]],
+        &[T1, &[ID, TYPE, BY_T1, READ, OBO, CALLER, USE]],
     ),
     (
         "an agent's user account by its object id",
         |world| Asked::by(world, Who::AgentUser),
-        &[T1, T2, &[ID, TYPE, BY_T1, FIC, CREDENTIAL, USER_ID, READ]],
+        &[T1, T2, &[ID, TYPE, BY_T1, READ, FIC, CREDENTIAL, USER_ID]],
     ),
     (
         "an agent's user account by its principal name, in the letter case that was given",
@@ -107,10 +108,10 @@ const ROWS: [Row; 14] = [
                 ID,
                 TYPE,
                 BY_T1,
+                READ,
                 FIC,
                 CREDENTIAL,
                 "username={USER'S NAME}",
-                READ,
             ],
         ],
     ),
@@ -125,10 +126,10 @@ const ROWS: [Row; 14] = [
         &[&[
             "client_id={app}",
             "client_secret={app's secret}",
-            OBO,
-            USE,
-            CALLER,
             READ,
+            OBO,
+            CALLER,
+            USE,
         ]],
     ),
     (
@@ -155,10 +156,10 @@ const ROWS: [Row; 14] = [
                 ID,
                 TYPE,
                 BY_T1,
+                "scope={api}/Orders.Read {api}/Orders.Write",
                 FIC,
                 CREDENTIAL,
                 USER_ID,
-                "scope={api}/Orders.Read {api}/Orders.Write",
             ],
         ],
     ),
@@ -183,7 +184,7 @@ const ROWS: [Row; 14] = [
                 world.scope("Orders.Read"),
             )
         },
-        &[T1, T2, &[ID, TYPE, BY_T1, FIC, CREDENTIAL, USER_ID, READ]],
+        &[T1, T2, &[ID, TYPE, BY_T1, READ, FIC, CREDENTIAL, USER_ID]],
     ),
     (
         "claims, which are for the last leg alone",
@@ -195,23 +196,23 @@ const ROWS: [Row; 14] = [
                 ID,
                 TYPE,
                 BY_T1,
+                READ,
+                ASKED_CLAIMS,
                 FIC,
                 CREDENTIAL,
                 USER_ID,
-                READ,
-                ASKED_CLAIMS,
             ],
         ],
     ),
     (
         "claims on behalf of a person",
         |world| on_behalf(world, Who::AgentForUser).with_claims(CLAIMS),
-        &[T1, &[ID, TYPE, BY_T1, OBO, USE, CALLER, READ, ASKED_CLAIMS]],
+        &[T1, &[ID, TYPE, BY_T1, READ, ASKED_CLAIMS, OBO, CALLER, USE]],
     ),
     (
         "claims that ask for nothing",
         |world| Asked::by(world, Who::Agent).with_claims(" {} "),
-        &[T1, &[ID, TYPE, BY_T1, APP, DEFAULT]],
+        &[T1, &[ID, TYPE, BY_T1, DEFAULT, APP]],
     ),
     (
         "a client that answers challenges says so on the last leg alone",
@@ -225,9 +226,9 @@ const ROWS: [Row; 14] = [
                 ID,
                 TYPE,
                 BY_T1,
-                APP,
                 DEFAULT,
                 r#"claims={"access_token":{"xms_cc":{"values":["cp1"]}}}"#,
+                APP,
             ],
         ],
     ),
@@ -243,9 +244,9 @@ const ROWS: [Row; 14] = [
                 ID,
                 TYPE,
                 BY_T1,
-                APP,
                 DEFAULT,
                 r#"claims={"access_token":{"xms_cc":{"values":["cp1"]},"acrs":{"essential":true,"value":"c1"}}}"#,
+                APP,
             ],
         ],
     ),
@@ -315,11 +316,13 @@ async fn each_leg_has_the_parameters_of_its_flow_and_no_other() {
         let sent = world.wire.sent();
         let seen = sent.iter().map(|sent| {
             let pairs = sent.form.iter();
-            sorted(pairs.map(|(name, value)| format!("{name}={value}")))
+            let pairs = pairs.map(|(name, value)| format!("{name}={value}"));
+            pairs.collect::<Vec<_>>()
         });
         let expected = legs.iter().map(|leg| {
             let pairs = leg.iter();
-            sorted(pairs.map(|pair| filled(pair, &world, &asked.assertion, &sent)))
+            let pairs = pairs.map(|pair| filled(pair, &world, &asked.assertion, &sent));
+            pairs.collect::<Vec<_>>()
         });
         assert_eq!(
             seen.collect::<Vec<_>>(),
@@ -327,10 +330,4 @@ async fn each_leg_has_the_parameters_of_its_flow_and_no_other() {
             "{what}"
         );
     }
-}
-
-fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
-    let mut texts: Vec<_> = texts.collect();
-    texts.sort();
-    texts
 }

@@ -13,12 +13,14 @@ mod codes;
 mod counts;
 mod credentials;
 mod endpoint;
+mod every_request;
 mod flows;
 mod handover;
 mod hostile_clients;
 mod identities;
 mod interest;
 mod leaks;
+mod leg_tables;
 mod legs;
 #[path = "../support/plain_line.rs"]
 mod plain_line;
@@ -31,6 +33,7 @@ mod scripted;
 mod settings;
 mod simulation;
 mod sockets;
+mod tokens_of_others;
 mod wire;
 mod world;
 

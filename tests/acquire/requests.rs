@@ -1,18 +1,12 @@
 //! Where each request goes, and with which headers.
 
-use http::Uri;
 use tower_entra::{
-    Authority,
-    acquire::{
-        AcquireErrorKind, AcquireSettings, AgentUser, ClientCredential, ConfidentialClient, Scopes,
-        TokenOptions,
-    },
+    acquire::{AcquireErrorKind, AgentUser, TokenOptions},
     testing::{Issuer, Leg},
 };
 
 use super::{
     agent, default_scope, scope,
-    wire::Wire,
     world::{EVERYONE, Who, World},
 };
 
@@ -109,56 +103,6 @@ async fn a_forced_refresh_and_a_challenge_repeat_the_last_leg_alone() {
             }
             let ids = [first, second].map(|leg| leg.header("client-request-id"));
             assert_ne!(ids[0], ids[1]);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn each_cloud_has_its_own_host_and_exchange() {
-    let id = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
-    let own = AcquireSettings::default().with_exchange_audience("api://AzureADTokenExchangeFrance");
-    let plain = AcquireSettings::default();
-    for (authority, settings, host, audience) in [
-        (Authority::public(), &plain, "login.microsoftonline.com", ""),
-        (
-            Authority::us_government(),
-            &plain,
-            "login.microsoftonline.us",
-            "USGov",
-        ),
-        (
-            Authority::china(),
-            &plain,
-            "login.partner.microsoftonline.cn",
-            "China",
-        ),
-        (
-            Authority::custom("https://login.sovcloud-identity.fr"),
-            &own,
-            "login.sovcloud-identity.fr",
-            "France",
-        ),
-    ] {
-        let wire = Wire::default();
-        let client = ConfidentialClient::builder(id, id, ClientCredential::secret("a"))
-            .authority(authority)
-            .settings(settings.clone())
-            .http_client(wire.clone())
-            .build()
-            .unwrap();
-        let scopes = Scopes::default_of("api://orders").unwrap();
-        let failed = client.agent(id).itself().token(&scopes).await;
-        assert_eq!(failed.unwrap_err().kind(), AcquireErrorKind::Unavailable);
-        let sent = wire.sent();
-        let uri: Uri = format!("https://{host}/{id}/oauth2/v2.0/token")
-            .parse()
-            .unwrap();
-        // The first try and the one after it.
-        assert_eq!(sent.len(), 2);
-        for leg in sent {
-            assert_eq!(leg.uri, uri);
-            let scope = format!("api://AzureADTokenExchange{audience}/.default");
-            assert_eq!(leg.parameter("scope"), Some(scope.as_str()));
         }
     }
 }

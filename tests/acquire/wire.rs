@@ -14,15 +14,20 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use tower_entra::HttpClient;
 
 #[derive(Clone, Default)]
-pub(crate) struct Wire(Arc<Mutex<Vec<Sent>>>);
+pub(crate) struct Wire {
+    sent: Arc<Mutex<Vec<Sent>>>,
+    /// What answers, in place of the look-alike.
+    inner: Option<Arc<dyn HttpClient>>,
+}
 
 /// A request, and the body of its answer.
 #[derive(Clone)]
 pub(crate) struct Sent {
+    pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     /// Names and values in their order.
@@ -31,12 +36,20 @@ pub(crate) struct Sent {
 }
 
 impl Wire {
+    /// Keeps what this client sends.
+    pub(crate) fn of(inner: impl HttpClient) -> Self {
+        Self {
+            inner: Some(Arc::new(inner)),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn sent(&self) -> Vec<Sent> {
-        self.0.lock().unwrap().clone()
+        self.sent.lock().unwrap().clone()
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.sent.lock().unwrap().len()
     }
 
     /// The texts of requests and answers that are credentials.
@@ -72,27 +85,38 @@ impl Sent {
 }
 
 impl HttpClient for Wire {
-    fn send(&self, request: Request<Vec<u8>>, _: usize) -> Sending {
-        let answer = answer(&request);
-        let text = |answer: &Response<Vec<u8>>| String::from_utf8(answer.body().clone()).ok();
+    fn send(&self, request: Request<Vec<u8>>, most: usize) -> Sending {
         let pairs = form_urlencoded::parse(request.body());
-        let sent = Sent {
-            form: pairs.into_owned().collect(),
-            answer: answer.as_ref().ok().and_then(text).unwrap_or_default(),
+        let mut sent = Sent {
+            method: request.method().clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
+            form: pairs.into_owned().collect(),
+            answer: String::new(),
         };
-        assert_eq!(request.method(), "POST");
-        self.0.lock().unwrap().push(sent);
-        Box::pin(future::ready(answer))
+        let all = Arc::clone(&self.sent);
+        let keep = move |answer: Answer| {
+            let text = |answer: &Response<Vec<u8>>| String::from_utf8(answer.body().clone()).ok();
+            sent.answer = answer.as_ref().ok().and_then(text).unwrap_or_default();
+            all.lock().unwrap().push(sent);
+            answer
+        };
+        match &self.inner {
+            None => Box::pin(future::ready(keep(answer(&request)))),
+            Some(inner) => {
+                let answer = inner.send(request, most);
+                Box::pin(async move { keep(answer.await) })
+            }
+        }
     }
 }
 
-type Sending = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Failed>> + Send>>;
+type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+type Answer = Result<Response<Vec<u8>>, Failed>;
 type Failed = Box<dyn StdError + Send + Sync>;
 
 /// Only loopback is reached.
-fn answer(request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failed> {
+fn answer(request: &Request<Vec<u8>>) -> Answer {
     let authority = request.uri().authority().ok_or("no authority")?.as_str();
     if !authority.starts_with("127.0.0.1:") {
         return Err("not on loopback".into());
@@ -117,7 +141,7 @@ fn answer(request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failed> {
     read(std::str::from_utf8(&bytes)?, body)
 }
 
-fn read(head: &str, body: Vec<u8>) -> Result<Response<Vec<u8>>, Failed> {
+fn read(head: &str, body: Vec<u8>) -> Answer {
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1));
     let mut response = Response::builder().status(status.ok_or("no status")?);

@@ -6,8 +6,18 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Request;
 use serde_json::{Value, json};
 
-/// The scope of T1 and T2.
+/// The scope of T1 and T2 in the public cloud.
 pub(crate) const EXCHANGE: &str = "api://AzureADTokenExchange/.default";
+
+/// The scope of T1 and T2 at this host.
+pub(crate) fn exchange_at(host: &str) -> &'static str {
+    match host {
+        "login.microsoftonline.us" => "api://AzureADTokenExchangeUSGov/.default",
+        "login.partner.microsoftonline.cn" => "api://AzureADTokenExchangeChina/.default",
+        "login.sovcloud-identity.fr" => "api://AzureADTokenExchangeFrance/.default",
+        _ => EXCHANGE,
+    }
+}
 
 /// Which token is asked for: whose, and what for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,13 +62,18 @@ impl Key {
     }
 
     pub(crate) fn is_t2(&self) -> bool {
-        matches!(self.who, Who::Itself(_)) && self.scope == EXCHANGE
+        let is_exchange = self.scope.starts_with("api://AzureADTokenExchange");
+        matches!(self.who, Who::Itself(_)) && is_exchange
     }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) key: Key,
+    /// Where the request goes.
+    host: String,
+    /// The credential of the client, also of the legs that T1 proves.
+    by: String,
     /// The `client-request-id`: that of a flight and of its legs.
     pub(crate) flight: String,
     pub(crate) claims: Option<String>,
@@ -125,9 +140,29 @@ impl Call {
         assert!(form.is_empty(), "{:?}", form.keys());
         let key = Key::new(tenant, who, &scope);
         assert!(claims.is_none() || !(key.is_t1() || key.is_t2()));
+        let host = request.uri().host().unwrap().to_owned();
+        let mut by = match assertion.as_deref().and_then(granted_here) {
+            Some(t1) => {
+                let who = Who::AgentAssertion {
+                    blueprint: t1["azp"].as_str().unwrap().to_owned(),
+                    agent: key.client().to_owned(),
+                };
+                assert_is(&t1, &host, &Key::new(tenant, who, exchange_at(&host)));
+                let by = t1["by"].as_str().unwrap();
+                format!("T1 of {} by {by}", t1["azp"].as_str().unwrap())
+            }
+            None => secret.or_else(|| assertion.clone()).unwrap(),
+        };
+        if let Some(t2) = t2.as_deref().and_then(granted_here) {
+            let who = Who::Itself(key.client().to_owned());
+            assert_is(&t2, &host, &Key::new(tenant, who, exchange_at(&host)));
+            by = format!("{by} and T2 by {}", t2["by"].as_str().unwrap());
+        }
         let flight = request.headers()["client-request-id"].to_str().unwrap();
         Self {
             key,
+            host,
+            by,
             flight: flight.to_owned(),
             claims,
             assertion,
@@ -142,6 +177,8 @@ impl Call {
             "azp": self.key.client(),
             "tid": self.key.tenant,
             "key": format!("{:?}", self.key),
+            "host": self.host,
+            "by": self.by,
             "for": self.claims,
         });
         match &self.oid {
@@ -153,6 +190,20 @@ impl Call {
         }
         claims
     }
+}
+
+/// The claims of a token that this endpoint has granted.
+fn granted_here(token: &str) -> Option<Value> {
+    let claims = token.split('.').nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    claims["key"].is_string().then_some(claims)
+}
+
+/// T1 or T2 was granted at this host, for this key.
+fn assert_is(claims: &Value, host: &str, key: &Key) {
+    assert_eq!(claims["key"], format!("{key:?}"), "T1 or T2 of another");
+    assert_eq!(claims["host"], host, "T1 or T2 of another cloud");
 }
 
 /// The end of a caller's token, by which a [`Key`] names it.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower_entra::HttpClient;
 
-pub(crate) use self::call::{Call, EXCHANGE, Key, Who, claims_of, end_of, jwt};
+pub(crate) use self::call::{Call, EXCHANGE, Key, Who, claims_of, end_of, exchange_at, jwt};
 
 /// Decides how each request is answered.
 pub(crate) trait Play: Send + 'static {
