@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the example `whoami` with tokens minted by PyJWT, and its verdicts against those of PyJWT and
-# of npm's jose; the example `entra` with MSAL for Python and for Node; and the program `tower-entra-sidecar`
-# with the Microsoft 365 Agents SDK for both. Works from any directory.
+# of npm's jose; the example `entra` with MSAL for Python and for Node; the requests of `tower-entra-sidecar` beside
+# theirs; and that program with the Microsoft 365 Agents SDK for both. Works from any directory.
 #
 #   CARGO_TARGET_DIR   where cargo builds, and Python's and npm's packages lie (default: target)
 #   PYTHON             the interpreter to use, 3.11 or later (default: python3)
