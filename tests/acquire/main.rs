@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod answer_tables;
 mod answers;
 mod assertions;
 #[cfg(feature = "azure")]
@@ -35,6 +36,7 @@ mod simulation;
 mod sockets;
 mod tokens_of_others;
 mod wire;
+mod words;
 mod world;
 
 use tower_entra::{

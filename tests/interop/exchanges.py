@@ -153,7 +153,6 @@ class Ours(Asker):
         pair = entra.key_pair
         (self._folder / "client.pem").write_text(pair.key + pair.certificate)
         (self._folder / "assertion").write_text(entra.mint("person"))
-        self._sidecars: dict[tuple[bool, str, bool], Sidecar] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -167,8 +166,7 @@ class Ours(Asker):
         self._stack.close()
 
     def ask(self, question: Question) -> None:
-        # A challenge and a refresh do not ask the cache for the last token.
-        query = {"optionsOverride.AcquireTokenOptions.ForceRefresh": "true"}
+        query: dict[str, str] = {}
         user = self.entra.agent_user
         if question.caller not in ("app", "blueprint"):
             query["AgentIdentity"] = self.entra.agent

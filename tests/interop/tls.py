@@ -4,6 +4,7 @@ import datetime
 import http.client
 import ipaddress
 import ssl
+import sys
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -65,7 +66,7 @@ class Recorder:
 
             do_GET = do_POST = pass_on
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self.prepare(self._server)
@@ -118,6 +119,13 @@ class Proxy(Recorder):
     @property
     def url(self) -> str:
         return f"https://{self.host}"
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A program that has been ended does not read its answer.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
