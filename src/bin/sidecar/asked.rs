@@ -6,7 +6,7 @@ use tower_entra::{AppId, ObjectId, acquire::AgentUser};
 
 use crate::{
     guid,
-    overrides::{Overrides, PREFIX},
+    overrides::{self, Overrides, PREFIX},
     problem::Problem,
     route::Route,
     settings::Settings,
@@ -158,18 +158,19 @@ impl Asked {
                 return Ok(());
             }
         }
-        if let Some((start, name)) = name.split_at_checked(PREFIX.len())
-            && start.eq_ignore_ascii_case(PREFIX)
-        {
-            self.overrides.take(name, value.into_owned());
-            return Ok(());
-        }
+        let of_override = name
+            .split_at_checked(PREFIX.len())
+            .filter(|(start, _)| start.eq_ignore_ascii_case(PREFIX))
+            .map(|(_, rest)| rest);
         // Ignored, it would have the blueprint act in the place of the agent that it names.
-        if is_like_an_agents(name) || value.split(';').skip(1).any(is_like_an_agents) {
+        if !of_override.is_some_and(overrides::is_free_text) && names_an_agent(name, &value) {
             let detail = format!("A parameter is nearly {IDENTITY}, {USER_NAME} or {USER_ID}.");
             return Err(Problem::bad_request(detail).with_hint(
                 "Write its name as it is here, with nothing before or behind it, and put & between parameters.",
             ));
+        }
+        if let Some(name) = of_override {
+            self.overrides.take(name, value.into_owned());
         }
         Ok(())
     }
@@ -252,15 +253,20 @@ impl fmt::Debug for Parameter {
     }
 }
 
-/// Whether the letters of this name, up to `=`, have that of an agent's parameter in them: `AgentIdentity[]`,
-/// ` AgentIdentity`, `x-agentidentity`.
+/// Whether an agent's parameter is meant: by the name (`AgentIdentity[]`, `agent_id`, `x-AgentUser`), or behind
+/// what separates parameters elsewhere, in a value or where a whole query was escaped.
+fn names_an_agent(name: &str, value: &str) -> bool {
+    let is_like_one = |part: &str| is_like_an_agents(part.split('=').next().unwrap_or_default());
+    let mut of_value = value.split(SEPARATORS).skip(1);
+    name.split(SEPARATORS).any(is_like_one) || of_value.any(is_like_one)
+}
+
+/// By its letters, in any letter case of Unicode: in Turkish, `AgentIdentity` in lower case has dotless letters.
 fn is_like_an_agents(name: &str) -> bool {
-    let name = name.split('=').next().unwrap_or_default();
-    let letters = name.chars().filter(char::is_ascii_alphabetic);
-    let letters: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
-    [IDENTITY, USER_NAME, USER_ID]
-        .iter()
-        .any(|known| letters.contains(&known.to_ascii_lowercase()))
+    let folded = name.chars().flat_map(char::to_uppercase);
+    let folded = folded.flat_map(char::to_lowercase);
+    let letters: String = folded.filter(char::is_ascii_alphabetic).collect();
+    LIKE_AN_AGENTS.iter().any(|known| letters.contains(known))
 }
 
 /// A GUID that is not all zeros. The text is not repeated.
@@ -282,6 +288,9 @@ where
 const IDENTITY: &str = "AgentIdentity";
 const USER_NAME: &str = "AgentUsername";
 const USER_ID: &str = "AgentUserId";
+/// What the three names begin with, in lower case.
+const LIKE_AN_AGENTS: [&str; 2] = ["agentid", "agentuser"];
+const SEPARATORS: [char; 3] = ['&', ';', '?'];
 const TENANT: &str = "optionsOverride.AcquireTokenOptions.Tenant";
 
 const NO_EMPTY: &str = "Leave out what has no value.";

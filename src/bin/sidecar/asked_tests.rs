@@ -166,6 +166,17 @@ fn a_name_that_is_nearly_that_of_an_agents_parameter_is_refused() {
         format!("x=1;y=2;agentuserid={USER}"),
         format!("AgentIdentity={AGENT}&AgentUserId[]={USER}"),
         "AgentUserName2=a@b".to_owned(),
+        format!("AgentId={AGENT}"),
+        format!("agent%C4%B1dent%C4%B1ty={AGENT}"),
+        format!("AGENT%C4%B0DENT%C4%B0TY={AGENT}"),
+        format!("AgentU%C5%BFerId={USER}"),
+        format!("optionsOverride.AgentIdentity={AGENT}"),
+        format!("OptionsOverride.AcquireTokenOptions.agentidentity={AGENT}"),
+        format!("AgentIdentity={AGENT}&optionsOverride.AgentUserId={USER}"),
+        format!("optionsOverride.ForceRefresh=true;AgentIdentity={AGENT}"),
+        format!("optionsOverride.Scopes=a/.default%26AgentIdentity%3D{AGENT}"),
+        format!("x%3D1%26AgentIdentity%3D{AGENT}"),
+        format!("x=1?AgentIdentity={AGENT}"),
     ] {
         let (status, detail) = agent(&settings, &query).expect_err(&query);
         assert_eq!(status, 400, "{query}");
@@ -182,6 +193,9 @@ fn other_names_and_what_an_api_is_to_get_are_taken_as_they_are() {
         "optionsOverride.ExtraQueryParameters.AgentIdentity=a",
         "optionsOverride.ExtraHeaderParameters.X-AgentIdentity=a",
         "optionsOverride.RelativePath=a;AgentIdentity=b",
+        "optionsOverride.RelativePath=a?AgentIdentity=b",
+        "optionsOverride.AcquireTokenOptions.Claims={%22a%22:%22;AgentIdentity%22}",
+        "optionsOverride.Scopes=api://agentidentity/.default",
     ] {
         assert_eq!(named(&settings, query), (None, None), "{query}");
     }

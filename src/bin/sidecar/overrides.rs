@@ -66,9 +66,9 @@ impl Overrides {
             _ => {
                 if let Some(option) = lower_case.strip_prefix("acquiretokenoptions.") {
                     self.take_option(option, value);
-                } else if let Some(header) = after("extraheaderparameters.", name) {
+                } else if let Some(header) = after(HEADERS, name) {
                     self.headers.set(header, value);
-                } else if let Some(parameter) = after("extraqueryparameters.", name) {
+                } else if let Some(parameter) = after(QUERY, name) {
                     self.query.set(parameter, value);
                 }
             }
@@ -169,6 +169,17 @@ impl std::fmt::Debug for Overrides {
     }
 }
 
+/// Whether the value of this parameter, whose name is without the prefix, is any text: what an API or Entra is
+/// to get.
+pub(crate) fn is_free_text(name: &str) -> bool {
+    let is_of_api = |prefix| after(prefix, name).is_some();
+    is_of_api(HEADERS)
+        || is_of_api(QUERY)
+        || FREE_TEXTS
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+}
+
 /// What follows this prefix, which is in lower case.
 fn after<'n>(prefix: &str, name: &'n str) -> Option<&'n str> {
     let (start, rest) = name.split_at_checked(prefix.len())?;
@@ -180,6 +191,10 @@ fn is_true(text: &str) -> bool {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     text.eq_ignore_ascii_case("true")
 }
+
+const HEADERS: &str = "extraheaderparameters.";
+const QUERY: &str = "extraqueryparameters.";
+const FREE_TEXTS: [&str; 2] = ["relativepath", "acquiretokenoptions.claims"];
 
 /// Before the name of each, in any letter case.
 pub(crate) const PREFIX: &str = "optionsOverride.";
