@@ -113,6 +113,25 @@ async fn a_foreign_host_is_refused_but_to_probes() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_has_no_call_made() {
+    let issuer = Issuer::start().await;
+    let sidecar = Sidecar::start(&issuer, &[]);
+    for path in PATHS {
+        for header in [
+            "origin: https://evil.example",
+            "origin: null",
+            "sec-fetch-site: cross-site",
+        ] {
+            let head = format!(
+                "GET {path} HTTP/1.1\r\nhost: localhost\r\n{header}\r\nconnection: close\r\n\r\n"
+            );
+            let reply = sidecar.send(head).await;
+            assert_eq!((reply.status, &*reply.body), (403, ""), "{header} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn names_of_this_machine_are_taken() {
     let issuer = Issuer::start().await;
     let sidecar = Sidecar::start(&issuer, &[]);

@@ -1,13 +1,14 @@
-//! Who may call at all: processes of this machine, by a name of this machine.
+//! Who may call at all: processes of this machine, by a name of this machine, and no page of a web site.
 //!
 //! The first rule keeps the tokens of `*Unauthenticated` on the machine. The second one keeps out web pages whose
-//! name was pointed at this machine (DNS rebinding): a browser on it sends their name in `Host`. No forwarded
-//! header is ever read, since a caller could write one.
+//! name was pointed at this machine (DNS rebinding): a browser on it sends their name in `Host`. The third one
+//! keeps out those that send a request here by its address: they cannot read the answer, but the call of an API
+//! would be made. No forwarded header is ever read, since a caller could write one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Request, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, header};
 
 use crate::{paths::Target, serve::Peer};
 
@@ -18,6 +19,7 @@ pub(crate) struct Gate {
     is_development: bool,
     has_warned_of_remote: AtomicBool,
     has_warned_of_host: AtomicBool,
+    has_warned_of_page: AtomicBool,
 }
 
 /// Why a request is refused before its route is looked at.
@@ -27,6 +29,8 @@ pub(crate) enum Refusal {
     Remote,
     /// `Host` is no name of this machine, absent, repeated, or not that of the request's target.
     Host,
+    /// A browser on this machine sends it for a page of another site.
+    Page,
 }
 
 impl Gate {
@@ -35,6 +39,7 @@ impl Gate {
             is_development,
             has_warned_of_remote: AtomicBool::new(false),
             has_warned_of_host: AtomicBool::new(false),
+            has_warned_of_page: AtomicBool::new(false),
         }
     }
 
@@ -60,6 +65,11 @@ impl Gate {
                 hint = "call http://localhost, http://127.0.0.1 or http://[::1], or send the header Host: localhost",
                 "a request with a foreign Host was answered with 400; no more of these are logged",
             ),
+            Err(Refusal::Page) if is_first(&self.has_warned_of_page) => tracing::warn!(
+                hint = "call from a program: for a page, its own server calls, without the Origin and Sec-Fetch-Site \
+                        of the browser",
+                "a request of a page in a browser was answered with 403; no more of these are logged",
+            ),
             _ => {}
         }
         checked
@@ -81,8 +91,12 @@ impl Gate {
             return Ok(());
         }
         match host {
-            Some(host) if is_local(host) => Ok(()),
-            _ => Err(Refusal::Host),
+            Some(host) if is_local(host) => {}
+            _ => return Err(Refusal::Host),
+        }
+        match is_of_foreign_page(request.headers()) {
+            true => Err(Refusal::Page),
+            false => Ok(()),
         }
     }
 }
@@ -105,6 +119,22 @@ fn host<B>(request: &Request<B>) -> Result<Option<&[u8]>, Refusal> {
         (Some(_), None) => Err(Refusal::Host),
         _ => Ok(host),
     }
+}
+
+/// By the headers that a browser writes and no page can: [`Sec-Fetch-Site`](https://www.w3.org/TR/fetch-metadata/)
+/// and, where the method is not GET or HEAD,
+/// [`Origin`](https://fetch.spec.whatwg.org/#origin-header). A page of this machine is a process of it.
+fn is_of_foreign_page(headers: &HeaderMap) -> bool {
+    let is_known = |site: &HeaderValue| SITES.iter().any(|known| site == known);
+    let is_local = |origin: &HeaderValue| {
+        let origin = origin.as_bytes();
+        let host = ["http://", "https://"]
+            .into_iter()
+            .find_map(|scheme| origin.strip_prefix(scheme.as_bytes()));
+        host.is_some_and(is_local)
+    };
+    !headers.get_all(SEC_FETCH_SITE).iter().all(is_known)
+        || !headers.get_all(header::ORIGIN).iter().all(is_local)
 }
 
 /// A name of this machine, at any port.
@@ -131,7 +161,7 @@ fn is_first(has_warned: &AtomicBool) -> bool {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
-            Self::Remote => StatusCode::FORBIDDEN.into_response(),
+            Self::Remote | Self::Page => StatusCode::FORBIDDEN.into_response(),
             Self::Host => {
                 let html = [(header::CONTENT_TYPE, "text/html")];
                 (StatusCode::BAD_REQUEST, html, INVALID_HOSTNAME).into_response()
@@ -139,6 +169,11 @@ impl IntoResponse for Refusal {
         }
     }
 }
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// All but `cross-site`: ports make no other site, so a page at another port of this machine is of the same one.
+const SITES: [&str; 3] = ["none", "same-origin", "same-site"];
 
 /// The page of ASP.NET Core's host filter.
 const INVALID_HOSTNAME: &str = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \
@@ -329,6 +364,61 @@ mod tests {
                 Err(Refusal::Host),
                 "{target} {host}"
             );
+        }
+    }
+
+    /// A request with this header more.
+    fn with(path: &str, name: &str, value: &'static str) -> Request<()> {
+        let mut request = get(path, &["localhost"]);
+        let name: HeaderName = name.parse().expect("a name");
+        let value = HeaderValue::from_static(value);
+        request.headers_mut().append(name, value);
+        request
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_refused_on_every_route_but_probes() {
+        for (name, value) in [
+            ("origin", "https://evil.example"),
+            ("origin", "http://localhost.evil.example"),
+            ("origin", "http://localhost@evil.example"),
+            ("origin", "chrome-extension://localhost"),
+            ("origin", "localhost"),
+            ("origin", "null"),
+            ("origin", ""),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-origin, cross-site"),
+            ("sec-fetch-site", ""),
+        ] {
+            for path in ["/Validate", "/DownstreamApiUnauthenticated/x", "/unknown"] {
+                let mut request = with(path, name, value);
+                let refused = Err(Refusal::Page);
+                let gate = Gate::new(false);
+                assert_eq!(decide(&gate, peer(HERE), &request), refused, "{value}");
+                let local = HeaderValue::from_static("http://localhost");
+                request.headers_mut().append(header::ORIGIN, local);
+                assert_eq!(decide(&gate, peer(HERE), &request), refused, "{value}");
+                assert_eq!(decide(&Gate::new(true), peer(HERE), &request), Ok(()));
+            }
+            let probe = with("/healthz", name, value);
+            assert_eq!(decide(&Gate::new(false), peer(HERE), &probe), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_program_and_a_page_of_this_machine_are_served() {
+        for (name, value) in [
+            // Node.js sends it.
+            ("sec-fetch-mode", "cors"),
+            ("sec-fetch-site", "none"),
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-site", "same-site"),
+            ("origin", "http://localhost:3000"),
+            ("origin", "https://127.0.0.1"),
+            ("origin", "http://[::1]:8080"),
+        ] {
+            let request = with("/Validate", name, value);
+            assert_eq!(decide(&Gate::new(false), peer(HERE), &request), Ok(()));
         }
     }
 
