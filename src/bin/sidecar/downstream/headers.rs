@@ -76,10 +76,13 @@ fn ascii(value: &str) -> Option<HeaderValue> {
 ///   [RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)
 /// - `Content-*`: the caller's own `Content-Type` describes the body
 ///
-/// `_` counts as `-`: CGI and WSGI servers read `X_Forwarded_For` as `X-Forwarded-For`.
+/// Whatever is no letter and no digit counts as `-`: CGI and WSGI servers read `X_Forwarded_For` as
+/// `X-Forwarded-For`, and some read `X.Forwarded.For` so.
 pub(crate) fn is_reserved(name: &HeaderName) -> bool {
     // It is in lower case.
-    let name = name.as_str().replace('_', "-");
+    let name = name
+        .as_str()
+        .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     RESERVED.contains(&&*name)
         || RESERVED_PREFIXES
             .iter()
@@ -170,6 +173,8 @@ mod tests {
             "X-MS-TOKEN-AAD-ACCESS-TOKEN",
             "X-MS-TOKEN-AAD-ID-TOKEN",
             "x_forwarded_for",
+            "X.Forwarded.For",
+            "x-forwarded!host",
             "X_Forwarded-Host",
             "x_original_url",
             "X_MS_CLIENT_PRINCIPAL",

@@ -177,14 +177,20 @@ fn resolved(path: &str) -> Result<String, &'static str> {
 /// - `..` behind an escaped slash or backslash, and any backslash, which Windows takes for a slash
 /// - `..;x`, from which Tomcat takes the parameter off, and the same before `?` and `#`
 /// - `..` with spaces or more dots, which Windows takes off
-/// - `．．` of other dots and slashes, which become those of ASCII in a best-fit mapping
+/// - `．．` of other dots and slashes, which become those of ASCII in a best-fit mapping or in Unicode's form NFKC
+/// - `..` with characters that have no width, which some readers of Unicode leave out
 fn check(segment: &str) -> Result<(), &'static str> {
     let decoded = decoded(segment)?;
     let is_slash = |c| matches!(c, '/' | '\u{ff0f}' | '\u{2044}' | '\u{2215}');
-    let is_dot = |c: char| matches!(c, '.' | '\u{ff0e}' | '\u{2024}' | '\u{2025}' | '\u{2026}');
+    let is_dot = |c| {
+        matches!(
+            c,
+            '.' | '\u{ff0e}' | '\u{fe52}' | '\u{2024}'..='\u{2026}' | '\u{fe19}' | '\u{fe30}'
+        )
+    };
     for c in decoded.chars() {
         match c {
-            '\\' | '\u{ff3c}' | '\u{2216}' => return Err("has a backslash"),
+            '\\' | '\u{ff3c}' | '\u{fe68}' | '\u{2216}' => return Err("has a backslash"),
             _ if c.is_control() => return Err("has an escaped control character"),
             _ => {}
         }
@@ -194,12 +200,25 @@ fn check(segment: &str) -> Result<(), &'static str> {
         let is_dots = part.contains(is_dot)
             && part
                 .chars()
-                .all(|c| is_dot(c) || c.is_whitespace() || c == '\u{200b}');
+                .all(|c| is_dot(c) || c.is_whitespace() || has_no_width(c));
         if is_dots {
             return Err(LEAVES);
         }
     }
     Ok(())
+}
+
+/// A character of the property
+/// [`Default_Ignorable_Code_Point`](https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point), or one that was.
+fn has_no_width(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// The text without escapes, however often it is escaped.

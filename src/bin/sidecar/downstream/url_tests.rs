@@ -205,6 +205,11 @@ fn a_path_that_leaves_the_base_url_is_refused() {
         "..\u{2215}admin",
         "..\u{ff3c}admin",
         "\u{2025}/admin",
+        "\u{fe30}/admin",
+        "\u{fe52}./admin",
+        ".%2e\u{2060}/admin",
+        "\u{ad}.%2E/admin",
+        "a/..%EF%BB%BF",
         "\u{2024}\u{2024}/admin",
         // Bytes that end or split a text.
         "..%00/admin",
