@@ -29,7 +29,8 @@
 /// }
 /// ```
 pub trait Replay<Req> {
-    /// A copy of the request. It has no `Authorization` and no `TokenSource`.
+    /// A copy of the request. It has no `Authorization` and no `TokenSource`. One to another origin is not
+    /// sent.
     fn copy(&self, request: &Req) -> Option<Req>;
 }
 

@@ -69,6 +69,22 @@ impl<S, R> EntraCall<S, R> {
     }
 }
 
+impl<S, R> EntraCall<S, R> {
+    fn is_for_the_api(&self, request: &impl CallRequest) -> bool {
+        let destination = request.destination();
+        destination.is_some_and(|destination| self.api.is(destination))
+    }
+
+    /// The copy of a request. One that goes to another origin would take the token there, so it is none.
+    fn copy<Req: CallRequest>(&self, request: &Req) -> Option<Req>
+    where
+        R: Replay<Req>,
+    {
+        let copy = self.replay.copy(request)?;
+        self.is_for_the_api(&copy).then_some(copy)
+    }
+}
+
 impl<S: Clone, R> EntraCall<S, R> {
     /// A clone that was not readied. The readied one is dropped: what it has reserved would be held while the
     /// request waits, or until the next call.
@@ -102,10 +118,7 @@ where
             headers.insert(HOST, self.api.authority());
         }
         let source = self.actor.take_from(&mut request);
-        let is_for_the_api = request
-            .destination()
-            .is_some_and(|destination| self.api.is(destination));
-        if !is_for_the_api {
+        if !self.is_for_the_api(&request) {
             self.give_back();
             return CallFuture::failed(CallError::OtherOrigin);
         }
@@ -119,7 +132,7 @@ where
         };
         match call.token_at_hand() {
             Some(Ok(token)) => {
-                let copy = self.replay.copy(&request);
+                let copy = self.copy(&request);
                 let copy = copy.map(|copy| (self.inner.clone(), copy));
                 CallFuture::calling(call, &mut self.inner, request, token, copy)
             }
@@ -128,7 +141,7 @@ where
                 CallFuture::failed(CallError::NoToken(error))
             }
             None => {
-                let copy = self.replay.copy(&request);
+                let copy = self.copy(&request);
                 CallFuture::acquiring(call, self.give_back(), request, copy)
             }
         }

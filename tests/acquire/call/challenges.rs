@@ -343,6 +343,40 @@ impl Replay<Request<String>> for WithoutBody {
     }
 }
 
+/// Copies a request as one for this URL.
+#[derive(Clone)]
+struct For(&'static str);
+
+impl Replay<Request<String>> for For {
+    fn copy(&self, request: &Request<String>) -> Option<Request<String>> {
+        let mut copy = request.clone();
+        *copy.uri_mut() = self.0.parse().unwrap();
+        Some(copy)
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_goes_to_another_origin_is_not_sent() {
+    let issuer = Issuer::start().await;
+    for (url, count) in [
+        ("https://api.test/again", 2),
+        ("https://other.test/orders", 1),
+        ("http://api.test/orders", 1),
+        ("https://user@api.test/orders", 1),
+        ("/orders", 1),
+    ] {
+        let source = agent(&issuer).itself();
+        for _ in ["without a token at hand", "with one"] {
+            let api = refusing(9, CLAIMS);
+            let layer = layer(&issuer).acting_as(source.clone()).replay(For(url));
+            let service = layer.layer(api.service());
+            let response = within(call(&service, post("an order"))).await.unwrap();
+            assert_eq!(response.status(), 401, "{url}");
+            assert_eq!(api.count(), count, "{url}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_replay_of_ones_own_decides_for_each_request() {
     let issuer = Issuer::start().await;

@@ -16,12 +16,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use mcp::lookalike::{self, Lookalike};
 use rmcp::{model::CallToolRequestParams, transport::streamable_http_client::AuthRequiredError};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tower_entra::{
     AgentPrincipal, Denial, EntraAuthLayer, Requirement,
     testing::{Fault, Issuer, Leg, Policy, Target, TokenBuilder},
 };
 
-use super::{Server, call, cause, challenge, discover, initialize, listen};
+use super::{Server, answer, call, cause, challenge, discover, initialize, listen};
 
 #[tokio::test]
 async fn the_api_sees_the_person_for_whom_the_agent_came_and_this_server() {
@@ -49,6 +50,41 @@ async fn the_api_sees_the_person_for_whom_the_agent_came_and_this_server() {
         // The second time the token is remembered, and the server never asks as itself.
         assert_eq!(issuer.token_requests_of(Leg::OnBehalfOf), requests);
         assert_eq!(issuer.token_requests(), requests);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_persons_at_once_are_each_shown_and_refused_what_is_theirs() {
+    let scene = Arc::new(Scene::start().await);
+    scene.lookalike.api.set_policy(Policy::StepUp);
+    let issuer = &scene.lookalike.issuer;
+    let stepped_up = |person| {
+        issuer
+            .agent_on_behalf_of(person)
+            .claim("amr", ["pwd", "mfa"])
+    };
+    let callers = [
+        (scene.for_alice(), None),
+        (stepped_up("alice"), Some(issuer.object_id_of("alice"))),
+        (stepped_up("bob"), Some(issuer.object_id_of("bob"))),
+    ]
+    .map(|(caller, sees)| (scene.token(caller), sees));
+    // The first time each token is exchanged, then it is remembered.
+    for _ in 0..2 {
+        let mut calls = JoinSet::new();
+        for (token, sees) in callers.iter().cycle().take(60).cloned() {
+            let scene = Arc::clone(&scene);
+            calls.spawn(async move {
+                let response = scene.call(&token).await;
+                let Some(person) = sees else {
+                    assert_eq!(response.status(), 401);
+                    assert!(challenge(&response).contains("insufficient_claims"));
+                    return;
+                };
+                assert_eq!(answer(response).await["recipient"], person);
+            });
+        }
+        calls.join_all().await;
     }
 }
 
