@@ -208,7 +208,7 @@ impl SigningKey {
 }
 
 /// A key that verifies signatures.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum PublicKey {
     /// The DER of an RFC 8017 `RSAPublicKey` or an RFC 5280 `SubjectPublicKeyInfo`.
     Rsa(Vec<u8>),

@@ -262,6 +262,16 @@ macro_rules! credentials {
                 pem
             }
 
+            /// Deletes the first certificate of a PEM text, if it is registered: AADSTS700027.
+            #[track_caller]
+            pub fn remove_certificate_pem(&self, pem: &str) {
+                let certificate = Certificate::from_pem(pem);
+                self.edit(|app| {
+                    app.certificates
+                        .retain(|old| Some(old) != certificate.as_ref())
+                });
+            }
+
             /// Accepts federated assertions. Returns the handle.
             #[track_caller]
             #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]

@@ -15,7 +15,7 @@ use crate::testing::{
 };
 
 /// A certificate that is registered with an app.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Certificate {
     sha1: Vec<u8>,
     sha256: Vec<u8>,
