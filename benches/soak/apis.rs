@@ -68,12 +68,16 @@ pub(crate) struct AgentApi {
 struct Team {
     world: Arc<World>,
     blueprint: usize,
-    /// By tenant.
-    agents: RwLock<Arc<[Vec<AgentIdentity>; 2]>>,
+    identities: RwLock<Arc<Identities>>,
+    /// No agent.
+    app: ConfidentialClient,
     /// With the scopes of an agent as itself, and with those of a user.
     orders: [EntraCall<Http>; 2],
     orders_url: String,
 }
+
+/// The agents, by tenant.
+type Identities = [Vec<AgentIdentity>; 2];
 
 impl AgentApi {
     /// Its door refreshes its keys each second, besides.
@@ -98,8 +102,13 @@ impl AgentApi {
         let call = |scopes| {
             Ok::<_, ConfigError>(EntraCallLayer::new(orders, scopes)?.layer(client.clone()))
         };
+        let app = world.issuer.client();
+        let secret = ClientCredential::secret(app.secret());
         let team = Arc::new(Team {
-            agents: RwLock::new(Arc::new(identities(world, blueprint, credential)?)),
+            app: ConfidentialClient::builder(&world.tenants[0], app.client_id(), secret)
+                .authority(world.issuer.authority())
+                .build()?,
+            identities: RwLock::new(Arc::new(identities(world, blueprint, credential)?)),
             orders: [call(of_app)?, call(of_user)?],
             orders_url: format!("{orders}/orders"),
             world: Arc::clone(world),
@@ -108,6 +117,7 @@ impl AgentApi {
         let delegated = RequireLayer::new(Requirement::delegated());
         let router = Router::new()
             .route("/caller", get(seen))
+            .route("/app", get(as_app))
             .route("/itself/{agent}", get(as_itself))
             .route("/account/{agent}/{account}", get(by_account))
             .route("/on_behalf_of/{agent}", get(on_behalf_of).layer(delegated))
@@ -122,8 +132,12 @@ impl AgentApi {
     pub(crate) fn restart_with(&self, secret: String) -> Result<(), Failed> {
         let team = &self.team;
         let credential = ClientCredential::secret(secret);
-        let agents = Arc::new(identities(&team.world, team.blueprint, credential)?);
-        *team.agents.write().unwrap_or_else(PoisonError::into_inner) = agents;
+        let new = Arc::new(identities(&team.world, team.blueprint, credential)?);
+        let mut identities = team
+            .identities
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *identities = new;
         Ok(())
     }
 }
@@ -132,7 +146,7 @@ fn identities(
     world: &World,
     blueprint: usize,
     credential: ClientCredential,
-) -> Result<[Vec<AgentIdentity>; 2], ConfigError> {
+) -> Result<Identities, ConfigError> {
     let settings = AcquireSettings::default().with_request_timeout(Duration::from_secs(5));
     let id = world.blueprints[blueprint].client_id();
     let client = ConfidentialClient::builder(&world.tenants[0], id, credential)
@@ -144,6 +158,16 @@ fn identities(
         let acting = world.agents[blueprint][tenant].iter();
         acting.map(|acting| client.agent(acting.id())).collect()
     }))
+}
+
+/// As an app that is the same in both tenants.
+async fn as_app(State(team): State<Arc<Team>>, caller: AgentPrincipal) -> Response {
+    let Some(tenant) = team.tenant_of(&caller) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let app = team.app.in_tenant(&team.world.tenants[tenant]);
+    let orders = team.orders[0].clone().acting_as(app.itself());
+    team.call(&caller, orders, None).await
 }
 
 async fn as_itself(
@@ -192,13 +216,21 @@ async fn on_behalf_of(
 }
 
 impl Team {
+    fn tenant_of(&self, caller: &AgentPrincipal) -> Option<usize> {
+        let tenant = caller.tenant_id().to_string();
+        self.world.tenants.iter().position(|own| *own == tenant)
+    }
+
     /// The agent with this number in the caller's tenant.
     fn agent(&self, caller: &AgentPrincipal, number: usize) -> Option<(&Acting, AgentIdentity)> {
-        let tenant = caller.tenant_id().to_string();
-        let tenant = self.world.tenants.iter().position(|own| *own == tenant)?;
+        let tenant = self.tenant_of(caller)?;
         let acting = self.world.agents[self.blueprint][tenant].get(number)?;
-        let agents = self.agents.read().unwrap_or_else(PoisonError::into_inner);
-        Some((acting, agents[tenant].get(number)?.clone()))
+        Some((acting, self.identities()[tenant].get(number)?.clone()))
+    }
+
+    fn identities(&self) -> Arc<Identities> {
+        let identities = self.identities.read();
+        Arc::clone(&identities.unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn call(

@@ -109,7 +109,8 @@ pub(crate) async fn ask(number: usize, world: Arc<World>, places: Arc<Places>) {
             ..request_of_sidecar
         };
         let (what, outcome) = match dice.roll(20) {
-            0..3 => ("API of an agent, as itself", request.as_itself().await),
+            0 => ("API of an agent, as an app", request.as_app().await),
+            1..3 => ("API of an agent, as itself", request.as_itself().await),
             3..7 => (
                 "API of an agent, on behalf of its caller",
                 request.on_behalf_of().await,
@@ -167,6 +168,12 @@ pub(crate) struct Request<'w> {
 }
 
 impl Request<'_> {
+    /// Whom an API sees when the app acts as itself, in the tenant of the caller.
+    pub(crate) fn app_itself(&self) -> Seen {
+        let app = self.world.issuer.client_id();
+        Seen::new("application", &self.caller.seen.tenant, app)
+    }
+
     /// Whether the refusal has a cause.
     pub(crate) async fn judge(
         &self,
@@ -175,9 +182,14 @@ impl Request<'_> {
         user: Option<&str>,
         of_sidecar: bool,
     ) -> Outcome {
+        let blueprint = self.world.blueprints[self.blueprint].client_id();
+        let client = match leg {
+            Leg::App => self.world.issuer.client_id(),
+            _ => self.acting.id(),
+        };
         let asked = Asked {
-            agent: self.acting.id().to_owned(),
-            blueprint: self.world.blueprints[self.blueprint].client_id().to_owned(),
+            client: client.to_owned(),
+            blueprint: blueprint.to_owned(),
             leg,
             user: user.map(str::to_owned),
             account: (leg == Leg::AgentUser).then(|| {
@@ -189,11 +201,15 @@ impl Request<'_> {
             of_sidecar,
             at: self.at,
         };
-        let mut cause = self.world.causes.of(&refusal, &asked);
-        if cause.is_none() {
-            // The failed token request may not be read yet.
-            sleep(Duration::from_millis(500)).await;
-            cause = self.world.causes.of(&refusal, &asked);
+        let answered = Instant::now();
+        let mut cause = self.world.causes.of(&refusal, &asked, answered);
+        for _ in 0..10 {
+            if cause.is_some() {
+                break;
+            }
+            // The token request may not be read yet.
+            sleep(Duration::from_millis(200)).await;
+            cause = self.world.causes.of(&refusal, &asked, answered + LATE);
         }
         match cause {
             Some(cause) => Ok(format!("{}, {cause:?}", refusal.status)),
@@ -229,5 +245,7 @@ async fn send(request: RequestBuilder) -> Result<Response, String> {
 
 /// Between two requests of a client.
 const PAUSE: Duration = Duration::from_millis(5);
+/// So much later than it was answered a token request is read.
+const LATE: Duration = Duration::from_secs(2);
 /// A token is acquired within 30 s.
 const LIMIT: Duration = Duration::from_secs(35);

@@ -13,6 +13,11 @@ use crate::{
 };
 
 impl Request<'_> {
+    pub(crate) async fn as_app(&self) -> Outcome {
+        self.at_api("/app", &self.app_itself(), Leg::App, None)
+            .await
+    }
+
     pub(crate) async fn as_itself(&self) -> Outcome {
         let path = format!("/itself/{}", self.agent);
         self.at_api(&path, &self.acting.itself, Leg::Agent, None)

@@ -53,7 +53,8 @@ struct Window {
 /// What was asked for, as far as a refusal can depend on it.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    pub(crate) agent: String,
+    /// The agent, or the app.
+    pub(crate) client: String,
     pub(crate) blueprint: String,
     pub(crate) leg: Leg,
     /// On whose behalf, or by which account.
@@ -131,15 +132,14 @@ impl Causes {
     }
 
     /// The cause of a refusal. `None` if there was none.
-    pub(crate) fn of(&self, refusal: &Refusal, asked: &Asked) -> Option<Cause> {
-        let answered = Instant::now();
+    pub(crate) fn of(&self, refusal: &Refusal, asked: &Asked, answered: Instant) -> Option<Cause> {
         let was_on = |cause, concerns: &str| self.was_on(cause, concerns, asked.at, answered);
         let cause = cause_of(refusal, asked)?;
         let is_so = match cause {
             Cause::TokenRequest => asked
                 .requests()
                 .any(|concerns| was_on(Cause::TokenRequest, &concerns)),
-            Cause::Consent | Cause::StepUp => was_on(cause, &asked.agent),
+            Cause::Consent | Cause::StepUp => was_on(cause, &asked.client),
             Cause::Disabled => was_on(cause, asked.user.as_ref()?),
             Cause::SecretUnknown => was_on(cause, &asked.blueprint),
             Cause::OtherIdentity => was_on(cause, asked.leg.as_str()),
@@ -148,7 +148,7 @@ impl Causes {
         };
         let is_refused = match refusal.code {
             Some(code) if cause != Cause::TokenRequest => {
-                was_on(Cause::Refused(code), &asked.agent)
+                was_on(Cause::Refused(code), &asked.client)
             }
             _ => true,
         };
@@ -161,9 +161,10 @@ impl Asked {
     fn requests(&self) -> impl Iterator<Item = String> {
         let exchange = match self.leg {
             Leg::AgentUser => &[Leg::T1, Leg::T2][..],
+            Leg::App => &[],
             _ => &[Leg::T1][..],
         };
-        let agent = &self.agent;
+        let agent = &self.client;
         let exchange = exchange.iter().map(move |leg| request(*leg, agent, None));
         let account = self.account.iter().flatten().map(String::as_str);
         let names: Vec<_> = match self.leg {
@@ -200,7 +201,7 @@ impl Cause {
 fn cause_of(refusal: &Refusal, asked: &Asked) -> Option<Cause> {
     let Refusal { status, code, .. } = *refusal;
     let kind = refusal.kind.as_deref();
-    let has_user = asked.leg != Leg::Agent;
+    let has_user = !matches!(asked.leg, Leg::App | Leg::Agent);
     let is_challenge = asked.leg == Leg::OnBehalfOf && asked.answers_challenges;
     let (cause, its_kinds, at_api): (_, &[&str], u16) = match code {
         None | Some(90_033) if status == 503 => {

@@ -69,7 +69,7 @@ impl World {
             issuer.set_token_lifetime(leg, exchange_life);
         }
         let life = (exchange_life / 4).clamp(Duration::from_secs(12), LIFE);
-        for leg in [Leg::Agent, Leg::OnBehalfOf, Leg::AgentUser] {
+        for leg in [Leg::App, Leg::Agent, Leg::OnBehalfOf, Leg::AgentUser] {
             issuer.set_token_lifetime(leg, life);
         }
         let blueprints = [issuer.blueprint(), issuer.add_blueprint()];
@@ -95,6 +95,7 @@ impl World {
         log.forbid(PERSON);
         log.forbid(DOMAIN);
         log.forbid(&blueprints[0].secret());
+        log.forbid(&issuer.client().secret());
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         fs::create_dir_all(&folder)?;
         let certificate = folder.join(format!("soak-{}.pem", std::process::id()));
@@ -151,9 +152,7 @@ impl Acting {
     fn register(issuer: &Issuer, blueprint: &Blueprint, tenant: &str, number: usize) -> Self {
         let api = issuer.api();
         let agent = blueprint.add_agent_in(tenant);
-        let agent = agent
-            .grant_role(&api, "Orders.Read.All")
-            .grant_scope(&api, SCOPE);
+        let agent = agent.grant_role(&api, ROLE).grant_scope(&api, SCOPE);
         let id = agent.client_id().to_owned();
         let accounts = (0..ACCOUNTS)
             .map(|account| agent.add_user(&format!("account-{account}-of-{number}-{id}")));
@@ -194,6 +193,7 @@ impl Acting {
 pub(crate) const SCOPE: &str = "Orders.Read";
 pub(crate) const AGENTS: usize = 4;
 pub(crate) const ACCOUNTS: usize = 2;
+const ROLE: &str = "Orders.Read.All";
 const PERSONS: usize = 8;
 
 /// In the name of every person, and in no other text.
