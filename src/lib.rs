@@ -118,7 +118,6 @@
 //! | `hyper` | the layer without axum; no account |
 //! | `whoami` | a complete API for a real tenant |
 //! | `explain` | what is in a token, and what refuses it |
-//! | `soak` | load while keys rotate and fetches fail |
 //!
 //! # The parts
 //!

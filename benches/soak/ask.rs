@@ -20,7 +20,7 @@ use crate::{
     oracle::{Asked, Refusal},
     seen::Seen,
     sidecar::Sidecar,
-    world::{ACCOUNTS, AGENTS, Acting, World},
+    world::{ACCOUNTS, AGENTS, Acting, Failed, World},
 };
 
 /// Where everything is.
@@ -35,13 +35,17 @@ pub(crate) struct Places {
 pub(crate) type Outcome = Result<String, (Wrong, String)>;
 
 impl Places {
-    pub(crate) fn new(apis: &[AgentApi; 2], orders: String, sidecar: &Sidecar) -> Self {
-        Self {
+    pub(crate) fn new(
+        apis: &[AgentApi; 2],
+        orders: String,
+        sidecar: &Sidecar,
+    ) -> Result<Self, Failed> {
+        Ok(Self {
             agent_apis: apis.each_ref().map(|api| api.url.clone()),
             orders: format!("{orders}/orders"),
             sidecar: sidecar.url.clone(),
-            client: Client::new(),
-        }
+            client: Client::builder().pool_idle_timeout(IDLE).build()?,
+        })
     }
 
     /// Where each door shows who has come, and the number of its audience.
@@ -243,6 +247,8 @@ async fn send(request: RequestBuilder) -> Result<Response, String> {
     answer.map_err(|error| format!("{error:?}"))
 }
 
+/// The sidecar closes a connection that is idle for 10 s. A request that is sent at that moment fails.
+const IDLE: Duration = Duration::from_secs(5);
 /// Between two requests of a client.
 const PAUSE: Duration = Duration::from_millis(5);
 /// So much later than it was answered a token request is read.

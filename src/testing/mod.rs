@@ -207,6 +207,7 @@
 //! | consent missing, a role missing | [`Agent::withdraw_consent`], [`Agent::withdraw_roles`] |
 //! | a policy that blocks, or a step-up with `claims` | [`Agent::set_policy`], [`Api::set_policy`] |
 //! | a secret revoked, expired or rotated | [`Blueprint::remove_secret`], [`Blueprint::expire_secret`], [`Blueprint::add_secret`] |
+//! | a certificate rotated | [`Blueprint::new_certificate_pem`], [`Blueprint::remove_certificate_pem`] |
 //! | an exchange token refused | [`Issuer::expire_tokens`], [`Blueprint::disable`] |
 //! | an account gone or disabled | [`AgentAccount::remove`], [`AgentAccount::disable`], [`Issuer::disable_user`] |
 //! | Entra throttling, slow, out of order | [`Issuer::fail_at`] with [`Target::Token`] or [`Target::Leg`] |

@@ -158,6 +158,19 @@ fn an_assertion_of_a_certificate_is_refused_for_each_fault() {
 }
 
 #[test]
+fn a_certificate_that_is_deleted_is_refused_and_its_successor_is_not() {
+    let issuer = Issuer::start_blocking();
+    let [old, new] = [(); 2].map(|()| issuer.client().new_certificate_pem());
+    let ask = |pem: &str| asserting(&app(&issuer), &Signed::new(&issuer, pem).sign());
+    ask(&old).granted(&issuer);
+    issuer.client().remove_certificate_pem(&old);
+    assert_eq!(ask(&old).refused(&issuer).2, 700027);
+    ask(&new).granted(&issuer);
+    issuer.client().remove_certificate_pem("no certificate");
+    ask(&new).granted(&issuer);
+}
+
+#[test]
 fn the_assertions_of_every_library_are_accepted() {
     let issuer = Issuer::start_blocking();
     let pem = issuer.client().new_certificate_pem();
