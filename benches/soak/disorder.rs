@@ -202,7 +202,9 @@ async fn confuse_identities(world: Arc<World>) {
             token.claim("xms_par_app_azp", world.blueprints[blueprint].client_id())
         };
         let person = &world.persons[dice.roll(world.persons.len())];
-        let account = acting.accounts[dice.roll(ACCOUNTS)].object_id();
+        // That which is asked for by its name. Another in its place would not be noticed: only an object id is
+        // compared with what the token says.
+        let account = acting.accounts[ACCOUNTS - 1].object_id();
         let (leg, token) = match dice.roll(4) {
             0 => {
                 let token = minted(world.issuer.autonomous_agent())
