@@ -37,7 +37,7 @@ pub(crate) type Outcome = Result<String, (Wrong, String)>;
 impl Places {
     pub(crate) fn new(
         apis: &[AgentApi; 2],
-        orders: String,
+        orders: &str,
         sidecar: &Sidecar,
     ) -> Result<Self, Failed> {
         Ok(Self {

@@ -61,7 +61,7 @@ async fn main() -> Result<ExitCode, Failed> {
     let at = Arc::clone(&world);
     let base_url = orders.clone();
     let sidecar = tokio::task::spawn_blocking(move || Sidecar::start(&at, &base_url)).await??;
-    let places = Arc::new(ask::Places::new(&apis, orders, &sidecar)?);
+    let places = Arc::new(ask::Places::new(&apis, &orders, &sidecar)?);
     // Every door knows a key, and there are callers, before the load begins.
     let rotation = rotation::Keys::begin(&world, &places).await;
 
