@@ -163,7 +163,7 @@ async fn two_thousand_idle_connections_keep_no_caller_out() {
     let start = Instant::now();
     assert_eq!(sidecar.get("/healthz").await.status, 200);
     assert!(
-        start.elapsed() < Duration::from_secs(2),
+        start.elapsed() < Duration::from_secs(5),
         "{:?}",
         start.elapsed()
     );

@@ -182,5 +182,5 @@ async fn health_waits_for_nothing_of_entra() {
     let sidecar = Sidecar::start(&issuer, &[]);
     let start = std::time::Instant::now();
     assert_eq!(sidecar.get("/healthz").await.status, 200);
-    assert!(start.elapsed() < std::time::Duration::from_secs(1));
+    assert!(start.elapsed() < std::time::Duration::from_secs(5));
 }
