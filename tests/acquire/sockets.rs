@@ -61,7 +61,7 @@ async fn a_connection_that_fails_is_an_error_within_the_limits_and_no_token() {
 /// The text and the hint of a time-out.
 const LATE: [&str; 2] = ["timed out", "a retry can help"];
 
-async fn fails(fault: Fault, settings: AcquireSettings, [text, hint]: [&str; 2], requests: usize) {
+async fn fails(fault: Fault, settings: AcquireSettings, [text, hint]: [&str; 2], requests: u64) {
     let issuer = Issuer::start().await;
     let source = client(&issuer, settings).itself();
     let scopes = Scopes::default_of(issuer.api().resource()).unwrap();
