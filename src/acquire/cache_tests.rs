@@ -564,6 +564,28 @@ fn a_runtime_that_is_kept_and_not_run_holds_up_a_key_and_a_place_for_no_longer_t
 }
 
 #[test]
+fn the_end_of_a_lost_flight_takes_nothing_from_the_next_one() {
+    let desk = Desk::with(AcquireSettings::default().with_max_flights(2));
+    let kept = runtime(|builder| builder.enable_all());
+    let caller = desk.clone();
+    kept.spawn(async move { caller.get(&key(1), Wanted::Any).await.map(drop) });
+    kept.block_on(tokio::task::yield_now());
+    let other = runtime(|builder| builder.enable_all().start_paused(true));
+    other.block_on(async {
+        pass(31).await;
+        desk.endpoint.under_way.lock().expect("keys").clear();
+        let mut tasks = JoinSet::new();
+        desk.spawn(&mut tasks, &key(1), Wanted::Any);
+        time::sleep(LATENCY / 2).await;
+        kept.shutdown_background();
+        desk.spawn(&mut tasks, &key(1), Wanted::Any);
+        for result in tasks.join_all().await {
+            assert_eq!(result.expect("a token").0.secret(), "token-1");
+        }
+    });
+}
+
+#[test]
 fn places_of_lost_flights_are_free_for_other_keys() {
     let desk = Desk::with(AcquireSettings::default().with_max_flights(3));
     let kept = runtime(|builder| builder.enable_all());

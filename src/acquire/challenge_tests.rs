@@ -54,6 +54,7 @@ fn the_grammar_of_rfc_9110_is_read_in_all_its_forms() {
             with(ENCODED)
         ),
         format!("Negotiate, NTLM TlRMTVNTUAAC==, {}", with(ENCODED)),
+        format!("Negotiate a-._~+/b=, {}", with(ENCODED)),
         format!("{}, DPoP algs=\"ES256\"", with(ENCODED)),
         format!(
             "PoP error=\"insufficient_claims\", claims=\"x\", {}",
@@ -127,6 +128,10 @@ fn a_header_that_does_not_follow_the_grammar_asks_for_nothing() {
         good.replace("Bearer realm", "Bearer; realm"),
         good.replace("Bearer ", "Bearer:"),
         format!("{good}; x=y"),
+        format!("{good}, =x"),
+        format!("{good}, x="),
+        // A scheme that no space ends.
+        format!("Basic/x, {good}"),
     ] {
         assert_eq!(asked(&field), None, "{field}");
     }

@@ -192,6 +192,22 @@ mod tests {
     }
 
     #[test]
+    fn of_two_values_that_cannot_be_merged_the_other_one_stays() {
+        for (claims, others) in [
+            (CP1, r#"{"access_token":7}"#),
+            (CP1, r#"{"access_token":"null"}"#),
+            (r#"{"access_token":1}"#, r#"{"access_token":2}"#),
+            (r#"{"access_token":[1]}"#, r#"{"access_token":{"a":1}}"#),
+        ] {
+            let (claims, read) = (
+                Claims::parse(claims).expect("claims"),
+                Claims::parse(others),
+            );
+            assert_eq!(claims.merged_with(read.expect("claims")).to_json(), others);
+        }
+    }
+
+    #[test]
     fn what_is_not_one_object_of_at_most_8_kib_is_refused() {
         let of = |length: usize| format!("{{\"a\":\"{}\"}}", "b".repeat(length - 8));
         assert!(Claims::parse(&of(MAX_CLAIMS)).is_some());

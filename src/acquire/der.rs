@@ -270,11 +270,35 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_length_has_its_shortest_form_and_at_most_four_bytes() {
+        let read = |length: &[u8]| {
+            let first = LONG_FORM + u8::try_from(length.len()).unwrap();
+            let der = [&[SEQUENCE, first][..], length, &[0; 300]].concat();
+            split_first(&der).map(|(value, _)| value.contents.len())
+        };
+        assert_eq!(read(&[0x80]), Some(128));
+        assert_eq!(read(&[1, 0]), Some(256));
+        for length in [
+            &[][..],
+            &[0x7f],
+            &[0, 0x80],
+            &[0, 0, 1, 0],
+            &[1, 0, 0, 0, 0x80],
+        ] {
+            assert_eq!(read(length), None, "{length:x?}");
+        }
+        // The tag goes on in the next byte.
+        assert!(split_first(&[0x1f, 0]).is_none() && split_first(&[0x3f, 0]).is_none());
+        assert!(split_first(&[0x1e, 0]).is_some());
+    }
+
+    #[test]
     fn a_pfx_is_known_by_its_first_bytes_in_der_and_in_ber() {
         let contents = [&[INTEGER, 1, 3][..], &value(SEQUENCE, &[0; 300])].concat();
         let der = value(SEQUENCE, &contents);
         let ber = [&[SEQUENCE, 0x80][..], &contents, &[0, 0]].concat();
-        assert!(is_pfx(&der) && is_pfx(&ber));
+        let short = value(SEQUENCE, &[INTEGER, 1, 3, SEQUENCE, 0]);
+        assert!(is_pfx(&der) && is_pfx(&ber) && is_pfx(&short));
         let mut other = der.clone();
         other[6] = 2;
         for not in [&other[..], &der[..6], b"", b"0", b"-----BEGIN"] {

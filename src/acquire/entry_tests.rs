@@ -404,6 +404,65 @@ fn a_flight_that_is_lost_stops_no_other() {
 }
 
 #[test]
+fn the_late_start_of_a_lost_flight_is_not_that_of_the_next_one() {
+    let mut desk = Desk::empty();
+    desk.start(&Wanted::Any);
+    desk.pass(31).start(&Wanted::Any);
+    desk.entry.begun(1);
+    assert!(matches!(desk.ask(&Wanted::Fresh), Verdict::Join));
+    desk.entry.begun(2);
+    assert!(matches!(desk.ask(&Wanted::Fresh), Verdict::WaitOut(2)));
+}
+
+#[test]
+fn a_caller_who_has_waited_is_given_the_newer_token_until_it_expires() {
+    let mut desk = Desk::empty();
+    desk.start(&Wanted::Any);
+    let token = desk.good(10);
+    let after = |desk: &Desk, since| desk.entry.ask(desk.now, &Wanted::Fresh, Some(since));
+    assert!(matches!(after(&desk, 1), Verdict::Start(_)));
+    for seconds in [0, 9] {
+        match after(desk.pass(seconds), 0) {
+            Verdict::HandOut(other) => assert!(other.is(&token)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(after(desk.pass(1), 0), Verdict::Start(_)));
+}
+
+#[test]
+fn a_token_got_for_the_same_claims_meanwhile_serves_who_has_waited() {
+    let (mut desk, token) = Desk::stocked_for("c");
+    desk.pass(6);
+    let after = |since| desk.entry.ask(desk.now, &challenge("c", None), since);
+    match after(Some(0)) {
+        Verdict::HandOut(other) => assert!(other.is(&token)),
+        other => panic!("{other:?}"),
+    }
+    for since in [None, Some(1)] {
+        assert!(matches!(after(since), Verdict::Start(_)));
+    }
+}
+
+#[test]
+fn without_a_flight_the_token_in_hand_serves_until_30_s_before_its_end() {
+    let mut desk = Desk::stocked();
+    desk.pass(3_569);
+    assert!(desk.entry.spare(desk.now, &Wanted::Any).is_some());
+    assert!(desk.entry.spare(desk.now, &Wanted::Fresh).is_none());
+    desk.pass(1);
+    assert!(desk.entry.spare(desk.now, &Wanted::Any).is_none());
+}
+
+#[test]
+fn a_failure_that_names_a_time_is_refused_with_the_time_left() {
+    let mut desk = Desk::empty();
+    desk.start(&Wanted::Any);
+    desk.bad(Busy, false, Some(30));
+    desk.pass(1).is_refused(&Wanted::Any, Busy, Some(29));
+}
+
+#[test]
 fn what_a_flight_was_given_up_for_is_not_remembered() {
     let mut desk = Desk::empty();
     desk.start(&challenge("c", None));

@@ -1,6 +1,9 @@
 //! What is refused when a token is asked for, before anything is sent.
 
-use tower_entra::acquire::{AcquireErrorKind, AgentUser, Scopes, TokenOptions};
+use tower_entra::{
+    Authority,
+    acquire::{AcquireErrorKind, AgentUser, ClientCredential, Scopes, TokenOptions},
+};
 
 use super::world::{Who, World};
 
@@ -96,6 +99,28 @@ async fn an_agent_a_tenant_a_user_or_an_option_that_no_request_can_name_makes_no
         assert!(!format!("{source:?} {error:?}").contains("doe"), "{text}");
     }
     assert_eq!(world.wire.count(), 0);
+}
+
+#[tokio::test]
+async fn the_client_of_an_authority_of_one_tenant_is_none_of_another() {
+    const OTHER: &str = "22222222-2222-4222-8222-222222222222";
+
+    let world = World::new();
+    let credential = ClientCredential::secret("a secret");
+    let builder = world.builder(ID, credential);
+    let builder = builder.authority(Authority::custom("https://{tid}.ciamlogin.com"));
+    let client = builder.build().unwrap();
+    let source = client.in_tenant(OTHER).itself();
+    let error = source.token(&world.default_scope()).await;
+    let error = error.expect_err("another tenant");
+    assert_eq!(error.kind(), AcquireErrorKind::Misconfigured);
+    let text = format!("the authority of the client is not that of tenant {OTHER}");
+    assert_eq!(error.to_string(), text);
+    assert_eq!(world.wire.count(), 0);
+    let same = client.in_tenant(world.issuer.tenant_id()).itself();
+    let error = same.token(&world.default_scope()).await;
+    assert!(!error.is_err_and(|error| error.to_string() == text));
+    assert!(world.wire.count() > 0);
 }
 
 #[tokio::test]

@@ -272,6 +272,26 @@ fn forwarded_headers_stop_the_start() {
 }
 
 #[test]
+fn the_name_of_the_environment_names_no_file_of_another_folder() {
+    let folder = Folder::new("environment");
+    folder.write("appsettings.json", "{}");
+    for name in ["../Staging", "/Staging", "..\\Staging"] {
+        let lines = refused(folder.program().env("ASPNETCORE_ENVIRONMENT", name));
+        let begins = |line: &String| line.starts_with("ASPNETCORE_ENVIRONMENT");
+        let line = lines.iter().find(|line| begins(line));
+        assert!(
+            line.is_some_and(|line| line.contains("is no name")),
+            "{lines:?}"
+        );
+    }
+    let lines = refused(folder.program().env("ASPNETCORE_ENVIRONMENT", "Staging"));
+    assert!(
+        !lines.iter().any(|line| line.contains("is no name")),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn sources_win_in_the_order_of_dotnet() {
     let folder = Folder::new("order");
     let json = |value: &str| format!("{{\"AzureAd\": {{\"TenantId\": \"{value}\"}}}}");

@@ -187,6 +187,8 @@ mod tests {
             ("https://api.example:port", "with a host"),
             ("https://api.example:65536", "with a host"),
             ("ftp://api.example", "with a host"),
+            ("ftp://127.0.0.1:21", "with a host"),
+            ("http://:80", "with a host"),
             ("http://api.example", "127.0.0.1"),
             ("http://localhost:8080", "127.0.0.1"),
             ("http://10.0.0.1", "127.0.0.1"),
@@ -197,6 +199,8 @@ mod tests {
             assert_eq!(error.setting(), "api");
             assert!(error.problem().contains(words), "{error}");
             assert!(!error.problem().contains("secret"), "{error}");
+            let is_shown = error.problem().contains(&format!("{url:?}"));
+            assert_eq!(is_shown, !url.contains('@'), "{error}");
         }
     }
 
@@ -230,6 +234,7 @@ mod tests {
             "https://api.example:80/",
             "https://api.example:8443/",
             "https://api.example:/",
+            "https://:443/",
             "https://api.example:+443/",
             "https://api.example./",
             "https://api.example.evil.example/",

@@ -344,6 +344,17 @@ mod tests {
     }
 
     #[test]
+    fn a_target_with_a_name_needs_a_host_with_http_1_0_too() {
+        for gate in [Gate::new(false), Gate::new(true)] {
+            let mut request = get("http://localhost/healthz", &[]);
+            *request.version_mut() = Version::HTTP_10;
+            assert_eq!(decide(&gate, peer(HERE), &request), Err(Refusal::Host));
+            *request.uri_mut() = "/healthz".parse().expect("a path");
+            assert_eq!(decide(&gate, peer(HERE), &request), Ok(()));
+        }
+    }
+
+    #[test]
     fn a_target_with_a_name_must_agree_with_host() {
         let absolute =
             |target: &str, host: &str| decide(&Gate::new(false), peer(HERE), &get(target, &[host]));

@@ -146,6 +146,12 @@ mod tests {
         }
         let long = format!("{GUID}{}", " ".repeat(MAX_LENGTH));
         assert!(parse::<AppId>(&long).is_some());
+        let x = "{0x7090e106,0x1ad3,0x4313,{0x9b,0x7a,0x75,0xcc,0x3e,0x57,0x6d,0x40}}";
+        for (length, is_read) in [(MAX_LENGTH, true), (MAX_LENGTH + 1, false)] {
+            let spaces = " ".repeat(length - x.len());
+            let padded = x.replacen(',', &format!(",{spaces}"), 1);
+            assert_eq!(parse::<AppId>(&padded).is_some(), is_read, "{length}");
+        }
         assert!(parse::<AppId>(&"a".repeat(MAX_LENGTH * 2)).is_none());
     }
 }

@@ -271,6 +271,7 @@ mod tests {
             "/DownstreamApi/my%20%C3%A4pi"
         );
         assert_eq!(uri("/DownstreamApi/a%2fb"), "/DownstreamApi/a%2Fb");
+        assert_eq!(uri("/OpenApi/V1.JSON/?a"), "/openapi/v1.json?a");
     }
 
     #[test]

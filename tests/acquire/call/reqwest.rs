@@ -141,11 +141,10 @@ async fn a_redirect_to_another_origin_takes_no_token_along() {
     assert_eq!(elsewhere.take(), "");
 }
 
-#[tokio::test]
-async fn a_body_that_is_no_stream_is_sent_once_more() {
-    let issuer = Issuer::start().await;
+/// An API that refuses the first token with a challenge.
+async fn challenging() -> Server {
     let refused: Mutex<Option<String>> = Mutex::default();
-    let api = Server::start("127.0.0.1:0", move |head| {
+    Server::start("127.0.0.1:0", move |head| {
         let token = head.lines().find(|line| line.starts_with("authorization"));
         let token = token.unwrap_or_default().to_owned();
         let mut refused = refused.lock().unwrap();
@@ -155,7 +154,27 @@ async fn a_body_that_is_no_stream_is_sent_once_more() {
         }
         answer("200 OK", "")
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_request_that_is_challenged_is_answered_in_the_same_call() {
+    let issuer = Issuer::start().await;
+    let api = challenging().await;
+    let client = Client::builder().no_proxy().build().unwrap();
+    let service = layer_of(api.address, &issuer)
+        .replay(CloneBody)
+        .layer(client);
+    let request = get(&format!("http://{}/", api.address));
+    let response = within(service.oneshot(request)).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(api.take().matches("get / ").count(), 2);
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_stream_is_sent_once_more() {
+    let issuer = Issuer::start().await;
+    let api = challenging().await;
     let client = Client::builder().no_proxy().build().unwrap();
     let service = layer_of(api.address, &issuer)
         .replay(CloneBody)

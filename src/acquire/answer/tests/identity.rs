@@ -108,6 +108,32 @@ fn an_app_gets_no_user_s_token_and_a_user_no_app_s() {
 }
 
 #[test]
+fn a_subject_that_is_a_path_is_an_app_s_whatever_its_object() {
+    let without_type = |subject: &str| {
+        let mut claims = good_app_claims();
+        claims["sub"] = json!(subject);
+        with(claims, "idtyp", None)
+    };
+    let flow = Flow::AgentUser(None);
+    is_of_another(flow, &without_type("/eid1/c/pub/t/a/b"), "subject");
+    is_of_another(flow, &without_type("/"), "subject");
+    is_of_another(flow, &without_type(&OTHER.to_uppercase()), "subject");
+    let body = good_but("access_token", json!(jwt(&without_type("eid1/c"))));
+    assert!(read_by(flow, 200, body.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_subject_decides_only_without_a_scope_and_without_a_type() {
+    let mut claims = good_claims();
+    claims["sub"] = json!(USER);
+    taken(&good_but("access_token", json!(jwt(&claims.to_string()))));
+    claims["scp"] = json!("/");
+    is_of_another(Flow::AgentUser(None), &claims.to_string(), "subject");
+    claims["idtyp"] = json!("user");
+    taken(&good_but("access_token", json!(jwt(&claims.to_string()))));
+}
+
+#[test]
 fn what_looks_like_a_jwt_and_cannot_be_read_is_refused() {
     let header = URL_SAFE_NO_PAD.encode("{\"alg\":\"RS256\"}");
     let good = URL_SAFE_NO_PAD.encode(good_claims().to_string());

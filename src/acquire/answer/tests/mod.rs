@@ -121,6 +121,18 @@ fn a_good_answer_is_taken() {
 }
 
 #[test]
+fn of_the_scopes_that_are_named_those_that_no_scope_can_be_are_left_out() {
+    for (scope, kept) in [
+        ("api://x/A \"B", "api://x/A"),
+        ("a\\b api://x/C \u{e9}", "api://x/C"),
+        ("\"", "api://x/A api://x/B"),
+    ] {
+        let granted = taken(&good_but("scope", json!(scope)));
+        assert_eq!(granted.scopes, kept, "{scope}");
+    }
+}
+
+#[test]
 fn members_that_may_be_absent_have_a_default() {
     for scope in [
         None,

@@ -133,6 +133,21 @@ fn an_error_is_classified_by_status_then_suberror_then_claims_then_code_then_err
         row(400, &error("invalid_request", 90_033), Kind::Unavailable),
         row(400, &error("server_error", 50_000), Kind::Unavailable),
         row(500, &error("server_error", 50_000), Kind::Unavailable),
+        row(
+            500,
+            &and(
+                error("server_error", 50_000),
+                "suberror",
+                json!("consent_required"),
+            ),
+            Kind::ConsentRequired,
+        ),
+        row(400, &unknown("consent_required"), Kind::ConsentRequired),
+        row(
+            400,
+            &and(unknown("invalid_grant"), "claims", json!({"a": 1})),
+            Kind::InteractionRequired,
+        ),
         row(429, &error("server_error", 50_000), Kind::Throttled),
         row(
             400,

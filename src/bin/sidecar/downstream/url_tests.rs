@@ -269,6 +269,7 @@ fn the_origin_is_always_that_of_the_base_url() {
         "%40evil.test",
         "https%3a//evil.test",
         "https%3A%2F%2Fevil.test",
+        "1a://evil.test",
     ] {
         let url = call("https://api.test", relative);
         let rest = url.strip_prefix("https://api.test/");
@@ -310,6 +311,17 @@ fn a_fragment_white_space_and_control_characters_are_refused() {
     ] {
         assert!(RelativePath::parse(relative).is_err(), "{relative:?}");
     }
+}
+
+#[test]
+fn a_text_is_escaped_at_most_seven_times() {
+    let of = |times: usize| format!("%{}61", "25".repeat(times - 1));
+    assert_eq!(of(2), "%2561");
+    for times in [1, 2, 7] {
+        assert!(RelativePath::parse(&of(times)).is_ok(), "{times}");
+    }
+    let refused = RelativePath::parse(&of(8));
+    assert_eq!(refused, Err("is escaped too often"));
 }
 
 #[test]
@@ -418,6 +430,8 @@ fn anything_else_is_no_base_url() {
         "https://api.test ",
         "https://api.test\n",
         "https://api\t.test",
+        "https://api.test/\u{1}",
+        "https://api.test/\u{7f}",
         "https:\\\\api.test",
         "https://api.test\\v1",
     ] {

@@ -126,6 +126,21 @@ async fn one_of_the_scopes_is_enough_and_a_caller_that_acts_as_itself_has_none()
 }
 
 #[tokio::test]
+async fn an_app_without_a_role_is_refused_unless_a_list_of_the_apis_own_decides() {
+    for (authorization_by_acl, status) in [(true, 200), (false, 403)] {
+        let world = World::new(|settings, _| {
+            settings.azure_ad.authorization_by_acl = authorization_by_acl;
+        })
+        .await;
+        let app = || world.issuer.blueprint().app_token();
+        let answer = world.get("/Validate", Some(&app().mint())).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        let with_role = app().roles(["Orders.Read"]).mint();
+        assert_eq!(world.get("/Validate", Some(&with_role)).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn agent_parameters_make_no_difference_to_validate() {
     let world = World::new(|settings, _| {
         settings.allow_overrides.authorization_header = false;

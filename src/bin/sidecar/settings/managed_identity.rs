@@ -221,11 +221,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_is_too_long_or_breaks_off_is_an_error() {
-        let long = MAX_BODY + 1;
-        let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {long}\r\n\r\n").into_bytes();
-        answer.resize(answer.len() + long, b' ');
+        let of = |length: usize| {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            [head.into_bytes(), vec![b' '; length]].concat()
+        };
+        let (url, _thread) = server(of(MAX_BODY));
+        assert_eq!(get(&url).await.expect("an answer").1.len(), MAX_BODY);
         let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}".to_vec();
-        for answer in [answer, cut] {
+        for answer in [of(MAX_BODY + 1), cut] {
             let (url, _thread) = server(answer);
             let error = get(&url).await.expect_err("an error");
             assert!(matches!(error.kind(), ErrorKind::Other), "{error}");

@@ -128,6 +128,14 @@ mod tests {
         }
         let secret = "aB08Q~0123456789012345678901234567890123";
         assert_eq!(shown_id(secret, &[]), shown(secret));
+        let labels = |first: usize, last: usize| ["a".repeat(first), "b".repeat(last)].join(".");
+        for (first, last, is_shown) in
+            [(63, 2, true), (64, 2, false), (2, 63, true), (2, 64, false)]
+        {
+            let text = labels(first, last);
+            let shown = shown_id(&text, &words);
+            assert_eq!(shown == format!("\"{text}\""), is_shown, "{shown}");
+        }
     }
 
     #[test]
@@ -138,8 +146,12 @@ mod tests {
             "-----BEGIN PRIVATE KEY-----",
             "https://user:password@host",
             &"k".repeat(65),
+            &"kZ-_+9".repeat(11),
         ] {
             assert!(shown(text).starts_with('('), "{text}");
+        }
+        for text in ["FAQ~x", "Q~", &"k".repeat(64)] {
+            assert_eq!(shown(text), format!("\"{text}\""));
         }
     }
 }

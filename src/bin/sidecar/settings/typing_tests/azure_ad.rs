@@ -63,6 +63,10 @@ fn an_instance_is_a_cloud_or_a_loopback_address() {
         authority("https://login.contoso.com"),
         Authority::custom("https://login.contoso.com")
     );
+    assert_eq!(
+        authority("https://127.0.0.1:4000"),
+        Authority::custom("https://127.0.0.1:4000")
+    );
     for (url, origin) in [
         ("http://127.0.0.1:4000", "http://127.0.0.1:4000"),
         ("HTTP://127.0.0.1:4000/", "http://127.0.0.1:4000"),
@@ -87,6 +91,21 @@ fn an_instance_is_a_cloud_or_a_loopback_address() {
             "AzureAd:Instance",
             "http://127.0.0.1:4000/?x",
             "must be scheme and host only",
+        ),
+        (
+            "AzureAd:Instance",
+            "http://127.0.0.1:4000/#x",
+            "must be scheme and host only",
+        ),
+        (
+            "AzureAd:Instance",
+            "http://:hunter2@127.0.0.1:4000",
+            "the URL must not have a user",
+        ),
+        (
+            "AzureAd:Instance",
+            "http://jane@127.0.0.1:4000",
+            "the URL must not have a user",
         ),
         (
             "AzureAd:Instance",
@@ -143,6 +162,19 @@ fn an_authority_is_read_only_without_instance_and_tenant() {
         &url,
         "is not read, because AzureAd:Instance or",
     )]);
+    let with_instance = [
+        ("AzureAd:Authority", &*url),
+        (
+            "AzureAd:Instance",
+            "https://login.partner.microsoftonline.cn",
+        ),
+        ("AzureAd:ClientId", CLIENT),
+    ];
+    let lines = read_only("Production", &with_instance).expect_err("no tenant");
+    assert!(
+        lines[0].starts_with("AzureAd:TenantId: is not set."),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -164,4 +196,12 @@ fn audiences_are_those_that_are_named_anywhere() {
             "is no audience",
         ),
     ]);
+}
+
+#[test]
+fn only_the_capability_cp1_says_that_challenges_are_answered() {
+    for (capability, answers) in [("cp1", true), ("CP1", true), ("cp2", false)] {
+        let settings = good(&[("AzureAd:ClientCapabilities:0", capability)]);
+        assert_eq!(settings.azure_ad.claims_challenges, answers, "{capability}");
+    }
 }

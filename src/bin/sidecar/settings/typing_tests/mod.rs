@@ -192,6 +192,7 @@ fn scopes_are_a_text_or_a_list() {
     assert_refused(&[
         ("AzureAd:Scopes", "api://x/Orders.Read", "is in no token"),
         ("AzureAd:Scopes:0", "a\"", "is in no token"),
+        ("AzureAd:Scopes:0", "é", "is in no token"),
         (
             "DownstreamApis:x:Scopes",
             "a\"",
