@@ -225,12 +225,13 @@ fn kill(child: &mut Child) {
 }
 
 /// Runs the tests for the mutants of these files, or all, that have no result yet. With `--again`, for
-/// those that no test has caught.
+/// those that no test has caught; with `--open`, for those that were given up, the tests of their module.
 pub fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
-    let again = arguments.iter().any(|argument| argument == "--again");
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let (again, open) = (has("--again"), has("--open"));
     let places: Vec<&String> = arguments
         .iter()
-        .filter(|argument| *argument != "--again")
+        .filter(|argument| !argument.starts_with("--"))
         .collect();
     let tests: Vec<Test> = tests(tree)?
         .into_iter()
@@ -244,9 +245,11 @@ pub fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
             .position(|place| mutant.key().starts_with(place.as_str())),
     };
     let is_due = |mutant: &Mutant| match known.get(&mutant.key()) {
-        Some((outcome, _)) => {
-            again && matches!(outcome.as_str(), "survived" | "unreached" | "open")
-        }
+        Some((outcome, _)) => match outcome.as_str() {
+            "open" => again || open,
+            "survived" | "unreached" => again,
+            _ => false,
+        },
         None => true,
     };
     let mut due: Vec<(usize, Mutant)> = build::mutants(tree)?
@@ -276,7 +279,10 @@ pub fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
                         .lock()
                         .map(|caught| caught.clone())
                         .unwrap_or_default();
-                    let (outcome, by) = outcome(tree, mutant, tests, &known);
+                    let (outcome, by) = match open {
+                        true => outcome_by_module(tree, mutant, tests),
+                        false => outcome(tree, mutant, tests, &known),
+                    };
                     if let Ok(mut caught) = caught.lock() {
                         *caught.entry((mutant.file.clone(), by.clone())).or_default() += 1;
                     }
@@ -317,15 +323,7 @@ fn outcome(
     if reaching.is_empty() {
         return ("unreached", String::new());
     }
-    let module = mutant
-        .file
-        .trim_start_matches("src/")
-        .trim_start_matches("bin/sidecar/");
-    let module = module
-        .trim_end_matches(".rs")
-        .trim_end_matches("/mod")
-        .replace('/', "::");
-    let is_last = |test: &Test| LAST.iter().any(|part| test.name.contains(part));
+    let module = module_of(mutant);
     let catches = |test: &Test| {
         let key = (
             mutant.file.clone(),
@@ -359,6 +357,48 @@ fn outcome(
     if !together.is_empty() && budget < u64::MAX {
         return ("open", String::new());
     }
+    if let Some(found) = run_together(tree, mutant, together) {
+        return found;
+    }
+    ("survived", format!("{} tests", reaching.len()))
+}
+
+/// The tests of the module of a mutant, and those that are named, together.
+fn outcome_by_module(tree: &Tree, mutant: &Mutant, tests: &[Test]) -> (&'static str, String) {
+    let module = module_of(mutant);
+    let also = env::var("MUTANTS_ALSO").unwrap_or_default();
+    let is_named = |test: &Test| {
+        also.split(',')
+            .any(|part| !part.is_empty() && test.name.contains(part))
+    };
+    let chosen: Vec<&Test> = tests
+        .iter()
+        .filter(|test| test.reached.contains(&mutant.number))
+        .filter(|test| test.name.starts_with(&module) || is_named(test))
+        .collect();
+    run_together(tree, mutant, &chosen).unwrap_or(("open", String::new()))
+}
+
+fn is_last(test: &Test) -> bool {
+    LAST.iter().any(|part| test.name.contains(part))
+}
+
+fn module_of(mutant: &Mutant) -> String {
+    let module = mutant
+        .file
+        .trim_start_matches("src/")
+        .trim_start_matches("bin/sidecar/");
+    let module = module.trim_end_matches(".rs").trim_end_matches("/mod");
+    module.replace('/', "::")
+}
+
+/// Runs tests of each program in one process. One that fails has to fail alone, too: together it may
+/// fail for want of time.
+fn run_together(
+    tree: &Tree,
+    mutant: &Mutant,
+    together: &[&Test],
+) -> Option<(&'static str, String)> {
     let mut programs: BTreeMap<(bool, &str), Vec<&Test>> = BTreeMap::new();
     for test in together {
         programs
@@ -391,14 +431,14 @@ fn outcome(
                 End::Failed | End::TimedOut => {
                     for test in tests.iter().filter(|test| !passed(test)) {
                         if let Some(found) = run_alone(tree, mutant, test) {
-                            return found;
+                            return Some(found);
                         }
                     }
                 }
             }
         }
     }
-    ("survived", format!("{} tests", reaching.len()))
+    None
 }
 
 fn run_alone(tree: &Tree, mutant: &Mutant, test: &Test) -> Option<(&'static str, String)> {
