@@ -160,16 +160,301 @@ def scripts():
         yield bytes([1, what, 254, 7, (what + 3) % 10, 100, 5])
 
 
+CLIENT = GUID
+USER = "5d6b2f0a-6f0e-4bd2-8f2d-0d3d0a9a1b11"
+CHALLENGE = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
+
+# Which flow is asked for: see src/acquire/properties/answers.rs.
+APP, FOR_USER, FOR_USER_WITHOUT, AGENT_USER, AGENT_USER_BY_NAME = range(5)
+
+
+def token_answers():
+    """The flow, the claims of the JWT, and on further lines the answer."""
+    user = {"azp": CLIENT, "tid": TID, "oid": USER, "sub": "s", "scp": "A B"}
+    app = {"appid": CLIENT, "tid": TID, "oid": GUID, "sub": GUID, "roles": ["A"], "idtyp": "app"}
+    good = {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "scope": "api://x/A api://x/C",
+            "access_token": "%JWT%", "refresh_token": "0.ARoAv4j5cvGGr0GRqy180BHbR", "id_token": "eyJ0",
+            "client_info": "e30"}
+
+    def seed(flow, claims, answer):
+        claims = claims if isinstance(claims, str) else compact(claims)
+        answer = answer if isinstance(answer, str) else compact(answer)
+        return bytes([flow]) + claims.encode() + b"\n" + answer.encode()
+
+    for flow in range(5):
+        yield seed(flow, user, good)
+        yield seed(flow, app, good)
+        yield seed(flow, {**user, "idtyp": "user", "scp": None}, good)
+    yield seed(63, user, good)
+    for change in [
+        {"azp": TID}, {"azp": CLIENT.upper()}, {"appid": CLIENT}, {"appid": TID}, {"azp": 1}, {"AZP": CLIENT},
+        {"tid": CLIENT}, {"tid": None}, {"tid": TID.upper()}, {"oid": GUID}, {"oid": 1}, {"idtyp": "app"},
+        {"idtyp": "App"}, {"idtyp": 1}, {"scp": ""}, {"scp": "/"}, {"scp": ["A"]}, {"scp": "", "sub": USER},
+        {"scp": " ", "sub": "/eid1/c"}, {"x": {"y": 1}}, {"Scp": "A"}, {"scp": "", "oid": None},
+    ]:
+        yield seed(FOR_USER, {**user, **change}, good)
+        yield seed(AGENT_USER_BY_NAME, {**user, **change}, good)
+        yield seed(APP, {**app, **change}, good)
+    for claims in ["", "[]", "null", '{"azp":1,"azp":2}', compact(user)[:-1], "\xff", "{}"]:
+        yield seed(FOR_USER, claims, good)
+    for change in [
+        {"token_type": "bearer"}, {"token_type": "pop"}, {"token_type": None}, {"access_token": "a.b.c"},
+        {"access_token": "opaque"}, {"access_token": ""}, {"access_token": "a b"}, {"access_token": "a=="},
+        {"access_token": "%JWT%.x.y"}, {"access_token": "e30.e30.c2ln"}, {"access_token": "77u_e30.e30.c2ln"},
+        {"access_token": "e31.e31.c2ln"}, {"access_token": 1}, {"scope": ""}, {"scope": " a\"b c "}, {"scope": 1},
+        {"refresh_in": 1800}, {"refresh_in": "0"}, {"error": ""}, {"error": None}, {"error": "invalid_grant"},
+        {"expires_in": "3599"}, {"expires_in": "0003599"}, {"expires_in": 0}, {"expires_in": "0"},
+        {"expires_in": 0.9999999999}, {"expires_in": 3599.9}, {"expires_in": 315619200}, {"expires_in": 315619201},
+        {"expires_in": -1}, {"expires_in": "1e3"}, {"expires_in": "99999999999999999999"}, {"expires_in": True},
+        {"expires_in": 1e300}, {"expires_in": "+5"}, {"expires_in": "\u0663"},
+    ]:
+        yield seed(FOR_USER, user, {**good, **change})
+    for answer in ["", "<html>", "[]", "{", '{"token_type":"Bearer","token_type":"Bearer"}', '{"a":' * 33 + "1" + "}" * 33]:
+        yield seed(FOR_USER, user, answer)
+
+
+def error_answers():
+    """The flow, the status, `Retry-After` and the credential, and the answer."""
+    def error(word, code, **more):
+        return {"error": word, "error_codes": [code], "error_description": f"AADSTS{code}: text", **more}
+
+    def seed(answer, flow=FOR_USER, status=0, more=0):
+        answer = answer if isinstance(answer, str) else compact(answer)
+        return bytes([flow, status, more]) + answer.encode()
+
+    for word, code in [
+        ("invalid_grant", 65001), ("interaction_required", 50076), ("invalid_client", 7000215),
+        ("invalid_client", 700024), ("invalid_grant", 500133), ("invalid_grant", 50173), ("invalid_grant", 53003),
+        ("invalid_grant", 82014), ("unauthorized_client", 700016), ("invalid_scope", 70011), ("server_error", 50000),
+        ("invalid_request", 50196), ("temporarily_unavailable", 90033), ("access_denied", 1), ("x", 1),
+        ("invalid_request", 700213), ("invalid_grant", 50105), ("invalid_request", 90038),
+    ]:
+        yield seed(error(word, code))
+        yield seed(error(word, code, claims=CHALLENGE), flow=AGENT_USER, status=1, more=33)
+        yield seed(error(word, code, suberror="basic_action"), flow=APP, status=5)
+    for status in range(16):
+        yield seed(error("invalid_grant", 65001, suberror="consent_required", claims=CHALLENGE), status=status, more=status)
+    for claims in [CHALLENGE, "", " ", None, 1, {}, "{}", "[]", CHALLENGE + "x", '{"a":1,"a":1}']:
+        yield seed(error("interaction_required", 50079, claims=claims))
+        yield seed(error("interaction_required", 50079, claims=claims), flow=FOR_USER_WITHOUT)
+    for codes in [[], [1, 65001], ["65001"], [65001.0], [-1, 4294967296, 70011], None, 65001, list(range(9)) + [65001]]:
+        yield seed(error("invalid_grant", 53003, error_codes=codes))
+    for text in [
+        "AADSTS50020: User account 'jane.doe@contoso.com' from identity provider 'live.com' does not exist",
+        "AADSTS50034: The user 'Jane Doe' is not there", "a jane%40contoso.com b", "AADSTS7000215: the secret %SECRET% is wrong",
+        "the body was client_secret=%FORM%&a=b", "%WORD%", "AADSTS7000215: eyJhbGciOiJSUzI1NiJ9.e30.x",
+        "AADSTS1: -----BEGIN PRIVATE KEY-----", "AADSTS1: aB08Q~0123456789012345678901234567890123", "x" * 65, "a " * 300,
+        "AADSTS70011: a. Trace ID: 1 Correlation ID: 2\r\nTimestamp: 3", "\u001b[31m\u202e\"\\", " AADSTS65001", "AADSTS99999999999: a",
+        "user 'O'Neil' b", "account \"a b\" c@d",
+    ]:
+        yield seed(error("invalid_client", 1, error_description=text))
+        yield seed({"error": "invalid_client", "error_description": text}, flow=APP, more=8)
+    for word in ["%WORD%", "%SECRET%", "Invalid_Grant", "a" * 41, "é", "", None, 1]:
+        yield seed(error(word, 65001))
+        yield seed(error("invalid_grant", 1, suberror=word))
+    for trace in [TID, "x", 1]:
+        yield seed(error("invalid_grant", 1, trace_id=trace, correlation_id=trace))
+    for answer in ["", "<html>", "{", "[]", "{}", '{"error":"x","error":"y"}']:
+        yield seed(answer)
+        yield seed(answer, status=4, more=2)
+
+
+def claims_challenges():
+    def encoded(json_text):
+        return base64.b64encode(json_text.encode()).decode()
+
+    claims = encoded(CHALLENGE)
+    good = f'Bearer realm="", error="insufficient_claims", claims="{claims}"'
+    yield good
+    yield (f'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
+           f'client_id="{CLIENT}", error="insufficient_claims", claims="{claims}"')
+    for before, after in [
+        ("Bearer", "bearer"), ("Bearer", "Basic"), ("Bearer ", "Bearer,"), ("Bearer ", "Bearer ,"), ("Bearer ", ""),
+        ("Bearer ", "Bearer abc==, "), (", ", " ,\t,"), ("=", " = "), ("error", "Error"), ("insufficient_claims", "invalid_token"),
+        ('"insufficient_claims"', "insufficient_claims"), (f'"{claims}"', claims.rstrip("=")), ("claims=", "x="),
+        ("claims=", 'claims="x", claims='), ("error=", 'error="x", Error='), ("insufficient_claims", "insufficient\\_claims"),
+        ('realm=""', 'realm="a,b\\"c"'), ('realm=""', 'realm="a'), (", claims", ", Basic, claims"), (", claims", ", Bearer claims"),
+        (claims, claims.rstrip("=")), (claims, claims + "="), (claims, claims + "===="), (claims, ""), (claims, " " + claims),
+    ]:
+        yield good.replace(before, after)
+    for value in [
+        "{}", "[]", "null", '{"a":1,"a":1}', '{"access_token":null}', '{"access_token":{"xms_cc":{"values":["cp1"]}}}',
+        '{"access_token":{"xms_cc":{"values":["x",1]},"nbf":{"essential":true,"value":"1"}},"id_token":{"a":[1.50,-0,{}]}}',
+        ' { "access_token" : { "nbf" : { "value" : "1702682181" } } } ', '{"access_token":{"xms_cc":"cp1"}}', '{"é?>":"\\u0041~~?"}',
+        '{"a":' * 32 + "1" + "}" * 32, '{"a":' * 33 + "1" + "}" * 33, CHALLENGE + "x",
+    ]:
+        yield good.replace(claims, encoded(value))
+        yield good.replace(claims, encode(value))
+    for other in ["Basic realm=\"a\"", good, 'Bearer error="invalid_token"', '"', "", f'PoP error="insufficient_claims", claims="{claims}"']:
+        yield good + "\n" + other
+        yield other + "\n" + good
+        yield other + ", " + good
+
+
+def pems():
+    def section(label, *lines):
+        return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
+
+    key, certificate = section("PRIVATE KEY", "%KEY%"), section("CERTIFICATE", "%CERT%")
+    other = section("CERTIFICATE", "%OTHER%")
+    yield key + certificate
+    yield certificate + other + key
+    yield section("RSA PRIVATE KEY", "%PKCS1%") + certificate
+    yield "\ufeff" + (key + certificate).replace("\n", "\r\n")
+    yield (key + certificate).replace("\n", "\n\n  ")
+    yield "Bag Attributes\n    friendlyName: é\n" + key + "Key Attributes: <No Attributes>\n" + certificate
+    for text in [
+        key + certificate + certificate, key + other, key + key + certificate, certificate, key, key + certificate * 16,
+        section("EC PRIVATE KEY", "%PKCS1%") + certificate, section("PRIVATE KEY", "%PKCS1%") + certificate,
+        section("RSA PRIVATE KEY", "%KEY%") + certificate, section("ENCRYPTED PRIVATE KEY", "AAEC") + certificate,
+        section("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-256-CBC,00", "", "AAEC"),
+        section("A", "AAEC") * 17, section("A", "AAEC", "AAE="), section("A", "AAE="), section("A", "AAF="), section("A", "AA=="),
+        section("A", "AAE"), section("A", "AAE_"), section("A", "AA EC"), section("A", "AAECAA==AAEC"), section("A", ""), section("A"),
+        "-----BEGIN A-----", "-----BEGIN A-----\nAAEC", "-----BEGIN A-----\nAAEC\n-----END B-----", "-----END A-----\n",
+        "-----BEGIN A-----\nAAEC\n-----BEGIN A-----\nAAEC\n-----END A-----", "-----BEGIN -----\nAAEC\n-----END -----",
+        "-----BEGIN A-----\nAAEC\n-----END A----", "-----BEGIN A_B-----\nAAEC", "x-----BEGIN A-----\nAAEC\n-----END A-----",
+        "-----BEGIN CERTIFICATE----- AAEC -----END CERTIFICATE-----", (key + certificate).replace("\n", "\\n"), "no marker", "", " \n",
+        key + certificate.replace("%CERT%", "MIIC"), key.replace("%KEY%", "MIIE"), "%KEY%", "0\x03\x02\x01\x03",
+    ]:
+        yield text
+
+
+def configurations():
+    """A file, variables and arguments, each behind a line of three hyphens."""
+    good = {
+        "AzureAd": {"Instance": "https://login.microsoftonline.com/", "TenantId": TID, "ClientId": CLIENT,
+                    "ClientCredentials": [{"SourceType": "ClientSecret", "ClientSecret": "hunter2"}]},
+        "DownstreamApis": {"orders": {"BaseUrl": "https://api.example/v1", "Scopes": ["api://x/.default"],
+                                      "ExtraHeaderParameters": {"X-Own": "1"}, "RequestAppToken": True}},
+        "Sidecar": {"AllowOverrides": {"CallDownstreamApi": False}, "LenientAgentParameters": "True"},
+        "Logging": {"LogLevel": {"Default": "Warning"}}, "AllowedHosts": "*",
+    }
+
+    def seed(file=good, variables=(), arguments=()):
+        file = file if isinstance(file, str) else compact(file)
+        return "\n---\n".join([file, "\n".join(variables), "\n".join(arguments)])
+
+    text = json.dumps(good, indent=2)
+    yield seed()
+    yield seed("\ufeff" + text.replace("\n", " // a comment\r\n").replace("}", ",}").replace("]", ", /* a */ ]"))
+    for before, after in [
+        ('"hunter2"', '" hunter2"'), ('"hunter2"', '"hunter2\\u0001"'), ('"hunter2"', '["hunter2"]'), ('"hunter2"', "{}"),
+        ('"ClientSecret": "hunter2"', '"Base64EncodedValue": "hunter2"'), ("ClientSecret", "Base64Encoded"), ("ClientSecret", "Path"),
+        ("ClientSecret", "SignedAssertionFilePath"), ("ClientSecret", "SignedAssertionFromManagedIdentity"),
+        ('"SourceType": "ClientSecret"', '"SourceType": "hunter2"'), ("SourceType", "SourcType"), ("ClientCredentials", "ClientCredential"),
+        ('"SourceType": "ClientSecret"', '"SourceType": "KeyVault"'), (TID, "common"), (TID, "{" + TID + "}"), (TID, "hunter2"),
+        (TID, TID.upper()), ("https://api", "http://api"), ("https://api.example", "http://127.0.0.1:80"), ("https://api.example", "http://[::1]"),
+        ("https://", "HTTPS://a@"), ("v1", "v1?a"), ("X-Own", "Authorization"), ("true", "null"), ("true", '"yes"'), ("true", "1"), ("*", "a;b"),
+        ("Warning", "Loud"), ("TenantId", "Tenantid"), ("Sidecar", "SideCar"), ("orders", "Orders:a"), ("https://login", "http://login"),
+    ]:
+        yield seed(text.replace(before, after))
+    secret = ["--AzureAd:ClientCredentials:0:ClientSecret=hunter2-1"]
+    yield seed(arguments=secret)
+    yield seed(variables=["AzureAd__ClientCredentials__0__ClientSecret= hunter2", "AzureAd__TenantId=x"])
+    yield seed(variables=["AzureAd__TenantId=" + CLIENT, "AZUREAD__TENANTID=" + TID, "ASPNETCORE_URLS=http://a", "DOTNET_AzureAd__ClientId=x"])
+    yield seed("{}", ["ASPNETCORE_ENVIRONMENT=Development", "URLS=http://127.0.0.1:0", "AZURE_FEDERATED_TOKEN_FILE=/x", "http_proxy=hunter2"])
+    yield seed("", [f"AzureAd:TenantId={TID}", f"azuread__clientid={CLIENT}", "A__b__0=1", "__=1", "A____b=2"])
+    yield seed("{}", [], [f"--AzureAd:TenantId={TID}", "/azuread:CLIENTID", CLIENT, "Urls=http://[::]:80", "--Sidecar:MetricsUrl=http://127.0.0.1:9"])
+    yield seed("{}", [], ["--config", "a.json", "--check", "-x=hunter2", "hunter2", "--=a", "--A", "--help", "--version=1", "--config=", "--B"])
+    yield seed("{}", [], ["--A:b=1", "--a:B=2", "/A:B", "3", "A:b=4", "--kestrel:endpoints:x:url=http://unix:/x", "--Sidecar:AllowPlainHttp=TRUE"])
+    for text in [
+        "", "// only", "[]", '"hunter2"', "{", '{"a":hunter2}', '{"a" "hunter2"}', '{"a":"hunter2}', "{'a':1}", "{a:1}", '{"a":1 "b":2}',
+        '{"a":0x1}', '{"a":+1}', '{"a":.5}', '{"a":1.}', '{"a":NaN}', '{"a":-Infinity}', '{"a":"\\x41"}', '{"a":/*', "{} {}", '{"a":1,,}', "{,}",
+        '{"a":[,]}', '{"a":[1,,2]}', '{"a":[1 2]}', '{"a":[[1] [2]]}', '{"a":[{} {}]}', '{"a":[1 {}]}', '{"a":{} "b":1}', '{"a":1 {}}', '{"a":[1}',
+        '{"a":"hunter2","A":"hunter2"}', '{"a":{"b":1},"A":{"B":2}}', '{"a":{"b":1},"a:b":2}', '{"a":{},"A":1}', '{"a":1,"A":{}}', '{"a":{},"a":{}}',
+        '{"a":[1],"a":[2]}', '{"a":[],"b":[[]],"0":[],"c":[{}],"d":null}', '{"":1,":":2}', '{"é":1,"É":2}', '{"\\u212a":1,"k":2}',
+        '{"a":01}', '{"a":-}', '{"a":1e}', '{"a":-0.0e+5,"b":1E400}', '{"a":"\\ud800"}', '{"a":"\\udc00"}', '{"a":"\\uD83D\\uDE00\\/\\b\\f\\n\\r\\t"}',
+        '{"a":"\t"}', '{"a\u0001":1}', '{"a":"b\nc"}', '{"a":"// no","b":"/* no */","c":",}"}', '{"a":1,//\n}', '{"a":[1,/**/]}', '{"a"/**/:/**/1//\r}',
+        "\u00a0{\u000b\u2003}\u000c", '{"a":true1}', '{"a":true_}', '{"a":tru}', '{"a":1}//', '{"a":1}/', "{\"a\":" * 63 + "{}" + "}" * 63,
+        "{\"a\":" * 64 + "{}" + "}" * 64, "[" * 70, '{"' + "a" * 1025 + '":1}', '{"a":/*/1}', '{"a":/***/1}', "\ufeff\ufeff{}",
+    ]:
+        yield seed(text)
+
+
+def managed_identities():
+    good = {"access_token": "%JWT%", "client_id": CLIENT, "expires_in": "86400", "expires_on": "4070908800", "resource": "api://x",
+            "token_type": "Bearer"}
+
+    def seed(answer, selector=0):
+        answer = answer if isinstance(answer, str) else compact(answer)
+        return bytes([selector]) + answer.encode()
+
+    for selector in range(16):
+        yield seed(good, selector)
+    for token in [
+        "", " %JWT%\n", "opaque", "a.b.c", "%JWT%.x.y", "%JWT%=", "e30.e30.", "e30.e30.AQ", "e30.W10.AQ", "e30=.e30.AQ", "e30.e30.AR",
+        "IHt9.e30.AQ", "e31.e31.AQ", "eyJhIjoxLCJhIjoxfQ.e30.AQ", "a" * 40, None, 1, "eyJ", "\u00e9", "%JWT% %JWT%",
+    ]:
+        yield seed({**good, "access_token": token})
+    for name in ["expires_on", "resource", "token_type", "access_token"]:
+        yield seed({key: value for key, value in good.items() if key != name})
+        yield seed({**good, name: None})
+        yield seed(compact(good)[:-1] + f',"{name}":"1"}}')
+    for time in ["1586984735", 1586984735, "0", "-1", "253402300799", "253402300800", "-377705116800", "-377705116801", "x", "+5", " 5", "1.0", ""]:
+        yield seed({**good, "expires_on": time})
+    for answer in [
+        "", "<html>", "[]", "{", compact(good) + "x", '["%JWT%","1","b","c"]', '["%JWT%","1","b"]', '{"error":"invalid_request","error_description":"hunter2"}',
+        "eyJhbGciOiJSUzI1NiJ9.e30.x", "-----BEGIN PRIVATE KEY-----", "\u001b[31m\u202e\n" * 90, "a " * 2000,
+    ]:
+        for selector in [0, 5]:
+            yield seed(answer, selector)
+
+
+def queries():
+    """The route and the switches, and the query: see src/bin/sidecar/query_properties.rs."""
+    agent, user = f"AgentIdentity={CLIENT}", f"AgentUserId={USER}"
+    name = "AgentUsername=agent1%40contoso.com"
+    option = "optionsOverride."
+    token = option + "AcquireTokenOptions."
+    hexadecimal = "{0x7090e106,0x1ad3,0x4313,{0x9b,0x7a,0x75,0xcc,0x3e,0x57,0x6d,0x40}}"
+    for query in [
+        "", agent, f"{agent}&{user}", f"{agent}&{name}", f"{agent}&{user}&{name}", user, name, f"{user}&{name}", f"{agent}&{agent}",
+        f"agentidentity={CLIENT}", f"AGENTIDENTITY={CLIENT.upper()}", f"Agent%49dentity={CLIENT}", "AgentIdentity=", "AgentIdentity", "AgentIdentity=+",
+        f"AgentIdentity=%7B{CLIENT}%7D", f"AgentIdentity=({CLIENT})", "AgentIdentity=" + CLIENT.replace("-", ""), f"AgentIdentity=+{CLIENT}%09",
+        "AgentIdentity=" + hexadecimal, "AgentIdentity=" + hexadecimal.replace(",", "+,+"), "AgentIdentity=%7B0x1,0x2,0x3,%7B0x4,5%7D%7D",
+        "AgentIdentity=00000000-0000-0000-0000-000000000000", "AgentIdentity=hunter2", f"{agent}&AgentUserId=hunter2", f"{agent}&AgentUsername=hunter2",
+        f"AgentIdentity%5B%5D={CLIENT}", f"+AgentIdentity={CLIENT}", f"x-agentidentity={CLIENT}", f"a=b;AgentIdentity={CLIENT}", f"AgentIdentity%3Dx={CLIENT}",
+        f"Agent_User_Id={USER}", f"AgentIdentity%00={CLIENT}", f"a={CLIENT};b", f"{agent}&&=&=x&x&%&%4", f"{agent}&x=hunter2",
+        f"{option}Scopes=a&{option}scopes=b&{option}Scopes=+", f"{option}RequestAppToken=true", f"{option}RequestAppToken=+TRUE%00&{agent}",
+        f"{option}RequestAppToken=1", f"{option}RelativePath=items/1%3Fa%3Db", f"{option}RelativePath=../x", f"{option}RelativePath=a/%252e%252e/x",
+        f"{option}RelativePath=a/../../x", f"{option}RelativePath=a/..;/x", f"{option}RelativePath=/%2F/evil.example", f"{option}RelativePath=https://evil.example",
+        f"{option}RelativePath=%40evil.example", f"{option}RelativePath=a%5C..%5C..%5Cx", f"{option}RelativePath=a/%EF%BC%8E%EF%BC%8E/x", f"{option}RelativePath=a%23b",
+        f"{option}RelativePath=a%250d%250ab", f"{option}RelativePath=%25c0%25ae", f"{option}RelativePath=./a/./b/..", f"{option}RelativePath=a'b%27c+d%E9",
+        f"{option}RelativePath=a%253fb/..%253f", f"{option}HttpMethod=Post", f"{option}HttpMethod=connect", f"{option}HttpMethod=TRACE", f"{option}HttpMethod=G+T",
+        f"{option}AcceptHeader=text/html", f"{option}AcceptHeader=a%0D%0Ab", f"{option}AcceptHeader=%C3%A9", f"{option}BaseUrl=https://evil.example",
+        f"{option}ExtraHeaderParameters.X-A=1&{option}extraheaderparameters.x-a=2", f"{option}ExtraHeaderParameters.Authorization=hunter2",
+        f"{option}ExtraHeaderParameters.X_Forwarded_For=1", f"{option}ExtraHeaderParameters.X-A=a%0D%0AHost:+b", f"{option}ExtraHeaderParameters.=1",
+        f"{option}ExtraHeaderParameters.Transfer-Encoding=chunked", f"{option}ExtraHeaderParameters.a+b=1", f"{option}ExtraHeaderParameters.X-Own=",
+        f"{option}ExtraQueryParameters.a%26b=c%3D&{option}ExtraQueryParameters.VERSION=2", f"{option}ExtraQueryParameters.version=",
+        f"{token}Tenant={TID}", f"{token}Tenant=common", f"{token}Tenant=x&{token}Tenant={TID}", f"{token}Tenant={TID}&{token}Tenant=", f"{token}Tenant=",
+        f"{token}ForceRefresh=true&{token}CorrelationId={TID}&{token}Claims=%7B%7D", f"{token}FmiPath=hunter2", f"{token}ManagedIdentity.X=1",
+        f"{token}PopPublicKeys=1", f"{token}LongRunningWebApiSessionKey", f"{token}CorrelationId=x", f"{token}", f"{option}", f"{option}x=hunter2",
+        "é=é", "&".join("a" * 1001), "&".join("a" * 1000),
+    ]:
+        yield bytes([0b001100]) + query.encode()
+        if query.startswith(("Agent", option)):
+            yield bytes([0b000001]) + query.encode()
+            yield bytes([0b011011]) + query.encode()
+            yield bytes([0b101110]) + query.encode()
+
+
 SEEDS = {
     "authorization": AUTHORIZATION,
     "challenge": CHALLENGES,
     "claims": [compact(value) for value in [*shapes(), *CLAIMS]] + OBJECTS[:6],
+    "claims_challenge": list(claims_challenges()),
     "compact": SEGMENTS + list(tokens()),
+    "configuration": list(configurations()),
     "discovery": [compact(value) for value in discoveries()] + ["", "[]", "<html>"],
+    "error_answer": list(error_answers()),
     "facets": FACETS,
     "header": [compact(value) for value in HEADERS] + ["[]", "{", '{"alg":"RS256","alg":"RS256","kid":"k"}'],
     "key_set": [compact(value) for value in key_sets()] + ["<html>", '{"keys":[],"keys":[]}'],
+    "managed_identity": list(managed_identities()),
     "object": OBJECTS + [compact(payload) for payload in list(shapes())[:4]],
+    "pem": list(pems()),
+    "query": list(queries()),
+    "token_answer": list(token_answers()),
     "validate": list(scripts()),
 }
 

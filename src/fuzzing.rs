@@ -3,19 +3,29 @@
 //! Not part of the API: fuzz targets call these, under the `cfg` that cargo-fuzz sets, and a test
 //! replays the targets' seeds through them. See `fuzz/README.md`.
 
+#[cfg(feature = "acquire")]
+use crate::acquire;
 use crate::admit::{keys, middleware, principal, token};
 
 /// Every target that [`check`] knows.
-pub const TARGETS: [&str; 9] = [
+pub const TARGETS: &[&str] = &[
     "authorization",
     "challenge",
     "claims",
+    #[cfg(feature = "acquire")]
+    "claims_challenge",
     "compact",
     "discovery",
+    #[cfg(feature = "acquire")]
+    "error_answer",
     "facets",
     "header",
     "key_set",
     "object",
+    #[cfg(feature = "acquire")]
+    "pem",
+    #[cfg(feature = "acquire")]
+    "token_answer",
 ];
 
 /// Runs the check of this target.
@@ -28,12 +38,20 @@ pub fn check(target: &str, data: &[u8]) {
         "authorization" => authorization(data),
         "challenge" => challenge(data),
         "claims" => token::properties::claims(data),
+        #[cfg(feature = "acquire")]
+        "claims_challenge" => acquire::properties::claims_challenge(data),
         "compact" => on_text(data, token::properties::compact),
         "discovery" => keys::properties::discovery(data),
+        #[cfg(feature = "acquire")]
+        "error_answer" => acquire::properties::error_answer(data),
         "facets" => on_text(data, principal::properties::facets),
         "header" => token::properties::header(data),
         "key_set" => keys::properties::key_set(data),
         "object" => on_text(data, token::properties::object),
+        #[cfg(feature = "acquire")]
+        "pem" => acquire::properties::pem(data),
+        #[cfg(feature = "acquire")]
+        "token_answer" => acquire::properties::token_answer(data),
         _ => panic!("no target {target}"),
     }
 }
@@ -63,7 +81,7 @@ fn challenge(data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{fs, panic::catch_unwind, path::Path};
 
     use super::*;
 
@@ -75,12 +93,16 @@ mod tests {
             return;
         }
         for target in TARGETS {
-            let seeds = fs::read_dir(seeds.join(target)).expect(target);
-            let mut replayed = 0;
-            for seed in seeds {
-                check(target, &fs::read(seed.expect(target).path()).expect(target));
+            let (mut replayed, mut broken) = (0, Vec::new());
+            for seed in fs::read_dir(seeds.join(target)).expect(target) {
+                let seed = seed.expect(target).path();
+                let data = fs::read(&seed).expect(target);
+                if catch_unwind(|| check(target, &data)).is_err() {
+                    broken.push(seed);
+                }
                 replayed += 1;
             }
+            assert!(broken.is_empty(), "{target}: {broken:?}");
             assert!(replayed >= 10, "{target} has only {replayed} seeds");
         }
     }

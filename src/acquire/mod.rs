@@ -120,6 +120,9 @@ mod no_proof;
 
 mod pem;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 mod request;
 
 mod scopes;

@@ -14,6 +14,8 @@
 //! | 0 | ended by SIGTERM or SIGINT, after the requests under way; with `--check`, everything that was tried is well |
 //! | 1 | an address to listen at is in use, or the operating system refuses something; with `--check`, something is wrong |
 //! | 2 | the configuration is wrong: each wrong key has a line on stderr |
+// The fuzz targets have this file as a library, in which `main` is unused.
+#![cfg_attr(fuzzing, allow(dead_code))]
 
 mod answer;
 
@@ -54,6 +56,13 @@ mod overrides;
 mod paths;
 
 mod problem;
+
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod properties;
+
+#[cfg(any(test, fuzzing))]
+mod query_properties;
 
 mod route;
 

@@ -16,6 +16,9 @@ mod memory;
 
 mod prepared;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 mod shown;
 
 pub(crate) mod url;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use jsonc_parser::{
     CollectOptions, CommentCollectionStrategy, ParseOptions,
     ast::{Object, Value},
+    common::{Range, Ranged as _},
     parse_to_ast,
 };
 
@@ -29,18 +30,22 @@ pub(super) fn values(text: &str) -> Result<Vec<(String, Option<String>)>, String
     let Some(Value::Object(object)) = parsed.value else {
         return Err("it is not an object".to_owned());
     };
-    let mut reading = Reading::default();
+    let mut reading = Reading {
+        text,
+        values: Vec::new(),
+        seen: HashSet::new(),
+    };
     reading.object(&object, "", 1)?;
     Ok(reading.values)
 }
 
-#[derive(Default)]
-struct Reading {
+struct Reading<'t> {
+    text: &'t str,
     values: Vec<(String, Option<String>)>,
     seen: HashSet<String>,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn object(&mut self, object: &Object<'_>, path: &str, depth: usize) -> Result<(), String> {
         if object.properties.is_empty() && !path.is_empty() {
             // .NET does not mind if it appears twice.
@@ -48,6 +53,7 @@ impl Reading {
             self.values.push((path.to_owned(), None));
         }
         for property in &object.properties {
+            self.check_string(property.name.range())?;
             self.value(&property.value, &join(path, property.name.as_str()), depth)?;
         }
         Ok(())
@@ -74,7 +80,10 @@ impl Reading {
             // .NET makes a blank text of it, which a list of texts may have.
             Value::Array(_) if is_numbered(path) => None,
             Value::Array(_) => Some(String::new()),
-            Value::StringLit(text) => Some(text.value.clone().into_owned()),
+            Value::StringLit(text) => {
+                self.check_string(text.range)?;
+                Some(text.value.clone().into_owned())
+            }
             Value::NumberLit(number) => Some(number.value.to_owned()),
             Value::BooleanLit(flag) => Some(if flag.value { "True" } else { "False" }.to_owned()),
             Value::NullKeyword(_) => None,
@@ -87,6 +96,26 @@ impl Reading {
         }
         self.values.push((path.to_owned(), text));
         Ok(())
+    }
+
+    /// The parser takes a string that goes on over the end of its line. .NET takes no control character in one
+    /// that is not escaped.
+    fn check_string(&self, range: Range) -> Result<(), String> {
+        match self.slice(range.start, range.end).find(|c: char| c < ' ') {
+            Some(at) => Err(self.wrong_at(range.start + at, "a control character in a string")),
+            None => Ok(()),
+        }
+    }
+
+    fn slice(&self, start: usize, end: usize) -> &str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    fn wrong_at(&self, at: usize, what: &str) -> String {
+        let before = self.slice(0, at);
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        format!("line {line}, column {column}: {what}")
     }
 }
 
@@ -191,6 +220,15 @@ mod tests {
             ("{\"A\": /* secret-1", "line 1, column "),
             ("{} {}", "line 1, column 4: "),
             ("{\"A\":1,,}", "line 1, column "),
+            (
+                "{\"A\": \"secret-1\n\"}",
+                "line 1, column 16: a control character",
+            ),
+            (
+                "{\"A\": \"\u{0}\"}",
+                "line 1, column 8: a control character",
+            ),
+            ("{\"\t\": 1}", "line 1, column 3: a control character"),
             (
                 "{\"A\": \"secret-1\", \"a\": \"secret-2\"}",
                 "the key a appears twice",

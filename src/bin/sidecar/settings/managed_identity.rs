@@ -43,7 +43,8 @@ pub(super) fn credential(
     Ok(of(identity, audience))
 }
 
-fn of(identity: Arc<dyn TokenCredential>, audience: Option<&str>) -> ClientCredential {
+/// What this identity gives for this audience, or for that of the cloud.
+pub(super) fn of(identity: Arc<dyn TokenCredential>, audience: Option<&str>) -> ClientCredential {
     let Some(audience) = audience else {
         return ClientCredential::from_token_credential(identity);
     };

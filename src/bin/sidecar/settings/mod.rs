@@ -26,6 +26,9 @@ mod managed_identity;
 
 mod nearest;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+
 mod report;
 
 mod shown;

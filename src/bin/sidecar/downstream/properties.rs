@@ -1,0 +1,113 @@
+//! Where a call goes, whatever a caller changes of it.
+
+use crate::{
+    downstream::prepared::prepared, overrides::Overrides, problem::Problem,
+    query_properties::decoded, settings::Settings,
+};
+
+/// The call of `orders` stays below `https://api.example/base/v1`, names no other caller, and frames no second
+/// request.
+pub(crate) fn call(settings: &Settings, overrides: &Overrides) -> Result<(), Problem> {
+    let call = prepared(settings, "orders", overrides)?;
+    let url = call.url.as_str();
+    let rest = url.strip_prefix(BASE).expect(url);
+    assert!(rest.is_empty() || rest.starts_with(['/', '?']), "{url}");
+    let is_of_a_url = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}'".contains(&byte);
+    let path = rest.split('?').next().unwrap_or_default();
+    assert!(path.replace('\'', "").bytes().all(is_of_a_url), "{url}");
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    assert!(query.bytes().all(is_of_a_url), "{url}");
+    stays(path);
+
+    // Those of the caller take the place of those configured, in any letter case.
+    let names = query
+        .split('&')
+        .map(|part| part.split('=').next().unwrap_or_default());
+    if overrides.relative_path.is_none() {
+        let versions = names.filter(|name| decoded(name).eq_ignore_ascii_case("version"));
+        assert_eq!(versions.count(), 1, "{url}");
+    }
+
+    for (name, value) in &call.headers {
+        let name = name.as_str().replace('_', "-");
+        let starts = [
+            "content-",
+            "proxy-",
+            "x-forwarded-",
+            "x-ms-client-principal",
+            "x-ms-token-",
+        ];
+        assert!(
+            !starts.iter().any(|start| name.starts_with(start)),
+            "{name}"
+        );
+        assert!(!RESERVED.contains(&&*name), "{name}");
+        let is_plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+        assert!(value.as_bytes().iter().all(is_plain), "{name}");
+        assert_eq!(
+            call.headers.get_all(&*name).iter().count().max(1),
+            1,
+            "{name}"
+        );
+    }
+    assert!(call.headers.contains_key("accept"));
+    let method = call.method.as_str().to_ascii_uppercase();
+    assert!(
+        !["CONNECT", "DEBUG", "TRACE", "TRACK"].contains(&&*method),
+        "{method}"
+    );
+    assert!(call.body.is_none());
+    Ok(())
+}
+
+/// No server takes a part of this path for `..`: however often it decodes, whatever it takes for a slash or a
+/// dot, whatever it cuts off.
+fn stays(path: &str) {
+    let mut text = path.to_owned();
+    for _ in 0..16 {
+        let plain: String = text
+            .chars()
+            .map(|c| match c {
+                '\\' | '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{ff0f}' | '\u{ff3c}' => '/',
+                '\u{2024}' | '\u{ff0e}' => '.',
+                _ => c,
+            })
+            .collect();
+        for segment in plain.split('/') {
+            let segment = segment
+                .split([';', '?', '#'])
+                .next()
+                .unwrap_or_default()
+                .trim();
+            let is_dots = segment.len() > 1 && segment.chars().all(|c| c == '.');
+            assert!(!is_dots, "{path}");
+        }
+        assert!(!plain.contains(char::is_control), "{path}");
+        // A `+` of a path is no space.
+        let next = decoded(&text.replace('+', "%2B"));
+        if next == text {
+            break;
+        }
+        text = next;
+    }
+}
+
+const BASE: &str = "https://api.example/base/v1";
+
+const RESERVED: [&str; 15] = [
+    "authorization",
+    "connection",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-original-host",
+    "x-original-url",
+    "x-rewrite-url",
+];
