@@ -401,7 +401,7 @@ def managed_identities():
 
 
 def queries():
-    """The route and the switches, and the query: see src/bin/sidecar/query_properties.rs."""
+    """The route and the switches, and the query: see src/bin/sidecar/properties/query.rs."""
     agent, user = f"AgentIdentity={CLIENT}", f"AgentUserId={USER}"
     name = "AgentUsername=agent1%40contoso.com"
     option = "optionsOverride."

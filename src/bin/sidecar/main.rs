@@ -61,9 +61,6 @@ mod problem;
 #[doc(hidden)]
 pub mod properties;
 
-#[cfg(any(test, fuzzing))]
-mod query_properties;
-
 mod route;
 
 mod routes;

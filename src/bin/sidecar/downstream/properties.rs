@@ -2,7 +2,7 @@
 
 use crate::{
     downstream::prepared::prepared, overrides::Overrides, problem::Problem,
-    query_properties::decoded, settings::Settings,
+    properties::query::decoded, settings::Settings,
 };
 
 /// The call of `orders` stays below `https://api.example/base/v1`, names no other caller, and frames no second

@@ -4,7 +4,9 @@
 //! Each check takes any bytes and panics if a property is broken: it compares the readers of this program with
 //! a second reading, which is written on its own. Fuzz targets call it, and a test replays their seeds.
 
-use crate::{downstream, query_properties, settings};
+pub(crate) mod query;
+
+use crate::{downstream, settings};
 
 /// Every target that [`check`] knows.
 pub const TARGETS: [&str; 3] = ["configuration", "managed_identity", "query"];
@@ -18,7 +20,7 @@ pub fn check(target: &str, data: &[u8]) {
     match target {
         "configuration" => settings::properties::configuration(data),
         "managed_identity" => settings::properties::managed_identity(data),
-        "query" => query_properties::query(data, downstream::properties::call),
+        "query" => query::query(data, downstream::properties::call),
         _ => panic!("no target {target}"),
     }
 }
