@@ -352,6 +352,7 @@ def configurations():
     yield seed(arguments=secret)
     yield seed(variables=["AzureAd__ClientCredentials__0__ClientSecret= hunter2", "AzureAd__TenantId=x"])
     yield seed(variables=["AzureAd__TenantId=" + CLIENT, "AZUREAD__TENANTID=" + TID, "ASPNETCORE_URLS=http://a", "DOTNET_AzureAd__ClientId=x"])
+    yield seed(variables=["AZUREAD__TENANTID=" + CLIENT], arguments=["--azuread:tenantid=" + TID, "--AzureAd:TenantId=" + USER])
     yield seed("{}", ["ASPNETCORE_ENVIRONMENT=Development", "URLS=http://127.0.0.1:0", "AZURE_FEDERATED_TOKEN_FILE=/x", "http_proxy=hunter2"])
     yield seed("", [f"AzureAd:TenantId={TID}", f"azuread__clientid={CLIENT}", "A__b__0=1", "__=1", "A____b=2"])
     yield seed("{}", [], [f"--AzureAd:TenantId={TID}", "/azuread:CLIENTID", CLIENT, "Urls=http://[::]:80", "--Sidecar:MetricsUrl=http://127.0.0.1:9"])
