@@ -122,7 +122,7 @@ impl Challenge {
         };
         let is_once = self.parameters.iter().all(|(name, _)| all(name).len() == 1);
         let asks = all(b"error") == [b"insufficient_claims".to_vec()];
-        let is_bearer = self.scheme.to_ascii_lowercase() == b"bearer";
+        let is_bearer = self.scheme.eq_ignore_ascii_case(b"bearer");
         (is_once && asks && is_bearer).then(|| all(b"claims").pop())?
     }
 }

@@ -129,7 +129,7 @@ fn expected(case: &Case<'_>) -> Expected {
 
 fn granted(answer: &Tree) -> Option<Token> {
     let token_type = answer.get("token_type")?.text()?;
-    if token_type.to_ascii_lowercase() != "bearer" {
+    if !token_type.eq_ignore_ascii_case("bearer") {
         return None;
     }
     let text = answer.get("access_token")?.text()?;

@@ -202,7 +202,9 @@ impl Changes {
         let text = |name: &str| Some(last(name).to_owned()).filter(|text| !text.is_empty());
         let flag = |name: &str| {
             let is_around = |c: char| c == '\0' || c.is_whitespace();
-            last(name).trim_matches(is_around).to_ascii_lowercase() == "true"
+            last(name)
+                .trim_matches(is_around)
+                .eq_ignore_ascii_case("true")
         };
         for (name, _) in overrides {
             let lower_case = name.to_ascii_lowercase();
@@ -258,7 +260,7 @@ fn under(prefix: &str, overrides: &[(&str, &str)]) -> Vec<(String, String)> {
         let name = &name[prefix.len()..];
         match found
             .iter_mut()
-            .find(|(own, _)| own.to_ascii_lowercase() == rest)
+            .find(|(own, _)| own.eq_ignore_ascii_case(rest))
         {
             Some((_, known)) => *known = (*value).to_owned(),
             None => found.push((name.to_owned(), (*value).to_owned())),

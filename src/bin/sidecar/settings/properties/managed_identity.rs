@@ -252,10 +252,8 @@ impl tower_entra::HttpClient for Entra {
 }
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    let runtime = runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_time()
-        .build();
+    // A hand-over to another thread takes most of the time of a check.
+    let runtime = runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime")
 });
 
