@@ -195,6 +195,11 @@ def token_answers():
         yield seed(FOR_USER, {**user, **change}, good)
         yield seed(AGENT_USER_BY_NAME, {**user, **change}, good)
         yield seed(APP, {**app, **change}, good)
+    for name in user:
+        yield seed(FOR_USER, {key: value for key, value in user.items() if key != name}, good)
+        yield seed(AGENT_USER, {key: value for key, value in user.items() if key not in (name, "scp")}, good)
+    for name in app:
+        yield seed(APP, {key: value for key, value in app.items() if key != name}, good)
     for claims in ["", "[]", "null", '{"azp":1,"azp":2}', compact(user)[:-1], "\xff", "{}"]:
         yield seed(FOR_USER, claims, good)
     for change in [

@@ -12,10 +12,11 @@ use azure_core::{
 };
 use azure_identity::{ManagedIdentityCredential, ManagedIdentityCredentialOptions};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use tokio::runtime::{self, Runtime};
 use tower_entra::acquire::{AcquireErrorKind, ConfidentialClient, Scopes};
 
+use super::plain_json::Members;
 use crate::settings::managed_identity::of;
 
 /// The first byte is the status and says whether an audience is configured; the rest is the body, in which
@@ -91,60 +92,33 @@ pub(crate) fn managed_identity(data: &[u8]) {
 }
 
 /// The token that is in the answer: an object with each of four texts once, or the four in a list, in which
-/// serde takes them, too.
+/// serde takes them, too. Of other members it reads the names only.
 fn token(body: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(body).ok()?;
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let [token, expires_on, _, _] = match &value {
-        Value::Array(items) => {
-            let [a, b, c, d] = items.as_slice() else {
-                return None;
-            };
-            [text(a)?, text(b)?, text(c)?, text(d)?]
-        }
-        Value::Object(members) => {
-            let names = ["access_token", "expires_on", "token_type", "resource"];
-            // The value has each name once, however often the text has it.
-            if names.iter().any(|name| times(body, name) > 1) {
-                return None;
-            }
-            let of = |name: &str| text(members.get(name)?);
-            let [a, b, c, d] = names;
-            [of(a)?, of(b)?, of(c)?, of(d)?]
-        }
-        _ => return None,
+    let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
+    let [token, expires_on, _, _] = if let Ok(Members(members)) = serde_json::from_str(body) {
+        let once = |name: &str| {
+            let mut named = members.iter().filter(|(own, _)| own == name);
+            let (_, value) = named.next()?;
+            named.next().is_none().then(|| text(value))?
+        };
+        [
+            once("access_token")?,
+            once("expires_on")?,
+            once("token_type")?,
+            once("resource")?,
+        ]
+    } else {
+        let items: Vec<Box<RawValue>> = serde_json::from_str(body).ok()?;
+        let [a, b, c, d] = items.as_slice() else {
+            return None;
+        };
+        [text(a)?, text(b)?, text(c)?, text(d)?]
     };
     let expires_on: i64 = expires_on.parse().ok()?;
     // The years -9999 to 9999.
     (-377_705_116_800..=253_402_300_799)
         .contains(&expires_on)
         .then_some(token)
-}
-
-/// How often the object has a member of this name.
-fn times(body: &str, name: &str) -> usize {
-    use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
-
-    struct Names<'n>(&'n str);
-
-    impl<'de> Visitor<'de> for Names<'_> {
-        type Value = usize;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<usize, A::Error> {
-            let mut times = 0;
-            while let Some((name, IgnoredAny)) = map.next_entry::<String, _>()? {
-                times += usize::from(name == self.0);
-            }
-            Ok(times)
-        }
-    }
-
-    let mut reader = serde_json::Deserializer::from_str(body);
-    reader.deserialize_map(Names(name)).unwrap_or_default()
 }
 
 #[derive(Debug)]

@@ -114,7 +114,8 @@ impl Json {
     }
 }
 
-struct Members(Vec<(String, Box<RawValue>)>);
+/// The members of an object, as often as they appear.
+pub(super) struct Members(pub(super) Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
