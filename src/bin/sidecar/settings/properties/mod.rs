@@ -143,7 +143,7 @@ impl Flat {
             true => name.to_owned(),
             false => format!("{path}:{name}"),
         };
-        if depth >= 64 && depth > 0 || path.len() > 1_024 || self.values.len() >= 10_000 {
+        if depth >= 64 || path.len() > 1_024 || self.values.len() >= 10_000 {
             return false;
         }
         let text = match json {
