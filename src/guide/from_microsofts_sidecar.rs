@@ -70,6 +70,9 @@
 //! Not offered: certificates from Key Vault or a certificate store, PFX, proof of possession in either
 //! direction, `TokenDecryptionCredentials`, Windows. A configuration that asks for one of them is refused at the start.
 //!
+//! A connection without a request ends after 10 s, where Kestrel keeps it for 130 s. Set the idle time of the client's pool
+//! below that, or have it send a request once more whose connection was closed.
+//!
 //! # Who may ask for what
 //!
 //! Like Microsoft's, it authenticates no process: each one that reaches its port can ask for what the
