@@ -97,3 +97,15 @@ fn seconds(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     text.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_route_that_asks_for_no_token_names_no_caller() {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let inbound = Inbound::from_request_parts(&mut parts, &()).await;
+        assert!(inbound.is_err());
+    }
+}

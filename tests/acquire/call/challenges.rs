@@ -386,6 +386,8 @@ async fn a_replay_of_ones_own_decides_for_each_request() {
         let service = layer(&issuer).replay(WithoutBody).layer(api.service());
         let mut request = post(body);
         request.extensions_mut().insert(source.clone());
+        let of_the_caller = "Bearer of-the-caller".parse().unwrap();
+        request.headers_mut().insert(AUTHORIZATION, of_the_caller);
         let response = within(call(&service, request)).await.unwrap();
         assert_eq!(response.status(), expected);
     }

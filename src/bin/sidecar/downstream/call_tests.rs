@@ -1,6 +1,7 @@
 //! What the bodies of calls take together has a limit.
 
 use std::{
+    fmt::Display,
     io,
     pin::Pin,
     sync::Arc,
@@ -40,7 +41,12 @@ impl World {
             gate.acquire().await.expect("open").forget();
             "a".repeat(len)
         });
+        let in_latin_1 = any(|Path(len): Path<usize>| async move {
+            let of_text = [(CONTENT_TYPE, "text/plain; charset=iso-8859-1")];
+            (of_text, vec![b'a'; len])
+        });
         let api = Router::new().route("/{len}", api);
+        let api = api.route("/in_latin_1/{len}", in_latin_1);
         tokio::spawn(async move { axum::serve(listener, api).await });
         Self::at(&format!("http://{address}"), may_answer).await
     }
@@ -71,12 +77,12 @@ impl World {
     }
 
     /// A call whose answer has so many bytes, of the agent that exists.
-    async fn call(&self, body: impl Into<Body>, answer: usize) -> Response {
+    async fn call(&self, body: impl Into<Body>, answer: impl Display) -> Response {
         let agent = self.issuer.agent_id().to_owned();
         self.call_as(&agent, body, answer).await
     }
 
-    async fn call_as(&self, agent: &str, body: impl Into<Body>, answer: usize) -> Response {
+    async fn call_as(&self, agent: &str, body: impl Into<Body>, answer: impl Display) -> Response {
         let uri = format!("{AGENT}{agent}&optionsOverride.RelativePath={answer}");
         let request = Request::post(uri).header(CONTENT_TYPE, "text/plain");
         let request = request.body(body.into()).expect("a request");
@@ -174,6 +180,17 @@ async fn an_answer_has_its_room_until_it_is_read_or_dropped() {
     drop(unread);
     assert_eq!(world.left(), MEMORY);
     assert_eq!(world.call("", 5 * KIB).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_answer_has_room_for_the_characters_of_its_text_too() {
+    let world = World::new().await;
+    let answer = world.call("", "in_latin_1/2048").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    drop(answer);
+    let refused = world.call("", "in_latin_1/3072").await;
+    assert_eq!(refused.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(world.left(), MEMORY);
 }
 
 #[tokio::test]
