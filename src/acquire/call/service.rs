@@ -75,12 +75,24 @@ impl<S, R> EntraCall<S, R> {
         destination.is_some_and(|destination| self.api.is(destination))
     }
 
+    /// Takes credentials and who acts out of a request, and has it name the host of the API.
+    fn take_from(&self, request: &mut impl CallRequest) -> Option<TokenSource> {
+        let headers = request.headers_mut();
+        headers.remove(AUTHORIZATION);
+        headers.remove(PROXY_AUTHORIZATION);
+        if headers.contains_key(HOST) {
+            headers.insert(HOST, self.api.authority());
+        }
+        self.actor.take_from(request)
+    }
+
     /// The copy of a request. One that goes to another origin would take the token there, so it is none.
     fn copy<Req: CallRequest>(&self, request: &Req) -> Option<Req>
     where
         R: Replay<Req>,
     {
-        let copy = self.replay.copy(request)?;
+        let mut copy = self.replay.copy(request)?;
+        self.take_from(&mut copy);
         self.is_for_the_api(&copy).then_some(copy)
     }
 }
@@ -111,13 +123,7 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let headers = request.headers_mut();
-        headers.remove(AUTHORIZATION);
-        headers.remove(PROXY_AUTHORIZATION);
-        if headers.contains_key(HOST) {
-            headers.insert(HOST, self.api.authority());
-        }
-        let source = self.actor.take_from(&mut request);
+        let source = self.take_from(&mut request);
         if !self.is_for_the_api(&request) {
             self.give_back();
             return CallFuture::failed(CallError::OtherOrigin);

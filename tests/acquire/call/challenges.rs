@@ -5,10 +5,13 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use http::HeaderMap;
+use http::{
+    HeaderMap,
+    header::{HOST, PROXY_AUTHORIZATION},
+};
 use tokio::task::JoinSet;
 use tower_entra::{
-    acquire::{AcquireErrorKind, CloneBody, Replay},
+    acquire::{AcquireErrorKind, CloneBody, Replay, TokenSource},
     testing::{Fault, Leg, Policy, Target},
 };
 
@@ -341,6 +344,40 @@ impl Replay<Request<String>> for WithoutBody {
         assert!(request.extensions().is_empty());
         request.body().is_empty().then(|| request.clone())
     }
+}
+
+/// Copies a request as one of another host, with credentials and a source of its own.
+#[derive(Clone)]
+struct WithItsOwn(TokenSource);
+
+impl Replay<Request<String>> for WithItsOwn {
+    fn copy(&self, request: &Request<String>) -> Option<Request<String>> {
+        let mut copy = request.clone();
+        let headers = copy.headers_mut();
+        headers.insert(AUTHORIZATION, "Bearer of-the-copy".parse().unwrap());
+        headers.insert(PROXY_AUTHORIZATION, "Basic x".parse().unwrap());
+        headers.insert(HOST, "other.test".parse().unwrap());
+        copy.extensions_mut().insert(self.0.clone());
+        Some(copy)
+    }
+}
+
+#[tokio::test]
+async fn a_copy_is_sent_with_the_token_and_the_host_of_the_layer() {
+    let issuer = Issuer::start().await;
+    let source = agent(&issuer).itself();
+    let api = refusing(1, CLAIMS);
+    let replay = WithItsOwn(source.clone());
+    let layer = layer(&issuer).acting_as(source).replay(replay);
+    let response = within(call(&layer.layer(api.service()), post("an order")))
+        .await
+        .unwrap();
+    assert_eq!((response.status().as_u16(), api.count()), (200, 2));
+    let copy = api.seen.lock().unwrap().pop().unwrap();
+    assert_eq!(copy.headers()[HOST], "api.test");
+    assert!(!copy.headers().contains_key(PROXY_AUTHORIZATION));
+    assert_ne!(copy.headers()[AUTHORIZATION], "Bearer of-the-copy");
+    assert!(copy.extensions().get::<TokenSource>().is_none());
 }
 
 /// Copies a request as one for this URL.
