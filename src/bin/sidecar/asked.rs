@@ -162,12 +162,18 @@ impl Asked {
             .split_at_checked(PREFIX.len())
             .filter(|(start, _)| start.eq_ignore_ascii_case(PREFIX))
             .map(|(_, rest)| rest);
+        let is_free_text = of_override.is_some_and(overrides::is_free_text);
         // Ignored, it would have the blueprint act in the place of the agent that it names.
-        if !of_override.is_some_and(overrides::is_free_text) && names_an_agent(name, &value) {
+        if !is_free_text && names_an_agent(name, &value) {
             let detail = format!("A parameter is nearly {IDENTITY}, {USER_NAME} or {USER_ID}.");
             return Err(Problem::bad_request(detail).with_hint(
                 "Write its name as it is here, with nothing before or behind it, and put & between parameters.",
             ));
+        }
+        // Ignored, it would have the token be of the configured tenant.
+        if of_override.is_some() && !is_free_text && is_like_the_tenants(name) {
+            let detail = format!("A parameter is nearly {TENANT}.");
+            return Err(Problem::bad_request(detail).with_hint("Write its name as it is here."));
         }
         if let Some(name) = of_override {
             self.overrides.take(name, value.into_owned());
@@ -254,19 +260,32 @@ impl fmt::Debug for Parameter {
 }
 
 /// Whether an agent's parameter is meant: by the name (`AgentIdentity[]`, `agent_id`, `x-AgentUser`), or behind
-/// what separates parameters elsewhere, in a value or where a whole query was escaped.
+/// what separates parameters elsewhere, in a value or where a whole query was escaped. In a value only the
+/// whole names count: it may be a URL with a query of its own.
 fn names_an_agent(name: &str, value: &str) -> bool {
-    let is_like_one = |part: &str| is_like_an_agents(part.split('=').next().unwrap_or_default());
+    let has_one = |part: &str, of: &[&str]| {
+        let letters = letters(part.split('=').next().unwrap_or_default());
+        of.iter().any(|known| letters.contains(known))
+    };
+    let mut of_name = name.split(SEPARATORS);
     let mut of_value = value.split(SEPARATORS).skip(1);
-    name.split(SEPARATORS).any(is_like_one) || of_value.any(is_like_one)
+    of_name.any(|part| has_one(part, &LIKE_AN_AGENTS))
+        || of_value.any(|part| has_one(part, &OF_AGENTS))
 }
 
-/// By its letters, in any letter case of Unicode: in Turkish, `AgentIdentity` in lower case has dotless letters.
-fn is_like_an_agents(name: &str) -> bool {
+/// `optionsOverride.Tenant`, `optionsOverride.AcquireTokenOptions.TenantId`.
+fn is_like_the_tenants(name: &str) -> bool {
+    let letters = letters(name);
+    let is_like_it = letters.ends_with("tenant") || letters.ends_with("tenantid");
+    is_like_it && !name.eq_ignore_ascii_case(TENANT)
+}
+
+/// Those of ASCII, without their letter case in Unicode: in Turkish, `AgentIdentity` in lower case has dotless
+/// letters.
+fn letters(name: &str) -> String {
     let folded = name.chars().flat_map(char::to_uppercase);
     let folded = folded.flat_map(char::to_lowercase);
-    let letters: String = folded.filter(char::is_ascii_alphabetic).collect();
-    LIKE_AN_AGENTS.iter().any(|known| letters.contains(known))
+    folded.filter(char::is_ascii_alphabetic).collect()
 }
 
 /// A GUID that is not all zeros. The text is not repeated.
@@ -290,6 +309,8 @@ const USER_NAME: &str = "AgentUsername";
 const USER_ID: &str = "AgentUserId";
 /// What the three names begin with, in lower case.
 const LIKE_AN_AGENTS: [&str; 2] = ["agentid", "agentuser"];
+/// The three names, in lower case.
+const OF_AGENTS: [&str; 3] = ["agentidentity", "agentusername", "agentuserid"];
 const SEPARATORS: [char; 3] = ['&', ';', '?'];
 const TENANT: &str = "optionsOverride.AcquireTokenOptions.Tenant";
 

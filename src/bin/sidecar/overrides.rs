@@ -170,9 +170,10 @@ impl std::fmt::Debug for Overrides {
 }
 
 /// Whether the value of this parameter, whose name is without the prefix, is any text: what an API or Entra is
-/// to get.
+/// to get. A name with what separates parameters in it is a whole query that was escaped.
 pub(crate) fn is_free_text(name: &str) -> bool {
-    let is_of_api = |prefix| after(prefix, name).is_some();
+    let is_of_api =
+        |prefix| after(prefix, name).is_some_and(|name| !name.contains(['&', ';', '?', '=']));
     is_of_api(HEADERS)
         || is_of_api(QUERY)
         || FREE_TEXTS
