@@ -209,7 +209,7 @@ impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority")
             .field("url", &format_args!("{}", shown_url(&self.url)))
-            .field("v1_issuer", &self.v1_issuer)
+            .field("v1_issuer", &self.v1_issuer.as_deref().map(shown_url))
             .field("loopback", &self.loopback)
             .finish()
     }

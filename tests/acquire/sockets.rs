@@ -14,7 +14,7 @@ use tower_entra::{
 use super::told;
 
 fn hasty() -> AcquireSettings {
-    AcquireSettings::default().with_request_timeout(Duration::from_millis(250))
+    AcquireSettings::default().with_request_timeout(Duration::from_secs(3))
 }
 
 fn client(issuer: &Issuer, settings: AcquireSettings) -> ConfidentialClient {

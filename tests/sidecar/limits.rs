@@ -67,7 +67,7 @@ async fn a_body_that_is_declared_too_large_is_refused_at_once() {
         let reply = exchange(connect(&sidecar).await, &request).await;
         // hyper refuses a length beyond 64 bits itself.
         assert!(reply.status == 413 || (reply.status == 400 && length.len() > 20));
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < Duration::from_secs(20));
     }
 }
 
