@@ -435,6 +435,29 @@ def queries():
         f"{token}Tenant={TID}", f"{token}Tenant=common", f"{token}Tenant=x&{token}Tenant={TID}", f"{token}Tenant={TID}&{token}Tenant=", f"{token}Tenant=",
         f"{token}ForceRefresh=true&{token}CorrelationId={TID}&{token}Claims=%7B%7D", f"{token}FmiPath=hunter2", f"{token}ManagedIdentity.X=1",
         f"{token}PopPublicKeys=1", f"{token}LongRunningWebApiSessionKey", f"{token}CorrelationId=x", f"{token}", f"{option}", f"{option}x=hunter2",
+        # Nearly an agent's parameter, and what is none.
+        f"agent_identity={CLIENT}", f"AgentId={CLIENT}", "AgentUserName2=a@b", f"agent%C4%B1dent%C4%B1ty={CLIENT}", f"AGENT%C4%B0DENT%C4%B0TY={CLIENT}",
+        f"AgentU%C5%BFerId={USER}", f"{agent}&AgentUserId%5B%5D={USER}", f"%EF%BB%BFAgentIdentity={CLIENT}", f"x%3D1%26AgentIdentity%3D{CLIENT}",
+        f"x=1?AgentIdentity={CLIENT}", f"x=1%26y=2%26agentuserid={USER}", f"x=1;agent%C4%B1dent%C4%B1ty={CLIENT}", f"x=1;AgentId={CLIENT}", "x=AgentIdentity;y",
+        f"{option}AgentIdentity={CLIENT}", f"{token}agentidentity={CLIENT}", f"{agent}&{option}AgentUserId={USER}", f"{token}ForceRefresh=true;AgentIdentity={CLIENT}",
+        f"{option}Scopes=a/.default%26AgentIdentity%3D{CLIENT}", f"{option}Scopes=api://agentidentity/.default", f"{option}Scopes=a?agentid=b",
+        f"{option}BaseUrl=a?AgentUsername=b", "agent=a", "identity=a;b=c",
+        f"{option}ExtraQueryParameters.AgentIdentity=a", f"{option}ExtraHeaderParameters.X-AgentIdentity=a", f"{option}RelativePath=a;AgentIdentity=b",
+        f"{option}RelativePath=a?AgentIdentity=b", token + "Claims={%22a%22:%22;AgentIdentity%22}", f"{option}ExtraQueryParameters.=a;AgentIdentity=b",
+        f"{option}ExtraQueryParameters.a%26AgentIdentity%3D{CLIENT}", f"{option}ExtraHeaderParameters.a;AgentUserId={USER}",
+        f"{option}ExtraQueryParameters.AgentIdentity%3Da=b", f"{option}RelativePath?AgentIdentity%3D{CLIENT}", f"{option}ExtraQueryParameters.a?b=c;d=e",
+        # Nearly the tenant's.
+        f"{option}Tenant={TID}", f"{option}TenantId={TID}", f"{token}TenantId={TID}", f"{token}Tenant%5B%5D={TID}", f"{token}_tenant+={TID}",
+        f"{token}tena%E2%81%BFt={TID}", f"{token}TENANT%C4%B0D={TID}", f"{token.upper()}TENANT={TID}", f"{token}Tenants={TID}", f"{token}X.Tenant=",
+        f"{option}ExtraQueryParameters.tenant=a", f"{option}ExtraHeaderParameters.X-Tenant-Id=a", f"{option}ExtraQueryParameters.a;tenant=b", f"Tenant={TID}",
+        f"{token}Tenant={TID}&{token}TenantId={TID}", f"{token}Tenant%3Dx={TID}",
+        # Dots and backslashes of other forms, characters that have no width, names of headers.
+        *[f"{option}RelativePath=a/{dots}/x" for dots in [
+            "%E2%80%A5", "%E2%80%A6", "%EF%B8%99", "%EF%B8%B0", "%EF%B9%92.", "%EF%B9%92%EF%B9%92", ".%252e%E2%81%A0", "%C2%AD.%2E", "..%EF%BB%BF",
+            ".%F3%A0%80%81.", "%E3%85%A4..", "%EF%BF%BB..", "%E2%80%8B", "a%E2%80%8B", "a%E2%80%A6", "..%EF%B9%A8x", "a%EF%B9%A8..%EF%B9%A8x",
+        ]],
+        f"{option}ExtraHeaderParameters.X.Forwarded.For=1", f"{option}ExtraHeaderParameters.x-forwarded!host=1", f"{option}ExtraHeaderParameters.Content~Type=1",
+        f"{option}ExtraHeaderParameters.Keep*Alive=1", f"{option}ExtraHeaderParameters.X.A=1",
         "é=é", "&".join("a" * 1001), "&".join("a" * 1000),
     ]:
         yield bytes([0b001100]) + query.encode()

@@ -84,12 +84,23 @@ impl Expected {
             let lower_case = name.to_ascii_lowercase();
             if let Some(at) = AGENTS.iter().position(|agent| *agent == lower_case) {
                 named[at].push(value.as_str());
-            } else if let Some(rest) = lower_case.strip_prefix("optionsoverride.") {
-                overrides.push((&name[name.len() - rest.len()..], value.as_str()));
-            } else if looks_like_an_agents(name)
-                || value.split(';').skip(1).any(looks_like_an_agents)
-            {
-                return Self::Refused(400);
+                continue;
+            }
+            let option = lower_case.strip_prefix("optionsoverride.");
+            if !option.is_some_and(is_any_text) {
+                let is_like_an_agents = has_agents_letters(name, 0, &["agentid", "agentuser"])
+                    || has_agents_letters(value, 1, &AGENTS);
+                let is_like_the_tenants = option.is_some_and(|option| {
+                    let letters = letters(option);
+                    let ends = letters.ends_with("tenant") || letters.ends_with("tenantid");
+                    ends && option != TENANT
+                });
+                if is_like_an_agents || is_like_the_tenants {
+                    return Self::Refused(400);
+                }
+            }
+            if let Some(option) = option {
+                overrides.push((&name[name.len() - option.len()..], value.as_str()));
             }
         }
         let allowed = settings.allow_overrides;
@@ -121,7 +132,10 @@ impl Expected {
 }
 
 /// `None` if it is refused.
-#[expect(clippy::option_option, reason = "refused, nobody, somebody")]
+#[expect(
+    clippy::option_option,
+    reason = "refused, without an agent, with an agent"
+)]
 fn agent(
     named: &[Vec<&str>; 3],
     settings: &Settings,
@@ -305,12 +319,31 @@ pub(crate) fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether a slip of the pen could have made it of an agent's parameter.
-fn looks_like_an_agents(name: &str) -> bool {
-    let name = name.find('=').map_or(name, |at| &name[..at]);
-    let mut letters = name.to_ascii_lowercase();
+/// Whether the value of this override, in lower case, is text for an API or for Entra. In its name no parameter
+/// can begin.
+fn is_any_text(option: &str) -> bool {
+    let is_named = |prefix| matches!(option.strip_prefix(prefix), Some(rest) if !rest.is_empty());
+    let is_known = ["relativepath", "acquiretokenoptions.claims"].contains(&option)
+        || is_named("extraheaderparameters.")
+        || is_named("extraqueryparameters.");
+    is_known && !option.contains(['&', ';', '?', '='])
+}
+
+/// Whether one of the parts of this text from `first` on has one of these in the letters before its `=`.
+fn has_agents_letters(text: &str, first: usize, known: &[&str]) -> bool {
+    let plain = text.replace(['&', '?'], ";");
+    let mut names = plain.split(';').skip(first).map(|part| {
+        let end = part.find('=').unwrap_or(part.len());
+        letters(&part[..end])
+    });
+    names.any(|name| known.iter().any(|known| name.contains(known)))
+}
+
+/// The ASCII letters of this text in lower case, with those that another letter case turns into one.
+fn letters(text: &str) -> String {
+    let mut letters = text.to_uppercase().to_lowercase();
     letters.retain(|c| c.is_ascii_lowercase());
-    AGENTS.iter().any(|agent| letters.contains(agent))
+    letters
 }
 
 /// The five forms of .NET, as lower-case digits with hyphens.
