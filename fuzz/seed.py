@@ -441,7 +441,7 @@ def queries():
         f"x=1?AgentIdentity={CLIENT}", f"x=1%26y=2%26agentuserid={USER}", f"x=1;agent%C4%B1dent%C4%B1ty={CLIENT}", f"x=1;AgentId={CLIENT}", "x=AgentIdentity;y",
         f"{option}AgentIdentity={CLIENT}", f"{token}agentidentity={CLIENT}", f"{agent}&{option}AgentUserId={USER}", f"{token}ForceRefresh=true;AgentIdentity={CLIENT}",
         f"{option}Scopes=a/.default%26AgentIdentity%3D{CLIENT}", f"{option}Scopes=api://agentidentity/.default", f"{option}Scopes=a?agentid=b",
-        f"{option}BaseUrl=a?AgentUsername=b", "agent=a", "identity=a;b=c",
+        f"{option}BaseUrl=a?AgentUsername=b", "agent=a", "identity=a;b=c", f"returnUrl=https://x/?agentId={CLIENT}",
         f"{option}ExtraQueryParameters.AgentIdentity=a", f"{option}ExtraHeaderParameters.X-AgentIdentity=a", f"{option}RelativePath=a;AgentIdentity=b",
         f"{option}RelativePath=a?AgentIdentity=b", token + "Claims={%22a%22:%22;AgentIdentity%22}", f"{option}ExtraQueryParameters.=a;AgentIdentity=b",
         f"{option}ExtraQueryParameters.a%26AgentIdentity%3D{CLIENT}", f"{option}ExtraHeaderParameters.a;AgentUserId={USER}",
