@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-cargo build --locked --example entra
+cargo build --locked --features axum,testing --example entra
 cargo build --locked --features sidecar --bin tower-entra-sidecar
 target=${CARGO_TARGET_DIR:-target}/debug
 

@@ -1,9 +1,11 @@
 //! Calling as an agent: which of three ways, what it takes in Entra, and what the API called will see.
 //!
-//! An API that an agent called calls other APIs in turn. With the feature `acquire`, the module
-//! [`acquire`](crate::acquire) gets the tokens for that. `cargo run --example entra --features acquire` serves
-//! an Entra look-alike with a blueprint, two agents and an agent's user account, so everything on this page
-//! can be tried without an account; the set-up of a tenant is [below](#set-up).
+//! An agent is often an API itself: clients of people call it, and it calls other APIs. With the feature `acquire`,
+//! the module [`acquire`](crate::acquire) gets the tokens for that. `cargo run --example agent` shows all three ways
+//! without an account. `cargo run --example entra` serves an Entra look-alike with a blueprint, two agents and an
+//! agent's user account: a client reaches it with the builder's
+//! `authority(Authority::insecure_loopback("http://127.0.0.1:8091"))` and the secret that it prints. The set-up of a
+//! tenant is [below](#set-up).
 //!
 //! # Which of three ways
 //!
@@ -17,9 +19,10 @@
 //! | requests, for the next user | | 1 | 1 |
 //! | a second time | 0 | 0 | 0 |
 //!
-//! The order of preference is the middle column, then the first. An agent that acts as itself sees what
-//! *it* may see, whatever caller asked: a handler that answers a person with the data of such a call must check the
-//! person's rights by itself. On behalf of the person, Entra and the API called do it.
+//! Prefer *on behalf of the caller*, then *as itself*; take a user account only for what only a user can have. An
+//! agent that acts as itself sees what *it* may see, whatever caller asked: a handler that answers a person with the
+//! data of such a call must check the person's rights by itself. On behalf of the person, Entra and the API called do
+//! it.
 //!
 //! # In code
 //!
@@ -323,8 +326,8 @@
 //!
 //! | | request |
 //! |---|---|
-//! | as itself | `POST /servicePrincipals/{API's object id}/appRoleAssignedTo` `{"principalId": "{agent}", "resourceId": "{API's object id}", "appRoleId": "…"}` |
-//! | on behalf of people | `POST /oauth2PermissionGrants` `{"clientId": "{agent}", "consentType": "AllPrincipals", "resourceId": "{API's object id}", "scope": "Orders.Read"}`; for one person `"consentType": "Principal", "principalId": "{person}"` |
+//! | as itself | `POST /servicePrincipals/{object id of the API's principal}/appRoleAssignedTo` `{"principalId": "{agent}", "resourceId": "{object id of the API's principal}", "appRoleId": "…"}` |
+//! | on behalf of people | `POST /oauth2PermissionGrants` `{"clientId": "{agent}", "consentType": "AllPrincipals", "resourceId": "{object id of the API's principal}", "scope": "Orders.Read"}`; for one person `"consentType": "Principal", "principalId": "{person}"` |
 //! | by its user account | the same, with the account as `principalId`; a licence if it has a mailbox |
 //!
 //! To act on behalf of people, the blueprint is an API as well: clients ask for `api://{blueprint}/access_agent`,
@@ -378,4 +381,4 @@
 //! | `credential_refused` | the blueprint's credential: expired, replaced, of another registration |
 //! | `misconfigured` | ids, tenant, resource, scopes |
 //! | `throttled`, `busy`, `unavailable` | wait as long as [`retry_after`](crate::acquire::AcquireError::retry_after) says |
-//! | `identity_mismatch` | the authority is not Entra's: stop |
+//! | `identity_mismatch` | the answer was a token of another identity: do not retry; check the authority |

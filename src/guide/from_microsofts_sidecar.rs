@@ -15,7 +15,7 @@
 //!   `ASPNETCORE_URLS` and `ASPNETCORE_ENVIRONMENT`, from `appsettings.json`, the environment (`__` for `:`)
 //!   and the command line (`--Section:Key=value`). The last one wins.
 //! - Only callers on loopback, only `localhost`, `127.0.0.1` and `[::1]` as host, no forwarded headers.
-//!   `ASPNETCORE_ENVIRONMENT=Development` turns both off.
+//!   `ASPNETCORE_ENVIRONMENT=Development` turns off the rules on callers and hosts. Forwarded headers are never read.
 //! - A caller names agents, and changes what is configured, only on the routes with authentication, unless
 //!   `Sidecar:AllowOverrides:*` says otherwise.
 //!
@@ -23,11 +23,13 @@
 //!
 //! 1. Run `tower-entra-sidecar --check` with the configuration that you have. It names each key that cannot be
 //!    used, with what is accepted, and tries the keys of Entra, the credential and each API once.
-//! 2. Change the image, and the port: the default is `http://127.0.0.1:8080`. In a pod whose probes come from
-//!    the node, set `ASPNETCORE_URLS=http://0.0.0.0:8080`; the rule about loopback callers stays.
+//! 2. Change the image (none is published: `examples/sidecar/README.md` builds it), and the address if callers are
+//!    not on loopback: the default is `http://127.0.0.1:8080`, where Microsoft's listens on all interfaces. In a pod
+//!    whose probes come from the node, set `ASPNETCORE_URLS=http://0.0.0.0:8080`; the rule about loopback callers
+//!    stays.
 //! 3. Convert a PFX to PEM:
 //!    `openssl pkcs12 -in app.pfx -nodes -out app.pem`.
-//! 4. Look for 403 and 400 where there was a token before: the first rows below.
+//! 4. Look for 403 and 400 where Microsoft's sidecar gave a token: the first rows below.
 //!
 //! # Every difference
 //!

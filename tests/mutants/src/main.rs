@@ -33,6 +33,6 @@ fn main_of() -> Result<(), Failure> {
         Some((command, scopes)) if command == "reach" => run::reach(&tree, scopes),
         Some((command, places)) if command == "run" => run::run(&tree, places),
         Some((command, _)) if command == "report" => report::report(&tree),
-        _ => Err("mutants build SCOPE… | programs SCOPE… | reach SCOPE… | run [--again] [PATH…] | report".into()),
+        _ => Err("mutants build SCOPE… | programs SCOPE… | reach SCOPE… | run [--again | --open] [PATH…] | report".into()),
     }
 }
