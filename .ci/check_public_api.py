@@ -22,7 +22,7 @@ ALLOWED_ITEMS = {
     "azure_core::credentials::TokenCredential",
     "azure_core::credentials::TokenRequestOptions",
     "typespec::error::Result",
-    # In the bounds of a hidden `Unpin`, where nobody can name it.
+    # In the bounds of a hidden `Unpin`, which no program can name.
     "pin_project_lite::__private::PinnedFieldsOf",
     "serde_core::de::Deserialize",
     "serde_core::de::DeserializeOwned",

@@ -31,7 +31,7 @@ pub(crate) enum Part {
     Tenant,
     /// `itself` is the client without an agent.
     Agent,
-    /// The user, and how the client or the agent has come to act for it. `nobody`: as itself.
+    /// The user, and how the client or the agent has come to act for it. `no user`: as itself.
     User,
     Scopes,
 }
@@ -56,7 +56,7 @@ const VALUES: [(Part, &[&str], &[&str]); 7] = [
     ),
     (
         Part::User,
-        &["nobody", "the caller of token 0", USER, UPN],
+        &["no user", "the caller of token 0", USER, UPN],
         &[
             // Of the same user.
             "the caller of token 1",
@@ -188,10 +188,10 @@ pub(crate) fn identities(endpoint: &Endpoint<Scripted>) -> Vec<Identity> {
 
 fn can_exist(parts: &Parts) -> bool {
     let of = |part| parts[&part];
-    let is_nobody = of(Part::User) == "nobody";
+    let has_no_user = of(Part::User) == "no user";
     let is_default = of(Part::Scopes).ends_with("/.default") || of(Part::Scopes) == "exchange";
     let is_caller = of(Part::User).starts_with(CALLER);
-    (is_default || !is_nobody) && (is_nobody || is_caller || of(Part::Agent) != "itself")
+    (is_default || !has_no_user) && (has_no_user || is_caller || of(Part::Agent) != "itself")
 }
 
 fn identity(client: &ConfidentialClient, parts: Parts) -> Identity {
@@ -213,7 +213,7 @@ fn identity(client: &ConfidentialClient, parts: Parts) -> Identity {
     };
     let agents = client.agent(acts);
     let (source, who) = match (user, user.strip_prefix(CALLER)) {
-        ("nobody", _) => {
+        ("no user", _) => {
             let source = match agent {
                 "itself" => client.itself(),
                 _ => agents.itself(),

@@ -66,8 +66,8 @@ fn of_another(call: &Call, is_of_user: bool, is_oid_known: bool) -> Vec<(&'stati
 fn ways(endpoint: &Endpoint<Scripted>) -> Vec<(Identity, bool, bool)> {
     let all = identities(endpoint);
     [
-        ("itself", "nobody", false, false),
-        (AGENT, "nobody", false, false),
+        ("itself", "no user", false, false),
+        (AGENT, "no user", false, false),
         (AGENT, USER, true, true),
         (AGENT, UPN, true, false),
         (AGENT, "the caller of token 0", true, true),

@@ -422,9 +422,9 @@ class Outages(SidecarTest):
         self.assertEqual([request.status for request in requests], [429, 200, 200])
 
     def test_entra_out_of_reach(self) -> None:
-        with socket.socket() as nobody:
-            nobody.bind(("127.0.0.1", 0))
-            instance = f"https://127.0.0.1:{nobody.getsockname()[1]}"
+        with socket.socket() as unserved:
+            unserved.bind(("127.0.0.1", 0))
+            instance = f"https://127.0.0.1:{unserved.getsockname()[1]}"
             with Sidecar(self.entra, AzureAd__Instance=instance) as sidecar:
                 client = self.sdk.client(sidecar.recorded_url, retries=0)
                 self.assertTrue(client.is_healthy())

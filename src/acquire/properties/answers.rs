@@ -100,7 +100,7 @@ pub(super) fn is_in_order(error: &AcquireError) {
     assert!(text.starts_with(WHAT), "{text}");
     assert_eq!(error.correlation_id(), Some(REQUEST));
     assert!(error.hint().is_some(), "{text}");
-    // A JWT or a key, whoever has written it there.
+    // A JWT or a key, from whichever source.
     let shown = shown(error);
     assert!(
         !shown.contains("eyJ") && !shown.contains("-----BEGIN"),

@@ -239,7 +239,7 @@ async fn a_reverse_proxy_of_axum_calls_on_behalf_of_its_caller() {
 }
 
 #[tokio::test]
-async fn a_reqwest_client_calls_as_whoever_its_clone_acts_as() {
+async fn a_reqwest_client_calls_as_the_source_of_its_clone() {
     let issuer = Issuer::start().await;
     let api = api(&issuer).await;
     let client = ::reqwest::Client::builder().no_proxy().build().unwrap();

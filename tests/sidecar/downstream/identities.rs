@@ -172,7 +172,7 @@ async fn without_a_token_of_the_caller_the_protected_route_is_401() {
 }
 
 #[tokio::test]
-async fn where_nobody_acts_there_is_no_call() {
+async fn where_no_identity_acts_there_is_no_call() {
     let world = World::new().await;
     let agent = world.issuer.agent_id();
     let app = world.issuer.blueprint().app_token().mint();

@@ -174,7 +174,7 @@ fn after_all_callers_have_gone_the_next_one_gets_a_token_and_no_flight_is_left()
 }
 
 #[test]
-fn no_more_flights_are_in_the_air_than_there_are_places_and_the_others_are_told_so() {
+fn no_more_flights_are_under_way_than_there_are_places_and_the_others_are_told_so() {
     async fn scenario(scene: Scene) {
         let callers = [
             scene.app(FILES),
