@@ -76,7 +76,7 @@ struct Read {
 impl Expected {
     fn of(query: &str, route: Route, settings: &Settings) -> Self {
         let parameters = parameters(query);
-        if parameters.len() > 1_000 {
+        if query.len() > 65_536 || parameters.len() > 1_000 {
             return Self::Refused(400);
         }
         let (mut named, mut overrides) = ([const { Vec::new() }; 3], Vec::new());
