@@ -33,15 +33,14 @@ pub(crate) fn call(settings: &Settings, overrides: &Overrides) -> Result<(), Pro
     for (own, value) in &call.headers {
         let is_other = |c: char| !matches!(c, 'a'..='z' | '0'..='9');
         let name = own.as_str().replace(is_other, "-");
-        let starts = [
-            "content-",
-            "proxy-",
-            "x-forwarded-",
-            "x-ms-client-principal",
-            "x-ms-token-",
-        ];
+        let starts = ["content-", "proxy-", "x-forwarded-", "x-ms-token-"];
         assert!(
             !starts.iter().any(|start| name.starts_with(start)),
+            "{name}"
+        );
+        let of_principal = name.strip_prefix("x-ms-client-principal");
+        assert!(
+            !matches!(of_principal, Some("" | "-id" | "-idp" | "-name")),
             "{name}"
         );
         assert!(!RESERVED.contains(&&*name), "{name}");
