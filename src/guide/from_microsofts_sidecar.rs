@@ -51,7 +51,6 @@
 //! | refused before a request: by the configuration; Entra answers with another identity | 500 | 500 with a hint | |
 //! | `AcquireTokenOptions.Claims` | each request goes to Entra | a token that was got for the same claims less than 5 s ago is used; the 17th different claims of one identity in 5 s, and the same claims again after others, are 503 with `Retry-After` | |
 //! | a parameter whose name is nearly that of an agent's, such as `AgentIdentity[]`, `AgentId` or `optionsOverride.AgentIdentity` | ignored: the token is that of the **blueprint** | 400 | |
-//! | an override whose name is nearly that of the tenant, such as `optionsOverride.Tenant` | ignored: the token is that of the configured tenant | 400 | |
 //! | a page of another site in a browser on the machine (`Origin`, `Sec-Fetch-Site: cross-site`) | has its calls made, though it cannot read the answers | 403 | `ASPNETCORE_ENVIRONMENT=Development` |
 //! | members of a problem | `type`, `title`, `status`, `detail` | also `errorCode`, `correlationId`, `claims`, `hint` | |
 //! | the downstream API is out of reach, or its answer has more than 28.6 MiB | 500 | 502 | |

@@ -170,11 +170,6 @@ impl Asked {
                 "Write its name as it is here, with nothing before or behind it, and put & between parameters.",
             ));
         }
-        // Ignored, it would have the token be of the configured tenant.
-        if of_override.is_some() && !is_free_text && is_like_the_tenants(name) {
-            let detail = format!("A parameter is nearly {TENANT}.");
-            return Err(Problem::bad_request(detail).with_hint("Write its name as it is here."));
-        }
         if let Some(name) = of_override {
             self.overrides.take(name, value.into_owned());
         }
@@ -271,13 +266,6 @@ fn names_an_agent(name: &str, value: &str) -> bool {
     let mut of_value = value.split(SEPARATORS).skip(1);
     of_name.any(|part| has_one(part, &LIKE_AN_AGENTS))
         || of_value.any(|part| has_one(part, &OF_AGENTS))
-}
-
-/// `optionsOverride.Tenant`, `optionsOverride.AcquireTokenOptions.TenantId`.
-fn is_like_the_tenants(name: &str) -> bool {
-    let letters = letters(name);
-    let is_like_it = letters.ends_with("tenant") || letters.ends_with("tenantid");
-    is_like_it && !name.eq_ignore_ascii_case(TENANT)
 }
 
 /// Those of ASCII, without their letter case in Unicode: in Turkish, `AgentIdentity` in lower case has dotless

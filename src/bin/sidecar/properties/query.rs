@@ -90,12 +90,7 @@ impl Expected {
             if !option.is_some_and(is_any_text) {
                 let is_like_an_agents = has_agents_letters(name, 0, &["agentid", "agentuser"])
                     || has_agents_letters(value, 1, &AGENTS);
-                let is_like_the_tenants = option.is_some_and(|option| {
-                    let letters = letters(option);
-                    let ends = letters.ends_with("tenant") || letters.ends_with("tenantid");
-                    ends && option != TENANT
-                });
-                if is_like_an_agents || is_like_the_tenants {
+                if is_like_an_agents {
                     return Self::Refused(400);
                 }
             }
