@@ -108,4 +108,12 @@ mod tests {
         let inbound = Inbound::from_request_parts(&mut parts, &()).await;
         assert!(inbound.is_err());
     }
+
+    #[test]
+    fn the_time_until_keys_may_come_is_that_of_the_layer() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(seconds(&headers), None);
+        headers.insert(header::RETRY_AFTER, 7.into());
+        assert_eq!(seconds(&headers), Some(7));
+    }
 }
