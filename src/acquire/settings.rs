@@ -67,7 +67,7 @@ settings! {
     /// this time, because it first waits for the end of the acquisition under way.
     with_total_timeout, total_timeout: Duration;
 
-    /// How many tokens may be acquired at a time. Without a place a caller is told
+    /// How many tokens may be acquired at a time. Without a place a caller gets
     /// [`Busy`](super::AcquireErrorKind::Busy) at once. The requests for one token, up to three for an
     /// agent's user account, take one place, and all callers who wait for one token take one. Default
     /// 256; from 1 to 65,536.

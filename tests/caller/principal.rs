@@ -115,6 +115,11 @@ fn what_is_neither_app_only_nor_delegated_never_passes_as_a_person() {
             (Application, NotAgent),
         ),
         (
+            "a path of a federated identity",
+            silent().claim("sub", "/eid1/c/pub/t/a/b"),
+            (Application, NotAgent),
+        ),
+        (
             "an agent acts",
             silent().claim("xms_act_fct", "3 11"),
             (Unknown, Attested),
@@ -144,6 +149,21 @@ fn what_is_neither_app_only_nor_delegated_never_passes_as_a_person() {
             assert!(requirement.check(&caller).is_err(), "{what}: {requirement}");
         }
     }
+}
+
+/// By its facet alone: the subject is pairwise, and there is neither `idtyp` nor a relationship nor a role.
+#[test]
+fn an_agent_that_acts_as_itself_is_app_only_by_its_facet() {
+    let validator = issuer().validator_builder().build().unwrap();
+    let token = issuer()
+        .autonomous_agent()
+        .without_claim("idtyp")
+        .without_claim("xms_idrel")
+        .without_claim("roles")
+        .claim("sub", "pairwise");
+    let caller = admitted_by(&validator.with_authorization_by_acl(), &token.mint());
+    assert_eq!(caller.kind(), PrincipalKind::AutonomousAgent);
+    assert!(caller.is_app_only());
 }
 
 #[test]

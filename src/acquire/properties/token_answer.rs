@@ -179,7 +179,7 @@ fn seconds(value: &Tree) -> Option<u64> {
     (1..=315_619_200).contains(&seconds).then_some(seconds)
 }
 
-/// Nanoseconds are the smallest part of a second that is told apart.
+/// A time has no smaller part of a second than nanoseconds.
 fn whole(number: f64) -> u64 {
     let text = format!("{number:.9}");
     let whole = text.split('.').next().unwrap_or_default();
