@@ -51,8 +51,11 @@ pub fn named(names: &[String]) -> Result<Vec<&'static Scope>, Failure> {
 /// A test, or a file that has only tests.
 pub fn is_of_tests(file: &str) -> bool {
     let stem = file.trim_end_matches(".rs");
-    stem.split('/')
-        .any(|part| part == "tests" || part.ends_with("_tests") || part.ends_with("_model"))
+    stem.split('/').any(|part| {
+        ["tests", "properties"].contains(&part)
+            || part.ends_with("_tests")
+            || part.ends_with("_model")
+    })
 }
 
 /// The files of the modules that this file has for tests only.
