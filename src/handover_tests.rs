@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::{
-    Denial, DenialReason, EntraAuthLayer, Error, Problem, ProblemJson, TenantId,
+    Denial, DenialReason, EntraAuthLayer, Error, Problem, ProblemJson, RefusalBody, TenantId,
     acquire::{AcquireError, AcquireErrorKind as Kind},
     testing::Issuer,
 };
@@ -48,18 +48,39 @@ fn challenged(answerable_in: Option<TenantId>) -> AcquireError {
 
 /// What a caller gets from an axum handler that returns this error, behind a layer.
 fn answered(error: AcquireError) -> (StatusCode, HeaderMap, String, Response<()>) {
+    let layer = EntraAuthLayer::new(ISSUER.validator()).refusal_body(ProblemJson);
+    answered_behind(&layer, "application/json", error)
+}
+
+/// What a client of gRPC gets.
+fn answered_in_grpc(error: AcquireError) -> (StatusCode, HeaderMap) {
+    let layer = EntraAuthLayer::new(ISSUER.validator()).answers_grpc();
+    let (status, headers, body, _) = answered_behind(&layer, "application/grpc", error);
+    assert_eq!(body, "");
+    (status, headers)
+}
+
+fn answered_behind<B>(
+    layer: &EntraAuthLayer<B>,
+    content_type: &str,
+    error: AcquireError,
+) -> (StatusCode, HeaderMap, String, Response<()>)
+where
+    B: RefusalBody<Body> + Clone,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let layer = EntraAuthLayer::new(ISSUER.validator()).refusal_body(ProblemJson);
         let inner = service_fn(move |_: Request<Body>| {
             let error = error.clone();
             async move { Ok::<_, Infallible>(error.into_response()) }
         });
         let token = ISSUER.user().mint();
-        let request = Request::builder().header(AUTHORIZATION, format!("Bearer {token}"));
+        let request = Request::post("/")
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .header(CONTENT_TYPE, content_type);
         let request = request.body(Body::empty()).expect("a request");
         let response = layer.layer(inner).oneshot(request).await;
         let (parts, body) = response.expect("an answer").into_parts();
@@ -94,6 +115,15 @@ fn each_kind_has_a_status_a_challenge_and_a_time() {
         (Kind::IdentityMismatch, 500, None, None),
     ] {
         let (answer, headers, body, response) = answered(failure(kind));
+        let (grpc, in_grpc) = answered_in_grpc(failure(kind));
+        assert_eq!(grpc, 200, "{kind}");
+        assert_eq!(text(&in_grpc, RETRY_AFTER), retry_after, "{kind}");
+        let code = failure(kind)
+            .denial()
+            .grpc_status(&http::Extensions::new())
+            .0;
+        let grpc_status = in_grpc.get("grpc-status").map(|code| code.as_bytes());
+        assert_eq!(grpc_status, Some(code.to_string().as_bytes()), "{kind}");
         let bare = failure(kind).into_response();
         for (of, headers) in [(answer, &headers), (bare.status(), bare.headers())] {
             assert_eq!(of, status, "{kind}");

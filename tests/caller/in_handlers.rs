@@ -23,7 +23,7 @@ const EITHER: Requirement = Requirement::static_scope_or_role("Orders.Read", "Or
 static NOT_A_GUEST: Requirement =
     Requirement::static_custom("not-a-guest", |caller| !caller.is_guest());
 
-fn callers() -> [AgentPrincipal; 6] {
+fn callers() -> [AgentPrincipal; 7] {
     [
         issuer().user(),
         issuer()
@@ -33,8 +33,12 @@ fn callers() -> [AgentPrincipal; 6] {
         issuer().agent_on_behalf_of("alice"),
         issuer().autonomous_agent(),
         issuer().application().roles(["Another"]),
-        // Of unknown kind.
+        // Of unknown kind, without and with a scope and a role that others are let in by.
         issuer().application().claim("idtyp", "device"),
+        issuer()
+            .user()
+            .claim("idtyp", "device")
+            .roles(["Orders.Read.All"]),
     ]
     .map(caller_of)
 }

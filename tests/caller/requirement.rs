@@ -151,6 +151,40 @@ fn guids_are_compared_in_either_letter_case_and_repeats_do_not_matter() {
 }
 
 #[test]
+fn each_of_a_list_is_let_in_however_the_list_is_ordered() {
+    let users =
+        || ["a", "b", "c", "d", "e", "f", "g", "h"].map(|user| issuer().agent_on_behalf_of(user));
+    let callers = || users().map(caller_of);
+    let mut pairs: Vec<_> = callers()
+        .iter()
+        .map(|caller| (caller.tenant_id(), caller.object_id().unwrap()))
+        .collect();
+    for _ in 0..2 {
+        pairs.reverse();
+        let principals = Requirement::principals(pairs.iter().chain(&pairs).copied()).unwrap();
+        assert_eq!(principals.to_string(), "one of 8 principals");
+        for caller in callers() {
+            assert!(principals.check(&caller).is_ok(), "{caller:?}");
+        }
+        let stranger = caller_of(issuer().agent_on_behalf_of("i"));
+        assert!(principals.check(&stranger).is_err());
+    }
+    let id = |number: usize| format!("00000000-0000-4000-8000-00000000000{number}");
+    let agent = |number| issuer().autonomous_agent().claim("azp", id(number));
+    let mut pairs: Vec<_> = (0..8)
+        .map(|number| (issuer().tenant_id(), id(number)))
+        .collect();
+    for _ in 0..2 {
+        pairs.reverse();
+        let clients = Requirement::clients(pairs.clone()).unwrap();
+        for number in 0..8 {
+            assert!(clients.check(&caller_of(agent(number))).is_ok(), "{number}");
+        }
+        assert!(clients.check(&caller_of(agent(8))).is_err());
+    }
+}
+
+#[test]
 fn typed_ids_of_a_caller_can_be_listed() {
     let alice = caller_of(issuer().user());
     let listed = [(alice.tenant_id(), alice.object_id().unwrap())];
@@ -210,6 +244,15 @@ fn a_requirement_that_no_caller_can_satisfy_is_refused() {
             scope("Orders.Read").and(kinds(&[AutonomousAgent])),
             "scope Orders.Read and kind autonomous_agent",
         ),
+        // None of the alternatives.
+        (
+            people().and(Requirement::agents().or(kinds(&[AgentUser]))),
+            "people and (agents or kind agent_user)",
+        ),
+        (
+            Requirement::app_only().and(scope("A").or(Requirement::delegated())),
+            "app-only and (scope A or delegated)",
+        ),
         // However deep.
         (
             scope("A")
@@ -248,10 +291,15 @@ fn a_requirement_that_some_caller_can_satisfy_is_accepted() {
 
 #[test]
 fn a_requirement_reads_as_it_was_written() {
+    let listed = [
+        PrincipalKind::AgentUser,
+        PrincipalKind::User,
+        PrincipalKind::AgentUser,
+    ];
     let requirement = Requirement::people()
         .and(scope("Orders.Approve"))
         .unwrap()
-        .or(kinds(&[PrincipalKind::AgentUser, PrincipalKind::User]))
+        .or(kinds(&listed))
         .or(Requirement::scope_or_role("A", "B").unwrap())
         .or(Requirement::acr_value("c1").unwrap());
     assert_eq!(
@@ -387,6 +435,30 @@ fn a_denial_says_what_is_missing() {
             user().claim("idtyp", "device"),
             DenialReason::WrongKind,
             "the caller's kind is unknown",
+        ),
+        (
+            Requirement::scope_or_role("A", "B").unwrap(),
+            issuer().autonomous_agent().claim("idtyp", "device"),
+            DenialReason::WrongKind,
+            "the caller's kind is autonomous_agent",
+        ),
+        (
+            Requirement::app_only(),
+            user(),
+            DenialReason::WrongKind,
+            "only app-only callers may, and the caller is user",
+        ),
+        (
+            Requirement::app_only(),
+            issuer().agent_user(),
+            DenialReason::WrongKind,
+            "only app-only callers may, and the caller is agent_user",
+        ),
+        (
+            Requirement::delegated(),
+            issuer().application(),
+            DenialReason::NotDelegated,
+            "only delegated callers may, and the caller is application",
         ),
         (
             kinds_of_agents(),

@@ -148,6 +148,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 let token = issuer.user().mint();
                 worded_lines(&[
                     ("a tab", &format!("Bearer\t{token}")),
+                    ("a tab", &format!("Bearer:\t{token}")),
                     ("a tab", &format!("Bearer \t{token}")),
                     ("a tab", &format!("Bearer\t {token}")),
                     ("a tab", &format!("Bearer {token}\t")),

@@ -857,6 +857,7 @@ fn the_home_of_a_guest_is_shown_if_it_names_an_organization_and_no_person() {
         ("4f7d5b1a-8f41-44a5-92ac-15a7e0d2b3c6", None),
         ("live.com", None),
         ("https://adfs.partner.example", None),
+        ("https://sign-in.partner.example", None),
         // A path may be a person's name.
         ("https://idp.example/users/zoe", Some("https://idp.example")),
     ] {
@@ -869,6 +870,9 @@ fn the_home_of_a_guest_is_shown_if_it_names_an_organization_and_no_person() {
         "zoe@contoso.example",
         "https://zoe@idp.example/",
         "https://idp.example:443/zoe",
+        "https://zoe/",
+        "https://zoe..example/",
+        "https://.zoe/",
         "mail",
         "zoe.quimby",
         "Zoe Quimby",
@@ -885,6 +889,14 @@ fn the_home_of_a_guest_is_shown_if_it_names_an_organization_and_no_person() {
         long.contains("(idp \"https://a.a.") && long.len() < 500,
         "{long}"
     );
+    // Nor has a member of the tenant a home elsewhere.
+    let member = issuer()
+        .user()
+        .tenant(OTHER_TENANT)
+        .claim("acct", 0)
+        .claim("idp", "live.com");
+    let member = error_by(&issuer().validator(), &member.mint()).to_string();
+    assert!(!member.contains("live.com"), "{member}");
     // The tenant itself is no home of a guest.
     let own = issuer()
         .v2_issuer()

@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE, uri::PathAndQuery};
+use http::{
+    HeaderMap, HeaderValue, Request, Response,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    uri::PathAndQuery,
+};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
     body::{Body as HttpBody, Buf, Bytes, Incoming},
@@ -417,6 +421,47 @@ fn a_call_that_waits_for_keys_in_vain_is_told_so_and_when_to_come_again() {
 }
 
 #[test]
+fn a_denied_answer_becomes_one_of_grpc_without_the_body_that_it_had() {
+    let layer = |layer: EntraAuthLayer| {
+        layer.layer(service_fn(|_: Request<()>| async {
+            let denial = Denial::new().with_scopes(["Orders.Read"]);
+            let mut response = Response::new("of the handler".to_owned());
+            *response.status_mut() = denial.status();
+            let length = HeaderValue::from(response.body().len());
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+            response.extensions_mut().insert(denial);
+            Ok::<_, Infallible>(response)
+        }))
+    };
+    let request = |content_type| {
+        Request::post("/orders.Orders/List")
+            .header(CONTENT_TYPE, content_type)
+            .header("authorization", bearer(issuer().user()))
+            .body(())
+            .unwrap()
+    };
+    let response = block_on(layer(grpc()).oneshot(request("application/grpc"))).unwrap();
+    assert_eq!(response.status(), 200);
+    let headers = response.headers();
+    assert_eq!(headers["grpc-status"], "7");
+    assert_eq!(headers["grpc-message"], "the token lacks a scope");
+    assert_eq!(headers["cache-control"], "no-store");
+    assert!(!headers.contains_key(CONTENT_LENGTH), "{headers:?}");
+    assert_eq!(response.body(), "");
+    // A client of HTTP gets the answer of the handler, and so does one of gRPC from another layer.
+    let plain = EntraAuthLayer::new(issuer().validator());
+    for (layer, content_type) in [
+        (layer(grpc()), "application/json"),
+        (layer(plain), "application/grpc"),
+    ] {
+        let response = block_on(layer.oneshot(request(content_type))).unwrap();
+        assert_eq!(response.status(), 403);
+        assert!(!response.headers().contains_key("grpc-status"));
+        assert_eq!(response.body(), "of the handler");
+    }
+}
+
+#[test]
 fn a_denial_in_a_handler_is_audited_and_tells_the_client_nothing_of_the_configuration() {
     let token = bearer(issuer().user().scope("Another"));
     let ((code, message, challenge), events) = audited(|| {
@@ -426,6 +471,8 @@ fn a_denial_in_a_handler_is_audited_and_tells_the_client_nothing_of_the_configur
         })
     });
     assert_eq!(code, Code::PermissionDenied);
+    let (_, log) = logged(|| answer(&grpc(), "application/grpc", &token));
+    assert!(!log.contains("a gRPC handler refused"), "{log}");
     assert_eq!(message, "the token lacks a scope");
     assert!(
         challenge.ends_with("error=\"insufficient_scope\", scope=\"Orders.Read\""),

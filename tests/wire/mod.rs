@@ -12,6 +12,7 @@ mod matrix;
 mod metrics;
 mod opt_in;
 mod plain_lines;
+mod readiness;
 mod require_layer;
 mod require_routes;
 mod resource_metadata;

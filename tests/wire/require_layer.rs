@@ -607,6 +607,19 @@ fn the_scopes_of_a_denial_are_asked_for_in_full() {
         "Bearer realm=\"api\", error=\"insufficient_scope\", \
          scope=\"api://orders/Orders.Write api://orders/Orders.Approve\""
     );
+    // What is named in full already stays as it is.
+    let denial = Denial::new().with_scopes(["Orders.Write", "api://stock/Stock.Read"]);
+    let full = EntraAuthLayer::new(issuer().validator()).with_scope_prefix("api://orders/");
+    let service = full.unwrap().layer(service_fn(move |_: Request<()>| {
+        let response: Response<String> = denial.clone().response();
+        async { Ok::<_, Infallible>(response) }
+    }));
+    let response = block_on(service.oneshot(bearer("/", issuer().user()))).unwrap();
+    let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+    assert!(
+        challenge.ends_with(", scope=\"api://orders/Orders.Write api://stock/Stock.Read\""),
+        "{challenge}"
+    );
     for prefix in ["", " ", "api://\"", "a b/"] {
         let layer = EntraAuthLayer::new(issuer().validator());
         assert!(layer.with_scope_prefix(prefix).is_err(), "{prefix:?}");

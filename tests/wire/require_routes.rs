@@ -34,6 +34,7 @@ fn stated() -> RequireRoutesLayer {
     routes()
         .require("/orders", WRITE)
         .and_then(|routes| routes.require_method(Method::GET, "/orders", READ))
+        .and_then(|routes| routes.require_method(Method::PUT, "/orders", Requirement::people()))
         .and_then(|routes| routes.require_method(Method::POST, "/orders/{id}", READ))
         .and_then(|routes| routes.require("/reports/sales", Requirement::people()))
         .and_then(|routes| routes.any_caller("/whoami"))
@@ -130,6 +131,8 @@ fn a_route_has_what_is_stated_for_it() {
         ("GET", "/orders", write(), false),
         ("POST", "/orders", read(), false),
         ("POST", "/orders", write(), true),
+        ("PUT", "/orders", read(), true),
+        ("PUT", "/orders", app(), false),
         ("PROPFIND", "/orders", write(), true),
         ("POST", "/orders/7", read(), true),
         ("POST", "/orders/7", write(), false),
@@ -155,8 +158,10 @@ fn a_request_without_a_token_gets_as_far_as_an_open_route() {
         // `route_layer` does not cover it.
         ("/nowhere", 404),
     ] {
-        let (response, was_called) = answer(auth().optional(), request("GET", path, None));
+        let ((response, was_called), log) =
+            logged(|| answer(auth().optional(), request("GET", path, None)));
         assert_eq!(response.status(), status, "{path}");
+        assert!(!log.contains("ERROR"), "{path}: {log}");
         assert_eq!(was_called, status == 200, "{path}");
         let (response, was_called) = answer(auth(), request("GET", path, None));
         assert_eq!(

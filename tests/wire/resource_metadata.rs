@@ -5,7 +5,8 @@ use http::{
     HeaderMap, Method, Request, Response, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE,
+        ACCESS_CONTROL_MAX_AGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE,
+        WWW_AUTHENTICATE,
     },
 };
 use http_body_util::{BodyExt, Empty, Full};
@@ -25,9 +26,10 @@ use crate::support::{OTHER_TENANT, block_on, challenge::Challenge, issuer, logge
 const TENANT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
 const AUDIENCE: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
 const APP_ID_URI: &str = "api://3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
+const PATH_URI: &str = "api://contoso.example/orders";
 
 fn validator_of(tenants: Tenants, authority: Authority) -> Validator {
-    let builder = Validator::builder(tenants, [AUDIENCE, APP_ID_URI]);
+    let builder = Validator::builder(tenants, [AUDIENCE, APP_ID_URI, PATH_URI]);
     builder.authority(authority).build().unwrap()
 }
 
@@ -319,7 +321,7 @@ pub(super) fn the_well_known_path_comes_between_host_and_path() {
         let layer = EntraAuthLayer::new(validator());
         assert!(layer.with_resource_metadata(url).is_ok());
     }
-    for resource in [AUDIENCE, APP_ID_URI] {
+    for resource in [AUDIENCE, APP_ID_URI, PATH_URI] {
         let error = metadata(resource).well_known_url().unwrap_err();
         let text = format!("resource: {resource:?} is no URL, so its document has no location");
         assert_eq!(error.to_string(), text);
@@ -374,6 +376,8 @@ fn a_browser_may_ask_before_it_gets_the_document() {
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_HEADERS], "*");
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_METHODS], "GET, HEAD, OPTIONS");
+        assert_eq!(headers[ALLOW], "GET, HEAD, OPTIONS");
+        assert_eq!(headers[ACCESS_CONTROL_MAX_AGE], "3600");
     });
 }
 

@@ -234,6 +234,9 @@ mod tests {
             (b"BearerX abc", Presented::OtherScheme),
             (b"X-Bearer abc", Presented::OtherScheme),
             (b"eyJ0.eyJ0.AQ", Presented::TokenWithoutScheme),
+            (b"eyJ0.eyJ0", Presented::OtherScheme),
+            (b"eyJ0", Presented::OtherScheme),
+            (b"eyAA.eyJ0.AQ", Presented::OtherScheme),
         ] {
             assert_eq!(
                 check(&headers(&[value])),

@@ -225,7 +225,8 @@ fn kill(child: &mut Child) {
 }
 
 /// Runs the tests for the mutants of these files, or all, that have no result yet. With `--again`, for
-/// those that no test has caught; with `--open`, for those that were given up, the tests of their module.
+/// those that no test has caught; with `--open`, for those that were given up: all tests, or those of their
+/// module and those that are named.
 pub fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let (again, open) = (has("--again"), has("--open"));
@@ -279,9 +280,9 @@ pub fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
                         .lock()
                         .map(|caught| caught.clone())
                         .unwrap_or_default();
-                    let (outcome, by) = match open {
-                        true => outcome_by_module(tree, mutant, tests),
-                        false => outcome(tree, mutant, tests, &known),
+                    let (outcome, by) = match env::var("MUTANTS_ALSO") {
+                        Ok(also) if open => outcome_by_module(tree, mutant, tests, &also),
+                        _ => outcome(tree, mutant, tests, &known),
                     };
                     if let Ok(mut caught) = caught.lock() {
                         *caught.entry((mutant.file.clone(), by.clone())).or_default() += 1;
@@ -364,9 +365,13 @@ fn outcome(
 }
 
 /// The tests of the module of a mutant, and those that are named, together.
-fn outcome_by_module(tree: &Tree, mutant: &Mutant, tests: &[Test]) -> (&'static str, String) {
+fn outcome_by_module(
+    tree: &Tree,
+    mutant: &Mutant,
+    tests: &[Test],
+    also: &str,
+) -> (&'static str, String) {
     let module = module_of(mutant);
-    let also = env::var("MUTANTS_ALSO").unwrap_or_default();
     let is_named = |test: &Test| {
         also.split(',')
             .any(|part| !part.is_empty() && test.name.contains(part))
