@@ -556,8 +556,13 @@ fn a_runtime_that_is_kept_and_not_run_holds_up_a_key_and_a_place_for_no_longer_t
     kept.block_on(tokio::task::yield_now());
     let other = runtime(|builder| builder.enable_all().start_paused(true));
     other.block_on(async {
+        let began = time::Instant::now();
         let error = desk.error(&key(1), Wanted::Any).await;
         assert_eq!(error.kind(), Unavailable);
+        // The limit of a flight, and a second for its end.
+        let waited = began.elapsed();
+        let limit = Duration::from_secs(31);
+        assert!((limit..limit + LATENCY).contains(&waited), "{waited:?}");
         desk.endpoint.under_way.lock().expect("keys").clear();
         desk.token(&key(1), Wanted::Any).await;
     });
@@ -596,8 +601,16 @@ fn places_of_lost_flights_are_free_for_other_keys() {
     kept.block_on(tokio::task::yield_now());
     let other = runtime(|builder| builder.enable_all().start_paused(true));
     other.block_on(async {
+        let busy = desk.error(&key(4), Wanted::Any).await;
+        assert_eq!(busy.kind(), Busy);
+        assert_eq!(busy.retry_after(), Some(Duration::from_secs(1)));
+        pass(30).await;
+        time::advance(Duration::from_millis(900)).await;
         assert_eq!(desk.error(&key(4), Wanted::Any).await.kind(), Busy);
-        pass(31).await;
+        // All keys are looked through at most once a second.
+        time::advance(Duration::from_millis(999)).await;
+        assert_eq!(desk.error(&key(4), Wanted::Any).await.kind(), Busy);
+        time::advance(Duration::from_millis(1)).await;
         desk.token(&key(4), Wanted::Any).await;
         assert_eq!(desk.cache.0.places.available_permits(), 3);
     });

@@ -217,6 +217,9 @@ pub(super) mod tests {
     fn a_length_that_is_not_in_its_shortest_definite_form_is_refused() {
         let long = value(SEQUENCE, &[0; 200]);
         assert_eq!(long[..3], [SEQUENCE, 0x81, 200]);
+        let longest = value(SEQUENCE, &vec![0; 1 << 24]);
+        assert_eq!(longest[..6], [SEQUENCE, 0x84, 1, 0, 0, 0]);
+        assert!(is_sequence(&longest));
         for (der, reads) in [
             (vec![], false),
             (vec![SEQUENCE], false),
@@ -225,6 +228,7 @@ pub(super) mod tests {
             (vec![SEQUENCE, 1], false),
             (vec![SEQUENCE, 2, 0, 0], true),
             (vec![SEQUENCE, 0x80, 0, 0], false),
+            ([&[SEQUENCE, 0x80][..], &[0; 128]].concat(), false),
             (vec![SEQUENCE, 0x81, 2, 0, 0], false),
             (vec![SEQUENCE, 0x82, 0, 2, 0, 0], false),
             (vec![SEQUENCE, 0x85, 0, 0, 0, 0, 2, 0, 0], false),
@@ -237,6 +241,20 @@ pub(super) mod tests {
             (long[..long.len() - 1].to_vec(), false),
         ] {
             assert_eq!(is_sequence(&der), reads, "{der:x?}");
+        }
+    }
+
+    #[test]
+    fn nothing_comes_behind_the_signature_of_a_certificate() {
+        let good = rsa_certificate("issuer", "subject", &[1; 300]);
+        let sequence = Values::of_sequence(&good).expect("a sequence");
+        let with = |behind: &[u8]| value(SEQUENCE, &[sequence.0, behind].concat());
+        assert_eq!(with(&[]), good);
+        for behind in [&[0][..], &[0, 0], &value(SEQUENCE, &[])] {
+            assert!(
+                CertificateFields::read(&with(behind)).is_none(),
+                "{behind:x?}"
+            );
         }
     }
 
@@ -301,6 +319,10 @@ pub(super) mod tests {
         assert!(is_pfx(&der) && is_pfx(&ber) && is_pfx(&short));
         let mut other = der.clone();
         other[6] = 2;
+        // The longest of the lengths that have one byte.
+        let contents = [&[INTEGER, 1, 3][..], &value(SEQUENCE, &[0; 122])].concat();
+        let longest = value(SEQUENCE, &contents);
+        assert!(longest[1] == 127 && is_pfx(&longest));
         for not in [&other[..], &der[..6], b"", b"0", b"-----BEGIN"] {
             assert!(!is_pfx(not), "{not:x?}");
         }

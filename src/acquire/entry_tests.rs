@@ -254,6 +254,15 @@ fn a_failure_is_remembered_as_long_as_the_endpoint_asks_and_at_most_an_hour() {
         desk.pass(1);
         assert!(matches!(desk.ask(&Wanted::Any), Verdict::Start(_)));
     }
+    // One that does not pass by itself is remembered too, and names no time.
+    let mut desk = Desk::empty();
+    desk.start(&Wanted::Any);
+    desk.bad(NotAllowed, false, None);
+    desk.is_refused(&Wanted::Any, NotAllowed, None);
+    desk.pass(4);
+    desk.is_refused(&Wanted::Any, NotAllowed, None);
+    desk.pass(1);
+    assert!(matches!(desk.ask(&Wanted::Any), Verdict::Start(_)));
 }
 
 #[test]

@@ -170,6 +170,33 @@ mod tests {
         assert_eq!(reads.run(|| 2).await, Some(2));
     }
 
+    #[test]
+    fn a_read_has_5_s_and_as_many_bytes_as_it_is_given() {
+        assert_eq!(Reads::new().limit, Duration::from_secs(5));
+        let path = std::env::temp_dir().join(format!("tower-entra-read-{}", std::process::id()));
+        for (length, fits) in [(0, true), (8, true), (9, false), (100, false)] {
+            fs::write(&path, vec![7; length]).unwrap();
+            match read(&path, 8) {
+                Ok(bytes) => assert!(fits && *bytes == vec![7; length], "{length}"),
+                Err(error) => assert!(
+                    !fits && error == Unreadable::TooLarge,
+                    "{length}: {error:?}"
+                ),
+            }
+        }
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_path_is_shown_up_to_200_characters() {
+        let path = "/var/run".repeat(1_000);
+        let shown = |length| shown_path(Path::new(&path[..length])).as_str().to_owned();
+        assert_eq!(shown(200), path[..200]);
+        assert_ne!(shown(201), path[..201]);
+        assert_eq!(shown(201), shown(path.len()));
+        assert!(path.starts_with(shown(201).trim_end_matches('.')));
+    }
+
     #[tokio::test]
     async fn a_read_that_panics_holds_up_no_other() {
         let reads = Reads::new();

@@ -21,7 +21,7 @@ impl<'j> Object<'j> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let strict = Strict { room: MAX_DEPTH };
         strict.deserialize(&mut reader).ok()?;
-        reader.end().ok()?;
+        // To the end of the text.
         Self::read(text)
     }
 

@@ -122,8 +122,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_in_range() {
-        assert_eq!(AcquireSettings::default().check_ranges(), Ok(()));
+    fn the_defaults_are_those_that_are_documented_and_in_range() {
+        let settings = AcquireSettings::default();
+        assert_eq!(settings.check_ranges(), Ok(()));
+        assert_eq!(settings.connect_timeout, Duration::from_secs(2));
+        assert_eq!(settings.request_timeout, Duration::from_secs(10));
+        assert_eq!(settings.total_timeout, Duration::from_secs(30));
+        assert_eq!((settings.max_flights, settings.max_entries), (256, 10_000));
     }
 
     #[test]

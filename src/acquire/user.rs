@@ -167,6 +167,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_has_at_most_1024_bytes() {
+        let named =
+            |length: usize| AgentUser::principal_name("a@".to_owned() + &"b".repeat(length - 2));
+        assert!(named(1_024).check().is_ok());
+        assert!(named(1_025).check().is_err());
+    }
+
+    #[test]
     fn letter_case_makes_no_other_user_and_the_form_of_the_name_does() {
         let lower = AgentUser::principal_name("agent1@contoso.com");
         assert_eq!(AgentUser::principal_name("Agent1@Contoso.com"), lower);

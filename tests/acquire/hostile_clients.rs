@@ -6,7 +6,7 @@ use std::{
     future,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -14,7 +14,7 @@ use std::{
 
 use http::{Request, Response};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower_entra::{
     HttpClient,
     acquire::{
@@ -30,6 +30,8 @@ const CLIENT: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
 #[derive(Clone, Default)]
 struct Hostile {
     requests: Arc<AtomicUsize>,
+    /// When each request came, and how long an answer it takes.
+    asked: Arc<Mutex<Vec<(Instant, usize)>>>,
     /// How long the first answer takes, and each other one.
     takes: [Duration; 2],
     /// The error, in the place of a token that lives a second.
@@ -43,9 +45,10 @@ impl HttpClient for Hostile {
     fn send(
         &self,
         _: Request<Vec<u8>>,
-        _: usize,
+        max: usize,
     ) -> Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Failed>> + Send>> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        self.asked.lock().unwrap().push((Instant::now(), max));
         let Self {
             takes,
             fails,
@@ -97,6 +100,51 @@ async fn the_words_of_a_client_are_one_line_without_a_credential() {
         assert!(text.ends_with(shown), "{text:?}");
         assert!(!text.contains(char::is_control), "{text:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_words_of_a_client_are_cut_after_300_characters() {
+    let scopes = Scopes::default_of("api://orders").unwrap();
+    let whole: &str = "lost it. ".repeat(40).leak();
+    for length in [299, 300, 301, 360] {
+        let http = Hostile {
+            fails: Some(&whole[..length]),
+            ..Hostile::default()
+        };
+        let client = client(&http, AcquireSettings::default());
+        let error = client.itself().token(&scopes).await.unwrap_err();
+        let text = error.to_string();
+        assert_eq!(text.contains(&whole[..length]), length <= 300, "{text}");
+        assert!(text.contains(&whole[..290]), "{text}");
+    }
+}
+
+/// Callers that failed at once are not to come again at once.
+#[tokio::test(start_paused = true)]
+async fn a_request_without_an_answer_is_sent_once_more_after_1_to_1_5_s() {
+    let scopes = Scopes::default_of("api://orders").unwrap();
+    let mut pauses = Vec::new();
+    for _ in 0..64 {
+        let http = Hostile {
+            fails: Some("reset"),
+            ..Hostile::default()
+        };
+        let client = client(&http, AcquireSettings::default());
+        client.itself().token(&scopes).await.unwrap_err();
+        let asked = http.asked.lock().unwrap();
+        let [(first, max), (second, _)] = asked[..] else {
+            panic!("{asked:?}");
+        };
+        assert_eq!(max, 256 * 1_024);
+        pauses.push((second - first).as_millis());
+    }
+    // Which of them are the shorter ones is random: that none is has a chance of 1 in 2^64.
+    assert!(
+        pauses.iter().all(|pause| (1_000..=1_501).contains(pause)),
+        "{pauses:?}"
+    );
+    assert!(pauses.iter().any(|pause| *pause < 1_250), "{pauses:?}");
+    assert!(pauses.iter().any(|pause| *pause > 1_250), "{pauses:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,6 +205,7 @@ async fn a_token_that_expired_on_its_way_is_asked_for_once_more_and_never_handed
     for (takes, expected) in [
         ([second / 2, second / 2], Ok("token-0")),
         ([2 * second, second / 2], Ok("token-1")),
+        ([second, second / 2], Ok("token-1")),
         ([2 * second, 2 * second], Err(Kind::Unavailable)),
     ] {
         let http = Hostile {
@@ -191,6 +240,34 @@ async fn an_acquisition_that_its_limit_ends_is_logged_like_any_other_that_failed
         .collect();
     assert_eq!(lines.len(), 1, "{text}");
     for part in ["WARN", "code=\"unavailable\"", CLIENT, "correlation_id="] {
+        assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acquisition_that_succeeds_is_logged_once_as_one() {
+    let http = Hostile {
+        takes: [Duration::from_millis(70); 2],
+        ..Hostile::default()
+    };
+    let client = client(&http, AcquireSettings::default());
+    let scopes = Scopes::default_of("api://orders").unwrap();
+    let (log, _guard) = Shown::of_this_thread();
+    client.itself().token(&scopes).await.unwrap();
+    let text = log.text();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("tower_entra::acquire:") && !line.contains("TRACE"))
+        .collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    for part in [
+        "INFO tower_entra::acquire: acquired flow=",
+        "lives_s=1 ",
+        "took_ms=7",
+        CLIENT,
+        TENANT,
+        "correlation_id=",
+    ] {
         assert!(lines[0].contains(part), "{part}: {}", lines[0]);
     }
 }
