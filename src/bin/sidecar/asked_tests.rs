@@ -2,7 +2,7 @@ use http::StatusCode;
 use tower_entra::testing::Issuer;
 
 use super::*;
-use crate::{route::Route, settings::tests::settings};
+use crate::{log::tests::Logged, route::Route, settings::tests::settings};
 
 const AGENT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
 const USER: &str = "5d6b2f0a-6f0e-4bd2-8f2d-0d3d0a9a1b11";
@@ -151,6 +151,26 @@ fn agent_parameters_that_fit_nothing_are_refused_without_their_values() {
 }
 
 #[test]
+fn the_hint_of_an_id_that_is_none_says_whose_id_it_must_be() {
+    let settings = open();
+    for (query, hint) in [
+        (
+            "AgentIdentity=x".to_owned(),
+            "Name the agent by its client id.",
+        ),
+        (
+            format!("AgentIdentity={AGENT}&AgentUserId=x"),
+            "Name the user by object id, or by user principal name with AgentUsername.",
+        ),
+    ] {
+        let asked = Asked::read(Some(&query), Route::AuthorizationHeader, &settings);
+        let refused = asked.expect("a good query").agent(&settings);
+        let problem = serde_json::to_value(refused.expect_err("no id")).expect("JSON");
+        assert_eq!(problem["hint"], hint);
+    }
+}
+
+#[test]
 fn a_name_that_is_nearly_that_of_an_agents_parameter_is_refused() {
     let settings = lenient();
     for query in [
@@ -283,6 +303,24 @@ fn where_overrides_are_off_an_agent_or_a_tenant_is_refused_by_the_key_of_the_rou
         assert!(asked.overrides.tenant.is_none());
         assert!(matches!(asked.agent(&ignoring), Ok(None)));
     }
+}
+
+#[test]
+fn overrides_that_are_dropped_are_logged_and_other_parameters_are_not() {
+    let settings = settings(&Issuer::start_blocking());
+    let logged = Logged::start();
+    let read = |query| {
+        let route = Route::AuthorizationHeaderUnauthenticated;
+        Asked::read(Some(query), route, &settings).expect("a good query");
+        logged.take()
+    };
+    assert_eq!(read("a=b&optionsOverrides.Scopes=c"), "");
+    let line = read("optionsOverride.Scopes=secret");
+    assert!(
+        line.contains("overrides are ignored on this route"),
+        "{line}"
+    );
+    assert!(!line.contains("secret"), "{line}");
 }
 
 #[test]

@@ -187,6 +187,7 @@ const INVALID_HOSTNAME: &str = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::tests::Logged;
 
     const HERE: &str = "127.0.0.1";
     const ELSEWHERE: &str = "10.1.2.3";
@@ -456,6 +457,31 @@ mod tests {
                 .insert(name, HeaderValue::from_static("10.1.2.3"));
             assert_eq!(decide(&gate, peer(HERE), &request), Ok(()));
         }
+    }
+
+    #[test]
+    fn the_first_refusal_of_each_kind_is_logged_and_no_other() {
+        let logged = Logged::start();
+        let gate = Gate::new(false);
+        let foreign = get("/Validate", &["evil.example"]);
+        let good = get("/Validate", &["localhost"]);
+        let page = with("/Validate", "origin", "https://evil.example");
+        for (peer, request, line) in [
+            (peer(ELSEWHERE), &good, "a caller from elsewhere"),
+            (peer(HERE), &foreign, "a request with a foreign Host"),
+            (peer(HERE), &page, "a request of a page in a browser"),
+        ] {
+            decide(&gate, peer, request).expect_err("a refusal");
+            let lines = logged.take();
+            assert!(
+                lines.lines().count() == 1 && lines.contains(line),
+                "{lines}"
+            );
+            decide(&gate, peer, request).expect_err("a refusal");
+            assert_eq!(logged.take(), "");
+        }
+        assert_eq!(decide(&Gate::new(false), peer(HERE), &good), Ok(()));
+        assert_eq!(logged.take(), "");
     }
 
     #[test]

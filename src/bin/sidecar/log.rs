@@ -63,10 +63,64 @@ const OURS: &str = "tower_entra";
 const ADMITTED: &str = "tower_entra::audit::admitted";
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::{cell::RefCell, sync::Once};
+
     use tracing::Level;
+    use tracing_subscriber::filter::dynamic_filter_fn;
 
     use super::*;
+
+    thread_local! {
+        static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    }
+
+    /// What this program logs on the thread of one test, from [`Logged::start`] on.
+    pub(crate) struct Logged(());
+
+    impl Logged {
+        /// One subscriber for all tests: whether an event has a listener is remembered for all threads alike.
+        pub(crate) fn start() -> Self {
+            static SUBSCRIBED: Once = Once::new();
+            SUBSCRIBED.call_once(|| {
+                let is_logged = dynamic_filter_fn(|metadata, _| {
+                    metadata.target().starts_with(OURS) && LINES.with_borrow(Option::is_some)
+                });
+                let lines = fmt::layer()
+                    .with_ansi(false)
+                    .with_writer(|| Lines)
+                    .with_filter(is_logged.with_max_level_hint(LevelFilter::INFO));
+                Registry::default().with(lines).init();
+            });
+            LINES.set(Some(Vec::new()));
+            Self(())
+        }
+
+        /// The lines since the last call.
+        pub(crate) fn take(&self) -> String {
+            let lines = LINES.replace(Some(Vec::new()));
+            String::from_utf8(lines.unwrap_or_default()).expect("UTF-8")
+        }
+    }
+
+    impl Drop for Logged {
+        fn drop(&mut self) {
+            LINES.set(None);
+        }
+    }
+
+    struct Lines;
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            LINES.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.extend(bytes)));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     fn log(levels: &[(&str, LevelFilter)]) -> Targets {
         targets(&Log {
@@ -122,8 +176,8 @@ mod tests {
     #[test]
     fn a_target_has_its_own_level() {
         let log = log(&[
-            ("Default", LevelFilter::INFO),
             ("tower_entra::audit", LevelFilter::ERROR),
+            ("Default", LevelFilter::INFO),
             ("hyper", LevelFilter::DEBUG),
         ]);
         assert!(!log.would_enable("tower_entra::audit", &Level::WARN));

@@ -262,6 +262,8 @@ mod tests {
     #[test]
     fn the_router_gets_the_literal_path_and_the_name_as_it_was_written() {
         assert_eq!(uri("/validate/"), "/Validate");
+        assert_eq!(uri("/Validate/"), "/Validate");
+        assert_eq!(uri("/DownstreamApi/a/"), "/DownstreamApi/a");
         assert_eq!(
             uri("/authorizationheader/Graph?a=b%20c&d"),
             "/AuthorizationHeader/Graph?a=b%20c&d"

@@ -10,9 +10,10 @@ use tower_entra::testing::Policy;
 
 use super::*;
 
-const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1702682181"}}}"#;
+pub(super) const CLAIMS: &str =
+    r#"{"access_token":{"nbf":{"essential":true,"value":"1702682181"}}}"#;
 
-fn refusal(claims: &str) -> http::Response<Vec<u8>> {
+pub(super) fn refusal(claims: &str) -> http::Response<Vec<u8>> {
     let claims = STANDARD.encode(claims);
     let challenge =
         format!("Bearer realm=\"\", error=\"insufficient_claims\", claims=\"{claims}\"");

@@ -3,9 +3,18 @@
 use std::{
     fs::{self, File},
     path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use super::{challenges::refusing, *};
+use tower_entra::testing::Policy;
+
+use super::{
+    challenges::{CLAIMS, refusal, refusing},
+    *,
+};
 use crate::world::{program, variables};
 
 /// A sidecar whose log is in a file, as JSON and with all that this program says.
@@ -60,6 +69,29 @@ async fn each_token_of_a_call_has_a_line_in_the_audit_log() {
         assert_eq!(line["tenant"], world.issuer.tenant_id());
         assert_eq!(line["outcome"], "token");
     }
+}
+
+#[tokio::test]
+async fn a_challenge_that_entra_refuses_has_a_line_in_the_audit_log() {
+    let refuses = Arc::new(AtomicBool::new(false));
+    let of_api = Arc::clone(&refuses);
+    let answer = move |_: &Seen| match of_api.load(Ordering::Relaxed) {
+        true => refusal(CLAIMS),
+        false => json("{}"),
+    };
+    let (world, path) = logging("downstream_refused.log", answer).await;
+    world.call("").await.of_api();
+    refuses.store(true, Ordering::Relaxed);
+    world.issuer.api().set_policy(Policy::Block);
+    world.call("").await.problem(401);
+    let audit = lines(&path);
+    let mut audit = audit
+        .iter()
+        .filter(|line| line["target"] == "tower_entra::audit");
+    let line = audit.next_back().expect("a line");
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["message"], "no token");
+    assert_eq!(line["agent"], world.issuer.agent_id());
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Why there is no token, by what Entra answers.
 
+use std::time::Duration;
+
+use axum::response::IntoResponse as _;
 use tower_entra::{
-    acquire::ClientCredential,
+    acquire::{AcquireErrorKind, ClientCredential, Scopes, TokenOptions},
     testing::{Fault, Leg, Policy, Target},
 };
 
@@ -106,35 +109,86 @@ async fn a_step_up_of_the_look_alike_is_answered_by_the_claims_that_it_gave() {
 
 #[tokio::test]
 async fn what_passes_by_itself_is_503_with_a_time() {
-    for (fault, seconds) in [
+    let transient = "AADSTS90033: A transient error has occurred: try again later.";
+    let throttled = "Entra throttles.";
+    let out_of_reach = "Entra, or the credential of this sidecar, is out of reach.";
+    let without_words = Fault::Answer {
+        status: 429,
+        headers: vec![("Retry-After".to_owned(), "17".to_owned())],
+        body: Vec::new(),
+    };
+    for (fault, seconds, detail) in [
         (
             Fault::StatusWithRetryAfter {
                 status: 429,
                 seconds: 17,
             },
             17,
+            transient,
         ),
-        (Fault::Status(429), 5),
+        (Fault::Status(429), 5, transient),
+        (without_words, 17, throttled),
         (
             Fault::StatusWithRetryAfter {
                 status: 503,
                 seconds: 30,
             },
             30,
+            transient,
         ),
-        (Fault::Html, 5),
-        (Fault::Redirect("http://127.0.0.1:1/".to_owned()), 5),
+        (Fault::Html, 5, out_of_reach),
+        (
+            Fault::Redirect("http://127.0.0.1:1/".to_owned()),
+            5,
+            out_of_reach,
+        ),
     ] {
         let world = World::new(|_, _| {}).await;
         world.issuer.fail_at(Target::Token, fault.clone());
         for answer in [agent(&world).await, on_behalf(&world).await] {
             let problem = answer.problem(503);
             assert_eq!(problem["title"], "Service Unavailable");
+            assert_eq!(problem["detail"], detail, "{fault:?}");
             assert!(problem["hint"].is_string(), "{problem}");
             let time: u64 = answer.header("retry-after").parse().expect("seconds");
             assert!(time.abs_diff(seconds) <= 1, "{fault:?}: {time}");
         }
     }
+}
+
+#[tokio::test]
+async fn too_many_tokens_at_once_are_503_with_the_time_in_whole_seconds_rounded_up() {
+    let issuer = Issuer::start().await;
+    let app = App::new(settings(&issuer)).expect("an app");
+    let agent = app
+        .client
+        .as_ref()
+        .expect("a client")
+        .agent(issuer.agent_id());
+    let source = agent.itself();
+    let scopes = Scopes::default_of(issuer.api().resource()).expect("a scope");
+    let get = async |name: &str| {
+        let claims = format!(r#"{{"access_token":{{"{name}":null}}}}"#);
+        let options = TokenOptions::default().claims(&claims);
+        source.token_with(&scopes, options).await
+    };
+    for name in ["one", "other"] {
+        get(name).await.expect("a token");
+    }
+    // The same claims are asked for once in 5 s.
+    let error = get("one").await.expect_err("too early");
+    assert_eq!(error.kind(), AcquireErrorKind::Busy);
+    let time = error.retry_after().expect("a time");
+    let problem = crate::answer::problem(&error, crate::answer::Fault::Caller);
+    assert_eq!(problem.status(), 503);
+    assert_eq!(
+        problem.detail(),
+        "Too many tokens are being acquired at once."
+    );
+    let headers = problem.into_response().into_parts().0.headers;
+    let seconds = headers["retry-after"].to_str().expect("ASCII").parse();
+    let seconds = Duration::from_secs(seconds.expect("seconds"));
+    assert!(seconds >= time && seconds - time < Duration::from_secs(1));
 }
 
 #[tokio::test]
