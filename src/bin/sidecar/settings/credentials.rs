@@ -366,5 +366,5 @@ const MAX_PEM: usize = 1024 * 1024;
 const MAX_ASSERTION: usize = 64 * 1024;
 
 #[cfg(test)]
-#[path = "credentials_tests.rs"]
+#[path = "credentials_tests/mod.rs"]
 mod tests;

@@ -1,3 +1,5 @@
+mod files;
+
 use std::{fs, path::PathBuf};
 
 use tower_entra::testing::Issuer;
@@ -6,9 +8,6 @@ use super::*;
 use crate::settings::tree::Tree;
 
 const SECRET: &str = "hunter2-is-secret";
-
-/// The beginning of a PFX.
-const PFX: &[u8] = &[0x30, 0x82, 1, 0, 2, 1, 3, 0x30, 0x82, 0, 0];
 
 struct Folder(PathBuf);
 
@@ -300,119 +299,6 @@ fn a_wrong_entry_is_refused() {
 }
 
 #[test]
-fn a_pfx_is_refused_wherever_it_is_with_the_command_that_converts_it() {
-    let folder = Folder::new("pfx");
-    let file = folder.write("app.pfx", PFX);
-    let base64 = STANDARD.encode(PFX);
-    let command = "it is a PFX (PKCS#12), not PEM. Convert it: openssl pkcs12 -in FILE.pfx -out FILE.pem -nodes";
-    let secret = [("0:SourceType", "ClientSecret"), ("0:ClientSecret", SECRET)];
-    for values in [
-        [("1:SourceType", "Path"), ("1:CertificateDiskPath", &file)],
-        [
-            ("1:SourceType", "Base64Encoded"),
-            ("1:Base64EncodedValue", &base64),
-        ],
-    ] {
-        assert_refused(&values, "1:", command);
-        assert_refused(
-            &[&secret[..], &values, &[("1:CertificatePassword", SECRET)]].concat(),
-            "1:",
-            command,
-        );
-    }
-}
-
-#[test]
-fn what_does_not_load_is_passed_over_with_a_warning() {
-    let folder = Folder::new("passed-over");
-    let text = folder.write("text.pem", "hunter2");
-    let missing = folder.0.join("none").to_str().expect("UTF-8").to_owned();
-    let base64 = STANDARD.encode("hunter2");
-    for (values, key, found) in [
-        (
-            [
-                ("0:SourceType", "Path"),
-                ("0:CertificateDiskPath", &*missing),
-            ],
-            "0:CertificateDiskPath (command line): ",
-            "does not exist. Check the path",
-        ),
-        (
-            [
-                ("0:SourceType", "Path"),
-                ("0:CertificateDiskPath", folder.0.to_str().expect("UTF-8")),
-            ],
-            "0:CertificateDiskPath (command line): ",
-            "is not a regular file. ",
-        ),
-        (
-            [("0:SourceType", "Path"), ("0:CertificateDiskPath", &text)],
-            "0:CertificateDiskPath (command line): ",
-            "it is not PEM. ",
-        ),
-        (
-            [
-                ("0:SourceType", "Base64Encoded"),
-                ("0:Base64EncodedValue", &base64),
-            ],
-            "0:Base64EncodedValue (command line): ",
-            "in base64, it is not PEM. ",
-        ),
-        (
-            [
-                ("0:SourceType", "Base64Encoded"),
-                ("0:Base64EncodedValue", "hunter2!"),
-            ],
-            "0:Base64EncodedValue (command line): ",
-            "is not base64. ",
-        ),
-        (
-            [
-                ("0:SourceType", "SignedAssertionFilePath"),
-                ("0:SignedAssertionFilePath", &missing),
-            ],
-            "0:SignedAssertionFilePath (command line): ",
-            "does not exist. ",
-        ),
-        (
-            [
-                ("0:SourceType", "SignedAssertionFilePath"),
-                ("0:SignedAssertionFileDiskPath", &text),
-            ],
-            "0:SignedAssertionFileDiskPath (command line): ",
-            "has no signed JWT. ",
-        ),
-        (
-            [
-                ("0:SourceType", "SignedAssertionFilePath"),
-                ("0:Skip", "false"),
-            ],
-            "0: ",
-            "no file is named. ",
-        ),
-    ] {
-        // Alone, it is what is wrong.
-        assert_refused(&values, key, found);
-        let secret = [("1:SourceType", "ClientSecret"), ("1:ClientSecret", SECRET)];
-        let read = read(&[&values[..], &secret].concat());
-        let (section, _) = read.found.expect("a credential");
-        assert_eq!(section, "AzureAd:ClientCredentials:1");
-        let [warning] = &*read.warnings else {
-            panic!("{:?}", read.warnings);
-        };
-        assert!(
-            warning.starts_with(&format!("AzureAd:ClientCredentials:{key}")),
-            "{warning}"
-        );
-        assert!(warning.contains(found), "{warning}");
-        assert!(
-            warning.ends_with(" AzureAd:ClientCredentials:1 is used in its place."),
-            "{warning}"
-        );
-    }
-}
-
-#[test]
 fn if_none_loads_each_has_a_line() {
     let read = read(&[
         ("0:SourceType", "Path"),
@@ -455,6 +341,13 @@ fn the_older_keys_are_read_where_there_are_no_entries() {
         problems[0].starts_with("AzureAd:ClientCertificates:0:SourceType "),
         "{problems:?}"
     );
+    let skipped = [
+        ("AzureAd:ClientCertificates:0:Skip", "true"),
+        ("AzureAd:ClientSecret", SECRET),
+    ];
+    let skipped = read(&skipped);
+    assert_eq!(skipped.found.expect("a credential").0, "AzureAd");
+    assert_eq!(skipped.warnings, Vec::<String>::new());
     let both = read(&[
         ("AzureAd:ClientSecret", SECRET),
         ("0:SourceType", "ClientSecret"),
@@ -462,25 +355,6 @@ fn the_older_keys_are_read_where_there_are_no_entries() {
     ]);
     assert_eq!(both.found.expect("a credential").0, FIRST);
     assert!(both.warnings[0].starts_with("AzureAd:ClientSecret (command line): is not used, "));
-}
-
-#[test]
-fn only_the_environment_names_the_file_of_a_pod() {
-    let folder = Folder::new("pod");
-    let token = folder.write("token", "e30.e30.c2ln");
-    let mut tree = Tree::default();
-    for (path, value) in [
-        (
-            "AzureAd:ClientCredentials:0:SourceType",
-            "SignedAssertionFilePath",
-        ),
-        ("AZURE_FEDERATED_TOKEN_FILE", &token),
-    ] {
-        tree.set(path, Some(value.to_owned()), &Origin::Argument);
-    }
-    let mut report = Report::default();
-    assert!(credential(&tree.root(), &mut report).is_none());
-    assert!(report.has_problems());
 }
 
 #[test]
