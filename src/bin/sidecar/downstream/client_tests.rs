@@ -177,6 +177,15 @@ async fn without_an_https_api_there_is_no_client_for_one() {
     let world = World::start().await;
     let fault = world.fault("https://127.0.0.1:1", 10 * SECOND).await;
     assert!(matches!(fault, NoAnswer::NotSent(_)), "{fault:?}");
+    let reached = world.clients.reach("https://127.0.0.1:1").await;
+    assert_eq!(reached, Err("there is no client".to_owned()));
+}
+
+#[tokio::test]
+async fn bodies_have_256_mib_together_and_one_has_30_million_bytes() {
+    let clients = Clients::new(&settings(&Issuer::start().await)).expect("clients");
+    assert_eq!(clients.memory.left(), 268_435_456);
+    assert_eq!(clients.max_body, 30_000_000);
 }
 
 /// A redirect of a `POST` with a body to `https://api.test/v1/a`.

@@ -161,6 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_that_is_full_doubles_as_far_as_its_limit() {
+        let memory = Memory::new(64 * KIB);
+        for (limit, capacity) in [(64 * KIB, 4 * KIB), (3 * KIB, 3 * KIB)] {
+            let mut buffer = memory.buffer(limit, Some(2048)).expect("room");
+            buffer.push(&[0; 2 * KIB]).expect("room");
+            assert_eq!(memory.left(), 62 * KIB);
+            buffer.push(b"a").expect("room");
+            assert_eq!(memory.left(), 64 * KIB - capacity);
+        }
+    }
+
+    #[test]
     fn bodies_together_are_as_large_as_the_budget_and_no_larger() {
         let memory = Memory::new(4 * KIB);
         let limit = 3 * KIB;

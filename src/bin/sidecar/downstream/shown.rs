@@ -202,6 +202,16 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_piece_ends_with_a_whole_character_and_has_no_more_bytes_than_it_may() {
+        for before in 0..4 {
+            let text = "a".repeat(before) + &"\u{1f600}".repeat(PIECE);
+            let len = piece_of(&text, 0).len();
+            assert!((PIECE - 3..=PIECE).contains(&len), "{len}");
+            assert_eq!(piece_of(&text, before).len(), PIECE);
+        }
+    }
+
+    #[test]
     fn bytes_of_any_length_are_one_base64_text() {
         for len in [1, 2, 3, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
             let bytes = vec![0xfe; len];
