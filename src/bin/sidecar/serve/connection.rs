@@ -160,7 +160,7 @@ mod tests {
 
     use http_body::Frame;
     use http_body_util::{BodyExt as _, Empty};
-    use tokio::time::Instant;
+    use tokio::{io::AsyncReadExt as _, net::UnixStream, time::Instant};
 
     use super::*;
 
@@ -197,7 +197,7 @@ mod tests {
         let start = Instant::now();
         let progress = Progress::new();
         let response = within_limits(&Never, Peer::Unix, Request::new(body), &progress).await;
-        assert_eq!(start.elapsed(), REQUEST_TIME);
+        assert_eq!(start.elapsed(), Duration::from_secs(100));
         response
     }
 
@@ -209,6 +209,9 @@ mod tests {
             response.headers()[header::CONTENT_TYPE],
             "application/problem+json"
         );
+        let body = response.into_body().collect().await.expect("a body");
+        let text = String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8");
+        assert!(text.contains("took longer than 100 s."), "{text}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -216,5 +219,57 @@ mod tests {
         let response = answer(Endless).await;
         assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
         assert_eq!(response.headers()[header::CONNECTION], "close");
+    }
+
+    /// Answers every request at once.
+    #[derive(Clone)]
+    struct Empties;
+
+    impl Answer for Empties {
+        async fn answer(&self, _: Peer, _: Request<Body>) -> Response<Body> {
+            Response::default()
+        }
+    }
+
+    /// What a client gets that sends these bytes, and then perhaps says that it sends no more; and how long the
+    /// connection stays open.
+    async fn sent(bytes: &str, ends: bool) -> (String, Duration) {
+        let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
+        let start = Instant::now();
+        let (_stop, stopped) = watch::channel(false);
+        let serving = serve(Stream::Unix(ours), Peer::Unix, Empties, None, stopped);
+        let asking = async {
+            theirs.write_all(bytes.as_bytes()).await.expect("sent");
+            if ends {
+                theirs.shutdown().await.expect("open");
+            }
+            let mut answer = String::new();
+            theirs.read_to_string(&mut answer).await.expect("an end");
+            answer
+        };
+        let ((), answer) = tokio::join!(serving, asking);
+        (answer, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_does_not_end_in_10_s_is_answered_with_408() {
+        let (answer, time) = sent("GET / HTTP/1.1\r\nhost", false).await;
+        assert_eq!(answer.as_bytes(), HEADER_TIMED_OUT);
+        assert_eq!(time, Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_within_a_head_is_not_answered() {
+        assert_eq!(sent("GET / HTTP/1.1\r\nhost", true).await.0, "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_idle_for_10_s_is_closed_without_an_answer() {
+        let silent = ("".to_owned(), Duration::from_secs(10));
+        assert_eq!(sent("", false).await, silent);
+        let (answer, time) = sent("GET / HTTP/1.1\r\nhost: x\r\n\r\n", false).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+        assert_eq!(time, Duration::from_secs(10));
     }
 }

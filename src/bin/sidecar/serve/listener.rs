@@ -334,6 +334,47 @@ mod tests {
         );
     }
 
+    #[test]
+    fn only_an_address_or_a_family_that_is_not_there_is_a_lack_of_ipv6() {
+        // EADDRNOTAVAIL, EAFNOSUPPORT, EACCES, EADDRINUSE, EMFILE.
+        for (code, lacks) in [
+            (99, true),
+            (97, true),
+            (13, false),
+            (98, false),
+            (24, false),
+        ] {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(lacks_ipv6(&error), lacks, "{code}");
+        }
+    }
+
+    #[test]
+    fn why_an_address_is_not_listened_at_says_what_to_do() {
+        for (code, text) in [
+            (
+                13,
+                "this user may not listen at port 80. Set a key to a port from 1024 on.",
+            ),
+            (
+                98,
+                "another program listens here. End it, or set a key to an address that is free.",
+            ),
+            (
+                99,
+                "this machine does not have this address. Set a key to one that it has, such as http://127.0.0.1:80.",
+            ),
+            (24, "Too many open files"),
+        ] {
+            let error = io::Error::from_raw_os_error(code);
+            let shown = BindError::tcp(([10, 0, 0, 1], 80).into(), &error, "a key").to_string();
+            assert!(
+                shown.starts_with(&format!("http://10.0.0.1:80: {text}")),
+                "{shown}"
+            );
+        }
+    }
+
     #[tokio::test]
     async fn an_address_in_use_is_refused_with_what_to_do() {
         let first = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()), "ASPNETCORE_URLS")

@@ -157,19 +157,20 @@ mod tests {
     use std::{
         future::pending,
         net::{SocketAddr, UdpSocket},
+        os::fd::OwnedFd,
     };
 
     use axum::{body::Body, response::Response};
     use http::Request;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
+        net::{TcpListener, TcpStream},
         sync::Notify,
         time::{Instant, pause},
     };
 
     use super::*;
-    use crate::settings::Listen;
+    use crate::{log::tests::Logged, settings::Listen};
 
     /// Answers `/` at once and every other path never.
     #[derive(Clone, Default)]
@@ -232,6 +233,7 @@ mod tests {
     }
 
     const HERE: [u8; 4] = [127, 0, 0, 1];
+    const NOT_ACCEPTED: &str = "no connection can be accepted";
 
     #[tokio::test]
     async fn a_connection_too_many_waits_until_another_one_ends() {
@@ -302,15 +304,58 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn accept_pauses_while_there_are_no_file_descriptors() {
         let mut pause = Pause::default();
-        let start = Instant::now();
         // EMFILE
         let error = io::Error::from_raw_os_error(24);
-        for _ in 0..10 {
+        let mut pauses = Vec::new();
+        let logged = Logged::start();
+        for _ in 0..9 {
+            let start = Instant::now();
             pause.after(&error).await;
+            pauses.push(start.elapsed().as_millis());
         }
-        assert!(start.elapsed() > Duration::from_secs(3));
+        assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1_000, 1_000]);
+        let lines = logged.take();
+        assert_eq!(lines.matches(NOT_ACCEPTED).count(), 1, "{lines}");
         pause.ends();
         assert!(pause.time.is_zero());
+        logged.take();
+        pause.after(&error).await;
+        assert!(logged.take().contains(NOT_ACCEPTED));
+    }
+
+    /// A listener whose `accept` fails at once: its socket is none that accepts.
+    async fn broken_listener() -> Listener {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let address = socket.local_addr().expect("an address");
+        socket.set_nonblocking(true).expect("a mode");
+        socket.send_to(b"a", address).expect("sent");
+        let listener = std::net::TcpListener::from(OwnedFd::from(socket));
+        Listener::Tcp(TcpListener::from_std(listener).expect("a listener"))
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_cannot_be_accepted_holds_no_place_while_accept_pauses() {
+        let logged = Logged::start();
+        let all = Arc::new(Semaphore::new(1));
+        let (_stop, stopped) = watch::channel(false);
+        let accepting = accept(
+            broken_listener().await,
+            Root::default(),
+            Arc::clone(&all),
+            Remote::new(1),
+            stopped,
+        );
+        let looking = async {
+            while !logged.take().contains(NOT_ACCEPTED) {
+                sleep(Duration::from_millis(1)).await;
+            }
+            all.available_permits()
+        };
+        let left = select! {
+            () = accepting => panic!("the end of a loop"),
+            left = timeout(Duration::from_secs(5), looking) => left,
+        };
+        assert_eq!(left.expect("a warning"), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -64,3 +64,23 @@ impl<B: Body + Unpin> Body for Followed<B> {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use http_body_util::{BodyExt as _, Empty, Full};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_at_its_end_before_it_is_read_only_if_it_is_empty() {
+        let progress = Progress::new();
+        assert!(progress.follow(Empty::<Bytes>::new()).is_end_stream());
+        assert!(progress.has_ended());
+        let body = progress.follow(Full::new(Bytes::from_static(b"a")));
+        assert!(!body.is_end_stream() && !progress.has_ended());
+        assert_eq!(body.size_hint().exact(), Some(1));
+        body.collect().await.expect("a body");
+        assert!(progress.has_ended());
+    }
+}

@@ -178,9 +178,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 /// Closing a socket with unread bytes resets the connection, and the client then loses the answer (413, 431)
 /// that says why. So the bytes are read and thrown away, for at most [`LINGER`].
 pub(super) async fn close_while_client_sends<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
-    if stream.shutdown().await.is_err() {
-        return;
-    }
+    // If the client has gone, the first read says so.
+    let _ = stream.shutdown().await;
     let mut buffer = vec![0; 8 * 1024];
     let rest = async { while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
     // At the end of the time the connection is reset.
@@ -205,7 +204,16 @@ mod tests {
         let start = Instant::now();
         let error = ours.write_all(&[0; 64]).await.expect_err("stalled");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert_eq!(start.elapsed(), STALL);
+        assert_eq!(start.elapsed(), Duration::from_secs(30));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_guarded_stream_reaches_its_client() {
+        let (ours, mut theirs) = duplex(16);
+        let mut ours = Guarded::new(ours);
+        ours.shutdown().await.expect("ended");
+        let read = timeout(Duration::from_secs(5), theirs.read(&mut [0])).await;
+        assert_eq!(read.expect("an end").expect("no reset"), 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -235,5 +243,15 @@ mod tests {
         };
         tokio::join!(close_while_client_sends(ours), sending);
         assert!(start.elapsed() >= LINGER && start.elapsed() < 2 * LINGER);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_has_stopped_sending_is_not_waited_for() {
+        let (ours, mut theirs) = duplex(16);
+        theirs.write_all(b"the rest").await.expect("sent");
+        theirs.shutdown().await.expect("ended");
+        let start = Instant::now();
+        close_while_client_sends(ours).await;
+        assert!(start.elapsed() < LINGER, "{:?}", start.elapsed());
     }
 }
