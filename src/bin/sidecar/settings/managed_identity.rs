@@ -171,6 +171,12 @@ mod tests {
         thread,
     };
 
+    use azure_core::http::headers::HeaderName;
+    use tokio::{
+        net::TcpSocket,
+        time::{Instant, pause},
+    };
+
     use super::*;
 
     /// Answers one request with these bytes; returns its URL and, in the end, the head of the request.
@@ -192,13 +198,19 @@ mod tests {
         (url, thread)
     }
 
-    async fn get(url: &str) -> azure_core::Result<(u16, Vec<u8>)> {
+    fn request(url: &str) -> Request {
         let mut request = Request::new(url.parse().expect("a URL"), Method::Get);
         request.insert_header("x-identity-header", "s");
-        let answer = Client::new()
-            .expect("a client")
-            .execute_request(&request)
-            .await?;
+        request
+    }
+
+    async fn send(request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let client = Client::new().expect("a client");
+        client.execute_request(request).await
+    }
+
+    async fn get(url: &str) -> azure_core::Result<(u16, Vec<u8>)> {
+        let answer = send(&request(url)).await?;
         let status = answer.status().into();
         let body = answer.into_body().collect().await?;
         Ok((status, body.to_vec()))
@@ -211,6 +223,53 @@ mod tests {
         let head = thread.join().expect("a head").to_lowercase();
         assert!(head.starts_with("get /token http/1.1\r\n"), "{head}");
         assert!(head.contains("\r\nx-identity-header: s\r\n"), "{head}");
+    }
+
+    #[tokio::test]
+    async fn the_method_the_body_and_the_headers_of_the_answer_are_kept() {
+        let answer = "HTTP/1.1 503 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+        let (url, thread) = server(answer.into());
+        let mut request = Request::new(url.parse().expect("a URL"), Method::Post);
+        request.set_body("a=b");
+        let answer = send(&request).await.expect("an answer");
+        let header = HeaderName::from_static("retry-after");
+        assert_eq!(answer.headers().get_optional_str(&header), Some("7"));
+        let head = thread.join().expect("a head").to_lowercase();
+        assert!(head.starts_with("post /token http/1.1\r\n"), "{head}");
+        assert!(head.contains("\r\ncontent-length: 3\r\n"), "{head}");
+        request.set_method(Method::Delete);
+        let error = send(&request).await.expect_err("no such method");
+        assert!(error.to_string().contains("is not expected"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_waited_for_10_s() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        pause();
+        let start = Instant::now();
+        get(&url).await.expect_err("no answer");
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_waited_for_2_s() {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let listener = socket.listen(1).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        // Once as many wait as may, the operating system answers no more.
+        let mut waiting = Vec::new();
+        let moment = Duration::from_millis(200);
+        while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, moment) {
+            waiting.push(stream);
+            assert!(waiting.len() < 100);
+        }
+        pause();
+        let start = Instant::now();
+        let got = get(&format!("http://{address}")).await;
+        got.expect_err("no connection");
+        assert_eq!(start.elapsed().as_secs(), 2);
     }
 
     #[tokio::test]
@@ -246,5 +305,6 @@ mod tests {
                 .starts_with("no answer from the managed identity's endpoint: ")
         );
         assert!(!error.to_string().contains("127.0.0.1"), "{error}");
+        assert!(error.to_string().contains("refused"), "{error}");
     }
 }
