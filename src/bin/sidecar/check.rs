@@ -49,9 +49,13 @@ enum Thing {
     BaseUrl(String),
 }
 
-/// Tries the keys, the credential and each API, all at a time and for at most `limit`. The keys have half of it: a
-/// fetch that fails is tried again after a few seconds.
-pub(crate) async fn check(app: &App, limit: Duration) -> Vec<Item> {
+/// Tries the keys, the credential and each API, all at a time and for at most [`LIMIT`].
+pub(crate) async fn check(app: &App) -> Vec<Item> {
+    check_within(app, LIMIT).await
+}
+
+/// The keys have half of the time: a fetch that fails is tried again after a few seconds.
+async fn check_within(app: &App, limit: Duration) -> Vec<Item> {
     let end = Instant::now() + limit;
     let things = things(app);
     let mut under_way = JoinSet::new();
@@ -261,6 +265,7 @@ fn graph(authority: &Authority) -> &'static str {
     }
 }
 
+const LIMIT: Duration = Duration::from_secs(30);
 /// Of the public cloud, of the US Government and of China.
 const EXCHANGES: [&str; 3] = [
     "api://AzureADTokenExchange",
@@ -271,211 +276,5 @@ const EXCHANGES: [&str; 3] = [
 const BLUEPRINT_ONLY_FOR_GRAPH: u32 = 82_001;
 
 #[cfg(test)]
-mod tests {
-    use tower_entra::testing::Issuer;
-
-    use super::*;
-    use crate::settings::{Settings, tests};
-
-    async fn lines(settings: Settings) -> Vec<String> {
-        let app = App::new(settings).expect("an app");
-        check(&app, Duration::from_secs(8))
-            .await
-            .iter()
-            .map(ToString::to_string)
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn a_good_configuration_is_ok() {
-        let issuer = Issuer::start().await;
-        let lines = lines(tests::settings(&issuer)).await;
-        assert_eq!(lines.len(), 3);
-        assert_eq!(
-            lines[0],
-            "ok: AzureAd: the signing keys of the tenant were fetched"
-        );
-        assert!(
-            lines[1].starts_with("ok: AzureAd:ClientCredentials:0 (ClientSecret): Entra gave"),
-            "{}",
-            lines[1]
-        );
-        assert!(
-            lines[2]
-                .starts_with("not tried: DownstreamApis:orders: its tokens are those of a user"),
-            "{}",
-            lines[2]
-        );
-    }
-
-    #[tokio::test]
-    async fn a_wrong_secret_is_wrong_and_not_shown() {
-        let issuer = Issuer::start().await;
-        let mut settings = tests::settings(&issuer);
-        let credential = tower_entra::acquire::ClientCredential::secret("mistyped-secret");
-        settings
-            .azure_ad
-            .credential
-            .as_mut()
-            .expect("one")
-            .credential = credential;
-        let lines = lines(settings).await;
-        assert!(
-            lines[1].starts_with("wrong: AzureAd:ClientCredentials:0 (ClientSecret): "),
-            "{}",
-            lines[1]
-        );
-        assert!(lines[1].contains("AADSTS7000215"), "{}", lines[1]);
-        assert!(!lines.concat().contains("mistyped-secret"));
-    }
-
-    #[tokio::test]
-    async fn an_authority_out_of_reach_is_wrong() {
-        let issuer = Issuer::start().await;
-        let mut settings = tests::settings(&issuer);
-        drop(issuer);
-        settings.apis.clear();
-        let lines = lines(settings).await;
-        assert!(
-            lines[0].starts_with("wrong: AzureAd: no usable keys from "),
-            "{}",
-            lines[0]
-        );
-        assert!(
-            lines[1].starts_with("wrong: AzureAd:ClientCredentials:0"),
-            "{}",
-            lines[1]
-        );
-    }
-
-    #[tokio::test]
-    async fn a_blueprint_needs_an_agent_for_an_api() {
-        let issuer = Issuer::start().await;
-        let mut settings = tests::settings(&issuer);
-        settings
-            .apis
-            .get_mut("orders")
-            .expect("an API")
-            .request_app_token = true;
-        let lines = lines(settings).await;
-        assert!(
-            lines[2].starts_with("not tried: DownstreamApis:orders: the app is a blueprint"),
-            "{}",
-            lines[2]
-        );
-    }
-
-    #[tokio::test]
-    async fn the_exchange_needs_an_agent_in_every_cloud() {
-        let issuer = Issuer::start().await;
-        for scope in [
-            "api://AzureADTokenExchange/.default",
-            "api://azureadtokenexchange/.default",
-            "API://AzureADTokenExchangeUSGov/.default",
-            "api://AzureADTokenExchangeChina//.default",
-        ] {
-            let mut settings = tests::settings(&issuer);
-            settings.apis.clear();
-            let mut api = tests::api("api://x");
-            api.scopes = vec![scope.to_owned()];
-            api.request_app_token = true;
-            settings.apis.insert("agenticblueprint".to_owned(), api);
-            let lines = lines(settings).await;
-            let start = "not tried: DownstreamApis:agenticblueprint: a token for the exchange";
-            assert!(lines[2].starts_with(start), "{scope}: {}", lines[2]);
-        }
-        for scope in [
-            "api://AzureADTokenExchange2/.default",
-            "https://AzureADTokenExchange/.default",
-            "api://orders/AzureADTokenExchange",
-        ] {
-            assert!(!is_of_the_exchange(scope), "{scope}");
-        }
-    }
-
-    #[test]
-    fn a_hint_names_keys_of_the_sidecar_and_follows_one_full_stop() {
-        for text in ["name: it failed.", "name: it failed"] {
-            let hint = Some("Ask for the token of an agent (ConfidentialClient::agent).");
-            assert_eq!(
-                with_hint(text.to_owned(), hint),
-                "name: it failed. Ask for the token of an agent (AgentIdentity)."
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn an_app_token_for_an_unknown_api_is_wrong() {
-        let issuer = Issuer::start().await;
-        let mut settings = tests::settings(&issuer);
-        let mut api = tests::api("api://nothing");
-        api.request_app_token = true;
-        settings.apis.insert("nothing".to_owned(), api);
-        let lines = lines(settings).await;
-        assert!(
-            lines[2].starts_with("wrong: DownstreamApis:nothing: "),
-            "{}",
-            lines[2]
-        );
-        assert!(lines[2].contains("AADSTS500011"), "{}", lines[2]);
-    }
-
-    #[tokio::test]
-    async fn scopes_of_two_apis_are_wrong_without_a_request() {
-        let issuer = Issuer::start().await;
-        let mut settings = tests::settings(&issuer);
-        let mut api = tests::api("api://one");
-        api.scopes = vec!["api://one/a".to_owned(), "api://two/b".to_owned()];
-        settings.apis.insert("both".to_owned(), api);
-        let lines = lines(settings).await;
-        assert!(
-            lines[2].starts_with("wrong: DownstreamApis:both: "),
-            "{}",
-            lines[2]
-        );
-    }
-
-    #[tokio::test]
-    async fn apis_without_a_credential_are_wrong() {
-        let issuer = Issuer::start().await;
-        let mut settings = tests::settings(&issuer);
-        settings.azure_ad.credential = None;
-        let lines = lines(settings).await;
-        assert!(
-            lines[1].starts_with("wrong: AzureAd:ClientCredentials: none"),
-            "{}",
-            lines[1]
-        );
-        assert!(lines[2].starts_with("not tried: "), "{}", lines[2]);
-    }
-
-    #[tokio::test]
-    async fn a_base_url_is_reached_or_wrong() {
-        let issuer = Issuer::start().await;
-        let mut settings = tests::settings(&issuer);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-        let listener = listener.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = axum::Router::new();
-        let at = |url: &str| {
-            let mut api = tests::api("api://x");
-            api.base_url = Some(url.parse().expect("a URL"));
-            api
-        };
-        settings.apis.insert("there".to_owned(), at(&url));
-        // Port 9 is that of no server here.
-        settings
-            .apis
-            .insert("wrong".to_owned(), at("http://127.0.0.1:9"));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let lines = lines(settings).await;
-        let text =
-            format!("ok: DownstreamApis:there:BaseUrl: {url} answers (HEAD without a token: 404)");
-        assert!(lines.contains(&text), "{lines:?}");
-        let start = "wrong: DownstreamApis:wrong:BaseUrl: http://127.0.0.1:9 cannot be reached: ";
-        assert!(
-            lines.iter().any(|line| line.starts_with(start)),
-            "{lines:?}"
-        );
-    }
-}
+#[path = "check_tests.rs"]
+mod tests;

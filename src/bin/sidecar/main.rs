@@ -149,7 +149,7 @@ fn run(command: Command, arguments: &[OsString]) -> Result<ExitCode, Failure> {
 }
 
 async fn check(app: &App) -> ExitCode {
-    let items = check::check(app, CHECK_LIMIT).await;
+    let items = check::check(app).await;
     print(items.iter().map(ToString::to_string));
     match items.iter().any(Item::is_wrong) {
         true => ExitCode::FAILURE,
@@ -287,5 +287,3 @@ const METRICS_CONNECTIONS: Connections = Connections {
 
 const ASPNETCORE_URLS: &str = "ASPNETCORE_URLS";
 const METRICS_URL: &str = "Sidecar:MetricsUrl";
-
-const CHECK_LIMIT: Duration = Duration::from_secs(30);
