@@ -152,6 +152,7 @@ mod tests {
             ("DOTNET_HTTP_PORTS", "1"),
             ("HTTP_PORTS", "2"),
             ("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true"),
+            ("DATA_PROTECTION_KEYS_PATH", "/keys"),
         ]);
         assert!(problems.is_empty(), "{problems:?}");
         for (path, value) in [
@@ -162,9 +163,19 @@ mod tests {
             ("Environment", "Staging"),
             ("HTTP_PORTS", "2"),
             ("ForwardedHeaders_Enabled", "true"),
+            ("DATA_PROTECTION_KEYS_PATH", "/keys"),
         ] {
             assert_eq!(tree.root().at(path).text(), Some(value), "{path}");
         }
+    }
+
+    #[test]
+    fn a_variable_that_is_empty_is_none() {
+        let variables = [("EMPTY", ""), ("SIDECAR_CONFIG", "a.json")];
+        let variables = Variables::of(variables.map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(variables.get("EMPTY"), None);
+        assert_eq!(variables.get("SIDECAR_CONFIG"), Some("a.json".as_ref()));
+        assert_eq!(variables.get("sidecar_config"), None);
     }
 
     #[test]

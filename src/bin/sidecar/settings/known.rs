@@ -84,7 +84,8 @@ impl Checks<'_> {
             Value => self.is_one_value(section),
             Switch => {
                 self.is_one_value(section);
-                if section.origin().is_some() && section.text().is_none() {
+                // A list or a section has its line, and no other.
+                if section.text().is_none() {
                     self.report.misshapen(
                         section,
                         "is blank",
@@ -148,9 +149,6 @@ impl Checks<'_> {
             let (place, found) = wrong;
             self.report
                 .misshapen(place, found, accepted, "Set it to such texts.");
-            if !child.is_numbered() {
-                return;
-            }
         }
     }
 

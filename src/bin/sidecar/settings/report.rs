@@ -120,3 +120,25 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::tree::Tree;
+
+    #[test]
+    fn a_key_of_the_wrong_shape_has_one_line_whatever_its_letter_case() {
+        let tree = Tree::default();
+        let mut report = Report::default();
+        for key in ["a:b", "A:B"] {
+            report.misshapen(&tree.root().at(key), "is a list", "one value", "Set it.");
+        }
+        report.wrong(&tree.root().at("a:B"), "is wrong", "another", "Set it.");
+        report.wrong(&tree.root().at("a:c"), "is wrong", "another", "Set it.");
+        let problems = report.finish(Some(())).expect_err("problems").to_string();
+        assert_eq!(
+            problems,
+            "a:b: is a list. Accepted: one value. Set it.\na:c: is wrong. Accepted: another. Set it."
+        );
+    }
+}

@@ -248,6 +248,32 @@ mod tests {
     }
 
     #[test]
+    fn sources_are_in_the_order_of_dotnet() {
+        let host = |is_dotnet| Origin::Host {
+            name: String::new(),
+            is_dotnet,
+        };
+        let file = |order| Origin::File {
+            name: "f".into(),
+            order,
+        };
+        let ranks = [
+            host(false),
+            host(true),
+            file(0),
+            file(1),
+            file(u8::MAX),
+            Origin::Variable(String::new()),
+            Origin::Argument,
+        ]
+        .map(|origin| origin.rank());
+        assert!(
+            ranks.is_sorted_by(|earlier, later| earlier < later),
+            "{ranks:?}"
+        );
+    }
+
+    #[test]
     fn numbers_are_in_order_and_before_names() {
         let tree = tree(&[
             ("a:10", ""),

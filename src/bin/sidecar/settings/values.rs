@@ -155,6 +155,10 @@ mod tests {
         let mut report = Report::default();
         words(&tree.root().at("a"), &mut report);
         assert!(report.has_problems());
+        tree.set("a", Some(" ".to_owned()), &Origin::Argument);
+        let mut report = Report::default();
+        let list = words(&tree.root().at("a"), &mut report).expect("words");
+        assert!(matches!(&*list, [("b", _)]) && !report.has_problems());
         assert!(words(&tree.root().at("b"), &mut report).is_none());
     }
 }

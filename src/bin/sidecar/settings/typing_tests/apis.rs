@@ -24,6 +24,7 @@ fn an_api_is_read() {
             "DownstreamApis:Orders:ExtraQueryParameters:api-version",
             " 1 ",
         ),
+        ("DownstreamApis:Orders:ExtraQueryParameters:blank", ""),
         ("DownstreamApis:Orders:AcquireTokenOptions:Tenant", TENANT),
         (
             "DownstreamApis:Orders:AcquireTokenOptions:ForceRefresh",
@@ -43,9 +44,12 @@ fn an_api_is_read() {
         ),
         ("DOWNSTREAMAPIS:ORDERS:REQUESTAPPTOKEN", "true"),
         ("DownstreamApis:empty", ""),
+        ("DownstreamApis:purge:HttpMethod", "Purge"),
     ]);
     let names: Vec<_> = settings.apis.keys().collect();
-    assert_eq!(names, ["Orders", "empty"]);
+    assert_eq!(names, ["Orders", "empty", "purge"]);
+    // Only the methods that .NET knows have no letter case.
+    assert_eq!(settings.apis["purge"].http_method.as_str(), "Purge");
     let api = &settings.apis["Orders"];
     assert_eq!(api.base_url.as_deref(), Some("https://api.contoso.com/v1"));
     assert_eq!(api.relative_path, "orders?x=1");

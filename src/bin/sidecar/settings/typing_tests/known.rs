@@ -54,6 +54,13 @@ fn an_unknown_key_is_a_warning_with_the_nearest_known_one() {
             "1",
             "is not known, so it is not read. Run the program with --help.",
         ),
+        // Only some sources name the environment.
+        ("Environmen", "1", "Run the program with --help."),
+        (
+            "Url",
+            "http://127.0.0.1:1",
+            "The nearest known one is Urls.",
+        ),
     ]);
 }
 
@@ -110,24 +117,28 @@ fn a_key_without_effect_is_a_warning_and_one_that_makes_no_difference_is_none() 
 
 #[test]
 fn sections_of_other_programs_are_silent_but_on_the_command_line() {
-    let origins = [
-        (Origin::Variable("Some__Other__Section".to_owned()), 0),
-        (
-            Origin::File {
-                name: "appsettings.json".into(),
-                order: 0,
-            },
-            0,
-        ),
-        (Origin::Argument, 1),
-    ];
-    for (origin, warnings) in origins {
+    let variable = Origin::Variable("A_VARIABLE".to_owned());
+    let file = Origin::File {
+        name: "appsettings.json".into(),
+        order: 0,
+    };
+    for (path, origin, warnings) in [
+        ("Some:Other:Section", &variable, 0),
+        ("Some:Other:Section", &file, 0),
+        ("Some:Other:Section", &Origin::Argument, 1),
+        // Near to one of this program: a section, and one value.
+        ("AzureAdd:TenantId", &variable, 1),
+        ("AzureAdd:TenantId", &file, 1),
+        ("Url", &variable, 0),
+        ("Url", &file, 0),
+        ("Url", &Origin::Argument, 1),
+    ] {
         let mut tree = Tree::default();
-        tree.set("AzureAd:TenantId", Some(TENANT.to_owned()), &origin);
-        tree.set("AzureAd:ClientId", Some(CLIENT.to_owned()), &origin);
-        tree.set("Some:Other:Section", Some("1".to_owned()), &origin);
+        tree.set("AzureAd:TenantId", Some(TENANT.to_owned()), origin);
+        tree.set("AzureAd:ClientId", Some(CLIENT.to_owned()), origin);
+        tree.set(path, Some("1".to_owned()), origin);
         let read = settings(&tree.root(), "Production").expect("settings");
-        assert_eq!(read.1.len(), warnings, "{origin:?}");
+        assert_eq!(read.1.len(), warnings, "{path}: {origin:?}");
     }
 }
 

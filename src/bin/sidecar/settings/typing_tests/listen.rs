@@ -34,7 +34,7 @@ fn addresses_are_read_as_kestrel_reads_them() {
         assert_eq!(good(&[("urls", urls)]).listen, expected, "{urls}");
     }
     assert_eq!(
-        good(&[("HTTP_PORTS", "80; 81")]).listen,
+        good(&[("HTTP_PORTS", ";80; 81; ;")]).listen,
         [tcp("[::]:80"), tcp("[::]:81")]
     );
     let kestrel = [
@@ -88,6 +88,7 @@ fn an_address_that_cannot_be_listened_at_is_refused() {
         "http://unix:relative",
         "http://unix:/",
         "http://unix:",
+        "http://unix:/a\0b",
     ] {
         for key in ["Urls", "Kestrel:Endpoints:a:Url", "Sidecar:MetricsUrl"] {
             assert_refused(&[(key, url, ". Accepted: http with an address, ")]);
@@ -98,6 +99,22 @@ fn an_address_that_cannot_be_listened_at_is_refused() {
             "Urls",
             "https://+:5000",
             "\"https://+:5000\" is https, which is not supported",
+        ),
+        (
+            "Urls",
+            "https://+:5000",
+            "Use http on loopback or a Unix socket, or put a proxy in front.",
+        ),
+        ("Urls", "http://", "Set it to such a URL."),
+        (
+            "Urls",
+            "http://127.0.0.1:1/base",
+            "has a path, a query or a fragment",
+        ),
+        (
+            "Urls",
+            "http://127.0.0.1?x",
+            "has a path, a query or a fragment",
         ),
         ("HTTPS_PORTS", "8081", "https is not supported"),
         ("HTTP_PORTS", "80;x", "\"x\" is not a port"),
@@ -158,6 +175,22 @@ fn levels_are_those_of_dotnet() {
     assert_eq!(log.levels, expected);
     let log = good(&[]).log;
     assert_eq!(log.levels, [(String::new(), LevelFilter::INFO)]);
+    for (level, expected) in [
+        ("Trace", LevelFilter::TRACE),
+        ("Debug", LevelFilter::DEBUG),
+        ("Information", LevelFilter::INFO),
+        ("Warning", LevelFilter::WARN),
+        ("Error", LevelFilter::ERROR),
+        ("Critical", LevelFilter::ERROR),
+        ("None", LevelFilter::OFF),
+    ] {
+        let log = good(&[("Logging:LogLevel:Default", level)]).log;
+        assert_eq!(log.levels, [(String::new(), expected)], "{level}");
+    }
+    for formatter in ["Simple", "systemd", ""] {
+        let log = good(&[("Logging:Console:FormatterName", formatter)]).log;
+        assert!(!log.as_json, "{formatter}");
+    }
     assert_refused(&[
         (
             "Logging:LogLevel:Default",

@@ -154,6 +154,16 @@ fn a_list_where_a_section_is_expected_is_wrong() {
 }
 
 #[test]
+fn a_list_of_levels_is_wrong_at_any_depth() {
+    for category in ["tower_entra", "tower_entra:audit"] {
+        let text = format!("{{\"Logging:LogLevel:{category}\": [\"Debug\"]}}");
+        let lines = read_file(&text).expect_err(&text);
+        let line = format!("Logging:LogLevel:{category} (file f): is a list. Accepted: ");
+        assert!(lines[0].starts_with(&line), "{lines:?}");
+    }
+}
+
+#[test]
 fn a_list_of_texts_has_nothing_else() {
     for key in [
         "AzureAd:Audience",
@@ -177,6 +187,8 @@ fn a_list_of_texts_has_nothing_else() {
         assert_wrong(&text.replace("a/b", "r"), &second, "is a section or a list");
         let text = format!("{{\"{key}\": {{\"Name\": \"Admin\"}}}}");
         assert_wrong(&text, key, "is a section");
+        let two = format!("{{\"{key}\": [[\"Admin\"], null], \"{key}:Name\": \"Admin\"}}");
+        assert_eq!(read_file(&two).expect_err(&two).len(), 3, "{two}");
         for right in ["\"r\"", "[\"r\"]", "\"\"", "[]", "null", "[\"r\", \"s t\"]"] {
             let text = format!("{{\"{key}\": {right}}}");
             let (_, warnings) = read_file(&text).expect(&text);
@@ -212,6 +224,7 @@ fn what_has_the_right_shape_is_read() {
         "{\"Sidecar\": {\"AllowOverrides\": {}}}",
         "{\"Sidecar\": {\"AllowOverrides\": null}}",
         "{\"Sidecar\": {}}",
+        "{\"TokenCache\": {}, \"ApplicationInsights\": null, \"AzureAd\": {\"AzureRegion\": \"\"}}",
         "{\"Sidecar\": null, \"Kestrel\": {}, \"Logging\": null, \"DownstreamApis\": {}}",
         "{\"AzureAd\": {\"ClientCredentials\": []}}",
         "{\"AzureAd\": {\"ClientCredentials\": [], \"ClientCertificates\": []}}",
