@@ -245,6 +245,7 @@ async fn metrics_have_a_listener_of_their_own() {
         "tower_entra_sidecar_requests_total{route=\"unknown\",status=\"404\"} 1",
         "tower_entra_sidecar_requests_total{route=\"Validate\",status=\"200\"} 0",
         "tower_entra_sidecar_request_duration_seconds_bucket{route=\"healthz\",le=\"0.001\"}",
+        "tower_entra_sidecar_request_duration_seconds_count{route=\"healthz\"} 1",
         "tower_entra_verdicts_total{outcome=\"refused\",error_type=\"expired\"} 0",
     ] {
         assert!(reply.body.contains(line), "{line}\n{}", reply.body);
@@ -331,9 +332,13 @@ async fn it_writes_no_file_and_needs_no_folder_of_its_own() {
 
 #[test]
 fn help_and_version_need_no_configuration() {
-    for argument in ["--help", "--version"] {
+    let version = concat!("tower-entra-sidecar ", env!("CARGO_PKG_VERSION"), "\n");
+    for (argument, words) in [("--help", "--config"), ("--version", version)] {
         let mut command = program();
         command.arg(argument);
-        assert_eq!(output(command).status.code(), Some(0));
+        let output = output(command);
+        assert_eq!(output.status.code(), Some(0));
+        let stdout = text(&output.stdout);
+        assert!(stdout.contains(words), "{stdout}");
     }
 }

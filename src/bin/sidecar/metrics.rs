@@ -116,3 +116,20 @@ const BUCKETS: &[f64] = &[
 const UPKEEP: Duration = Duration::from_secs(5);
 pub(crate) const PATH: &str = "/metrics";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_that_the_program_answers_with_are_labels_and_others_are_one() {
+        for status in [200, 400, 401, 403, 404, 405, 408, 413, 500, 502, 503] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            assert_eq!(label(status), status.as_str());
+        }
+        for status in [201, 302, 418, 504, 999] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            assert_eq!(label(status), "other");
+        }
+    }
+}
