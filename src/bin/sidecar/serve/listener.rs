@@ -284,6 +284,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_socket_of_another_kind_is_kept() {
+        let folder = Folder::new("datagrams");
+        let path = folder.path("s");
+        let _other = std::os::unix::net::UnixDatagram::bind(&path).expect("bound");
+        let error = bind(&path).await.expect_err("in use");
+        assert!(error.contains("another program listens here"), "{error}");
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
     async fn a_file_that_is_no_socket_is_kept() {
         let folder = Folder::new("file");
         let path = folder.path("notes");
@@ -327,11 +337,41 @@ mod tests {
             // Another test took it.
             Err(_) => return,
         };
-        assert_eq!(urls[0], url);
-        assert!(
-            urls.len() == 1 || urls[1] == format!("http://[::1]:{port}"),
-            "{urls:?}"
-        );
+        let both = [url.clone(), format!("http://[::1]:{port}")];
+        let expected = if has_ipv6() { &both[..] } else { &both[..1] };
+        assert_eq!(urls, expected);
+    }
+
+    fn has_ipv6() -> bool {
+        std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+    }
+
+    #[tokio::test]
+    async fn an_address_that_this_machine_does_not_have_is_refused_and_no_other_is_taken() {
+        // Of the blocks for documentation.
+        for address in ["192.0.2.1:0", "[2001:db8::1]:0"] {
+            let listen = Listen::Tcp(address.parse().expect("an address"));
+            Listener::bind(&listen, "a key").expect_err(address);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_of_ipv6_in_use_is_refused_and_none_of_ipv4_is_taken() {
+        let Ok(other) = std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
+            return;
+        };
+        let port = other.local_addr().expect("an address").port();
+        for listen in [
+            Listen::Tcp((Ipv6Addr::LOCALHOST, port).into()),
+            Listen::Tcp((Ipv6Addr::UNSPECIFIED, port).into()),
+            Listen::Localhost(port),
+        ] {
+            let error = Listener::bind(&listen, "a key").expect_err("in use");
+            assert!(
+                error.to_string().contains("another program listens here"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
