@@ -35,14 +35,19 @@ impl MetricsPage {
         metrics::set_global_recorder(recorder).map_err(|error| error.to_string())?;
         describe();
         let merging = handle.clone();
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(UPKEEP).await;
-                merging.run_upkeep();
-            }
-        });
+        keep_up(move || merging.run_upkeep());
         Ok(Self(handle))
     }
+}
+
+/// Merges in the background: a sample that is not merged takes memory until there is a request for the page.
+fn keep_up(merge: impl Fn() + Send + 'static) {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            merge();
+        }
+    });
 }
 
 impl Answer for MetricsPage {
@@ -119,7 +124,25 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn samples_are_merged_every_5_s() {
+        let merged = Arc::new(AtomicU32::new(0));
+        let merging = Arc::clone(&merged);
+        keep_up(move || {
+            merging.fetch_add(1, Ordering::Relaxed);
+        });
+        for (milliseconds, times) in [(4_990, 0), (20, 1), (4_970, 1), (40, 2), (50_000, 12)] {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            assert_eq!(merged.load(Ordering::Relaxed), times);
+        }
+    }
 
     #[test]
     fn statuses_that_the_program_answers_with_are_labels_and_others_are_one() {
