@@ -81,9 +81,7 @@ fn retry_after(error: &AcquireError) -> Option<u64> {
 pub(crate) fn in_terms_of_the_sidecar(hint: &'static str) -> String {
     let mut hint = hint.to_owned();
     for (method, name) in NAMES {
-        if hint.contains(method) {
-            hint = hint.replace(method, name);
-        }
+        hint = hint.replace(method, name);
     }
     hint
 }

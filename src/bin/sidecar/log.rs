@@ -34,11 +34,10 @@ pub(crate) fn start(settings: &Log) {
 /// At `Information` a request that is admitted has no line: a token request has one of its own, and a line for
 /// each `/Validate` would take as long as the answer. Its target or a default of `Debug` brings it back.
 fn targets(settings: &Log) -> Targets {
-    let is_default = |target: &str| target.is_empty() || target.eq_ignore_ascii_case("Default");
     let default = settings
         .levels
         .iter()
-        .find(|(target, _)| is_default(target))
+        .find(|(target, _)| target.is_empty())
         .map_or(LevelFilter::INFO, |(_, level)| *level);
     let admitted = match default > LevelFilter::INFO {
         true => default,
@@ -47,7 +46,7 @@ fn targets(settings: &Log) -> Targets {
     let others = settings
         .levels
         .iter()
-        .filter(|(target, _)| !is_default(target))
+        .filter(|(target, _)| !target.is_empty())
         .map(|(target, level)| (target.clone(), *level));
     Targets::new()
         .with_default(default.min(LevelFilter::WARN))
@@ -151,9 +150,9 @@ pub(crate) mod tests {
     fn a_request_that_is_admitted_has_no_line_at_info_unless_its_target_says_so() {
         let admits = |levels: &[_]| log(levels).would_enable(ADMITTED, &Level::INFO);
         assert!(!admits(&[]));
-        assert!(!admits(&[("Default", LevelFilter::INFO)]));
+        assert!(!admits(&[("", LevelFilter::INFO)]));
         assert!(!admits(&[("tower_entra", LevelFilter::INFO)]));
-        assert!(admits(&[("Default", LevelFilter::DEBUG)]));
+        assert!(admits(&[("", LevelFilter::DEBUG)]));
         assert!(admits(&[(ADMITTED, LevelFilter::INFO)]));
         let refused = "tower_entra::audit::refused";
         assert!(log(&[]).would_enable(refused, &Level::INFO));
@@ -161,14 +160,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_default_of_debug_leaves_other_crates_at_warn() {
-        let log = log(&[("Default", LevelFilter::TRACE)]);
+        let log = log(&[("", LevelFilter::TRACE)]);
         assert!(log.would_enable("tower_entra::keys", &Level::TRACE));
         assert!(!log.would_enable("rustls", &Level::INFO));
     }
 
     #[test]
     fn a_default_of_none_is_silent() {
-        let log = log(&[("Default", LevelFilter::OFF)]);
+        let log = log(&[("", LevelFilter::OFF)]);
         assert!(!log.would_enable("tower_entra::audit", &Level::ERROR));
         assert!(!log.would_enable("hyper", &Level::ERROR));
     }
@@ -177,7 +176,7 @@ pub(crate) mod tests {
     fn a_target_has_its_own_level() {
         let log = log(&[
             ("tower_entra::audit", LevelFilter::ERROR),
-            ("Default", LevelFilter::INFO),
+            ("", LevelFilter::INFO),
             ("hyper", LevelFilter::DEBUG),
         ]);
         assert!(!log.would_enable("tower_entra::audit", &Level::WARN));

@@ -130,21 +130,14 @@ impl<'r> Acquisition<'r> {
             force_refresh,
             correlation_id,
         } = &self.options;
-        let source = self.source();
-        let got = match (claims, force_refresh, correlation_id) {
-            (None, false, None) => source.token(&self.scopes).await,
-            _ => {
-                let mut options = TokenOptions::default().force_refresh(*force_refresh);
-                if let Some(claims) = claims {
-                    options = options.claims(claims);
-                }
-                if let Some(id) = correlation_id {
-                    options = options.correlation_id(id);
-                }
-                source.token_with(&self.scopes, options).await
-            }
-        };
-        self.ended(got)
+        let mut options = TokenOptions::default().force_refresh(*force_refresh);
+        if let Some(claims) = claims {
+            options = options.claims(claims);
+        }
+        if let Some(id) = correlation_id {
+            options = options.correlation_id(id);
+        }
+        self.ended(self.source().token_with(&self.scopes, options).await)
     }
 
     /// There is no token any more, or none for the claims of an API's challenge. Writes a line of the audit log.

@@ -225,9 +225,6 @@ fn has_no_width(c: char) -> bool {
 fn decoded(segment: &str) -> Result<Cow<'_, str>, &'static str> {
     let mut text = Cow::Borrowed(segment);
     for round in 0..MAX_ROUNDS {
-        if !text.contains('%') {
-            return Ok(text);
-        }
         let mut bytes = Vec::with_capacity(text.len());
         let mut rest = text.as_bytes();
         while let Some((byte, behind)) = rest.split_first() {

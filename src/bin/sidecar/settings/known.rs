@@ -178,9 +178,7 @@ impl Checks<'_> {
                     .misshapen(section, "is a list", NAMED_LEVELS, SET_A_SECTION);
                 return;
             }
-            if !is("Default", &child) {
-                self.has_no_list(&child);
-            }
+            self.has_no_list(&child);
         }
     }
 

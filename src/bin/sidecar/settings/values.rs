@@ -56,7 +56,7 @@ pub(super) fn words<'a>(
     let of_text = section.raw().and_then(|_| rank(section));
     let of_list = elements.iter().filter_map(rank).max();
     let is_text = of_text > of_list;
-    if of_text.is_some() && of_text == of_list && section.text().is_some() {
+    if of_text == of_list && section.text().is_some() {
         let found = "is one text and a list";
         report.wrong(section, found, "either of them", "Remove one of them.");
     }
