@@ -179,6 +179,20 @@ mod tests {
     }
 
     #[test]
+    fn a_section_of_one_part_and_another_prefix_are_none_of_the_configuration() {
+        let (tree, problems) = read(&[
+            ("SIDECAR", "a"),
+            ("ASPNETCORE_LOGGING", "a"),
+            ("OTHER_CORE_URLS", "http://a"),
+            ("OTHER__HTTP_PORTS", "1"),
+        ]);
+        assert!(problems.is_empty(), "{problems:?}");
+        for path in ["Sidecar", "Logging", "Urls", "HTTP_PORTS"] {
+            assert_eq!(tree.root().at(path).raw(), None, "{path}");
+        }
+    }
+
+    #[test]
     fn one_key_with_two_values_is_a_problem() {
         let (_, problems) = read(&[("AzureAd__TenantId", "a"), ("AZUREAD__TENANTID", "b")]);
         assert_eq!(problems.len(), 1);

@@ -251,19 +251,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nested_too_deep_is_refused() {
+    fn what_is_nested_too_deep_too_long_or_too_much_is_refused() {
         let nested = |depth: usize| {
             let (open, close) = ("{\"a\":".repeat(depth - 1), "}".repeat(depth - 1));
             format!("{open}{{}}{close}")
         };
         assert!(values(&nested(MAX_DEPTH)).is_ok());
         assert!(values(&nested(MAX_DEPTH + 1)).is_err());
-        for long in [
-            format!("{{\"{}\": 1}}", "a".repeat(MAX_PATH + 1)),
-            format!("{{\"a\": [{}]}}", "1,".repeat(MAX_VALUES + 1)),
-        ] {
-            assert!(values(&long).is_err());
-        }
+        let long = |length: usize| format!("{{\"{}\": 1}}", "a".repeat(length));
+        let many = |number: usize| format!("{{\"a\": [{}]}}", "1,".repeat(number));
+        assert!(values(&long(MAX_PATH)).is_ok());
+        assert!(values(&long(MAX_PATH + 1)).is_err());
+        assert!(values(&many(MAX_VALUES)).is_ok());
+        assert!(values(&many(MAX_VALUES + 1)).is_err());
         for deep in [
             nested(100_000),
             "[".repeat(1_000_000),

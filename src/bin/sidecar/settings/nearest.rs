@@ -51,6 +51,8 @@ mod tests {
             ("TenantID ", Some("TenantId")),
             ("TennantId", Some("TenantId")),
             ("tenant", Some("TenantId")),
+            ("TenantId123", Some("TenantId")),
+            ("TenantId1234", None),
             ("Clientid_", Some("ClientId")),
             ("AuthorizationHeader", Some("GetAuthorizationHeader")),
             ("Secret", None),
@@ -58,7 +60,9 @@ mod tests {
         ] {
             assert_eq!(nearest(wrong, names), expected, "{wrong}");
         }
-        assert_eq!(nearest(&"a".repeat(100_000), names), None);
+        let known = &*"a".repeat(MAX_LENGTH);
+        assert_eq!(nearest(known, [known]), Some(known));
+        assert_eq!(nearest(&"a".repeat(MAX_LENGTH + 1), [known]), None);
     }
 
     #[test]

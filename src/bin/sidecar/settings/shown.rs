@@ -47,7 +47,7 @@ pub(super) fn is_domain(text: &str) -> bool {
 pub(super) fn plain(text: &str) -> String {
     let mut shown = String::new();
     for character in text.chars() {
-        if shown.len() > MAX {
+        if shown.len() >= MAX {
             shown.push_str("...");
             break;
         }
@@ -92,8 +92,10 @@ mod tests {
     fn a_value_is_shown_on_one_line_and_cut() {
         assert_eq!(shown("common"), "\"common\"");
         assert_eq!(shown("a\"b\nc\u{1b}é"), r#""a\"b\nc\u{1b}\u{e9}""#);
-        let long = shown(&"a ".repeat(1_000));
-        assert!(long.len() < 140 && long.ends_with("a...\""), "{long}");
+        assert_eq!(shown("it's"), "\"it's\"");
+        let longest = "a ".repeat(MAX / 2);
+        assert_eq!(shown(&longest), format!("\"{longest}\""));
+        assert_eq!(shown(&format!("{longest}a")), format!("\"{longest}...\""));
     }
 
     #[test]
@@ -151,7 +153,7 @@ mod tests {
         ] {
             assert!(shown(text).starts_with('('), "{text}");
         }
-        for text in ["FAQ~x", "Q~", &"k".repeat(64)] {
+        for text in ["FAQ~x", "Q~", "a@b", "https://host", &"k".repeat(64)] {
             assert_eq!(shown(text), format!("\"{text}\""));
         }
     }
