@@ -159,8 +159,12 @@ mod tests {
     };
 
     use http_body::Frame;
-    use http_body_util::{BodyExt as _, Empty};
-    use tokio::{io::AsyncReadExt as _, net::UnixStream, time::Instant};
+    use http_body_util::{BodyExt as _, Empty, Full};
+    use tokio::{
+        io::AsyncReadExt as _,
+        net::UnixStream,
+        time::{Instant, sleep},
+    };
 
     use super::*;
 
@@ -234,12 +238,22 @@ mod tests {
     /// What a client gets that sends these bytes, and then perhaps says that it sends no more; and how long the
     /// connection stays open.
     async fn sent(bytes: &str, ends: bool) -> (String, Duration) {
+        sent_in(&[bytes], ends).await
+    }
+
+    /// The same for bytes that arrive in several parts.
+    async fn sent_in(parts: &[&str], ends: bool) -> (String, Duration) {
         let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
         let start = Instant::now();
         let (_stop, stopped) = watch::channel(false);
         let serving = serve(Stream::Unix(ours), Peer::Unix, Empties, None, stopped);
         let asking = async {
-            theirs.write_all(bytes.as_bytes()).await.expect("sent");
+            for (at, part) in parts.iter().enumerate() {
+                if at > 0 {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                theirs.write_all(part.as_bytes()).await.expect("sent");
+            }
             if ends {
                 theirs.shutdown().await.expect("open");
             }
@@ -249,6 +263,57 @@ mod tests {
         };
         let ((), answer) = tokio::join!(serving, asking);
         (answer, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_at_most_64_kib() {
+        let head = |filler: &str| format!("GET / HTTP/1.1\r\nhost: x\r\nx: {filler}\r\n\r\n");
+        for (bytes, status, time) in [(65_536, 200, 10), (65_537, 431, 2), (100_000, 431, 2)] {
+            let head = head(&"x".repeat(bytes - head("").len()));
+            let (start, end) = head.split_at(bytes - 1);
+            for parts in [&[&*head][..], &[start, end]] {
+                let (answer, elapsed) = sent_in(parts, false).await;
+                let start = format!("HTTP/1.1 {status} ");
+                assert!(answer.starts_with(&start), "{bytes}: {answer}");
+                assert_eq!(elapsed.as_secs(), time, "{bytes}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_client_that_may_still_be_sending_is_read_from_after_its_answer() {
+        let head = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+        for (rest, time) in [
+            ("\r\n", 0),
+            ("content-length: 0\r\n\r\n", 0),
+            ("content-length: 100000\r\n\r\na", 2),
+        ] {
+            let (answer, elapsed) = sent(&[head, rest].concat(), false).await;
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+            assert_eq!(elapsed, Duration::from_secs(time), "{rest:?}");
+        }
+    }
+
+    /// Answers with 413 if the body is longer than it may be.
+    #[derive(Clone)]
+    struct Reads;
+
+    impl Answer for Reads {
+        async fn answer(&self, _: Peer, request: Request<Body>) -> Response<Body> {
+            match request.into_body().collect().await {
+                Ok(_) => Response::default(),
+                Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_has_at_most_30_million_bytes() {
+        for (bytes, status) in [(30_000_000, 200), (30_000_001, 413)] {
+            let request = Request::new(Full::from(vec![0; bytes]));
+            let answered = within_limits(&Reads, Peer::Unix, request, &Progress::new()).await;
+            assert_eq!(answered.status(), status, "{bytes}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -416,6 +416,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_address_whose_connections_are_ending_is_listened_at_again() {
+        let listener = listen_at(([127, 0, 0, 1], 0).into()).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let client = tokio::net::TcpStream::connect(address);
+        let (client, accepted) = tokio::join!(client, listener.accept());
+        // The system holds a connection for a while on the side that closes it first.
+        drop(accepted);
+        drop(client);
+        drop(listener);
+        listen_at(address).expect("a listener");
+    }
+
+    #[tokio::test]
     async fn an_address_in_use_is_refused_with_what_to_do() {
         let first = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into()), "ASPNETCORE_URLS")
             .expect("bound");

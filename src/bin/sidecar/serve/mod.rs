@@ -100,8 +100,8 @@ async fn accept<A: Answer>(
         };
         let (answer, stop) = (answer.clone(), stop.clone());
         tokio::spawn(async move {
+            let _permit = permit;
             connection::serve(stream, peer, answer, place, stop).await;
-            drop(permit);
         });
     }
 }
@@ -285,10 +285,13 @@ mod tests {
         stream.write_all(head).await.expect("sent");
         running.answer.0.notified().await;
         pause();
+        // Not while the program serves.
+        sleep(Duration::from_secs(40)).await;
+        assert!(!running.serving.is_finished());
         let start = Instant::now();
         running.stop.send_replace(true);
         assert_eq!(running.serving.await.expect("no panic"), 1);
-        assert!(start.elapsed() >= DRAIN_TIME);
+        assert_eq!(start.elapsed().as_secs(), 30);
     }
 
     #[tokio::test]
@@ -318,7 +321,9 @@ mod tests {
         assert_eq!(lines.matches(NOT_ACCEPTED).count(), 1, "{lines}");
         pause.ends();
         assert!(pause.time.is_zero());
-        logged.take();
+        assert!(logged.take().contains("accepted again"));
+        pause.ends();
+        assert_eq!(logged.take(), "");
         pause.after(&error).await;
         assert!(logged.take().contains(NOT_ACCEPTED));
     }

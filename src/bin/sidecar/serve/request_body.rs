@@ -72,6 +72,32 @@ mod tests {
 
     use super::*;
 
+    /// A body of one frame, which does not say that it is the last.
+    struct OneFrame(Option<Bytes>);
+
+    impl Body for OneFrame {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Ready(self.0.take().map(|data| Ok(Frame::data(data))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_at_its_end_with_its_last_frame_if_it_says_so_and_else_after_it() {
+        let progress = Progress::new();
+        let bytes = Bytes::from_static(b"a");
+        let mut body = progress.follow(Full::new(bytes.clone()));
+        assert!(body.frame().await.is_some() && progress.has_ended());
+        let mut body = progress.follow(OneFrame(Some(bytes)));
+        assert!(body.frame().await.is_some() && !progress.has_ended());
+        assert!(body.frame().await.is_none() && progress.has_ended());
+    }
+
     #[tokio::test]
     async fn a_body_is_at_its_end_before_it_is_read_only_if_it_is_empty() {
         let progress = Progress::new();

@@ -245,6 +245,31 @@ mod tests {
         assert!(start.elapsed() >= LINGER && start.elapsed() < 2 * LINGER);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_readable_once_its_client_has_sent_something() {
+        let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
+        let ours = Stream::Unix(ours);
+        let second = Duration::from_secs(1);
+        assert!(timeout(second, ours.readable()).await.is_err());
+        theirs.write_all(b"a").await.expect("sent");
+        let readable = timeout(second, ours.readable()).await;
+        readable.expect("in time").expect("no reset");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_may_go_on_sending_sees_the_end_of_the_answer_at_once() {
+        let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
+        let start = Instant::now();
+        let reading = async {
+            let read = theirs.read(&mut [0]).await;
+            assert_eq!(read.expect("no reset"), 0);
+            assert!(start.elapsed() < LINGER, "{:?}", start.elapsed());
+            drop(theirs);
+        };
+        tokio::join!(close_while_client_sends(Stream::Unix(ours)), reading);
+        assert!(start.elapsed() < LINGER, "{:?}", start.elapsed());
+    }
+
     #[tokio::test]
     async fn a_client_that_has_stopped_sending_is_not_waited_for() {
         let (ours, mut theirs) = duplex(16);
