@@ -141,3 +141,18 @@ impl App {
         &mut shared.expect("an app that is not shared").clients
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tower_entra::testing::Issuer;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn two_thousand_tokens_of_callers_are_remembered() {
+        let settings = crate::settings::tests::settings(&Issuer::start().await);
+        let validator = validator(&settings.azure_ad).expect("a validator");
+        let shown = format!("{validator:?}");
+        assert!(shown.contains("capacity: 2000 "), "{shown}");
+    }
+}

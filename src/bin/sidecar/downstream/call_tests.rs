@@ -194,6 +194,33 @@ async fn an_answer_has_room_for_the_characters_of_its_text_too() {
 }
 
 #[tokio::test]
+async fn an_api_that_does_not_answer_is_waited_for_99_s() {
+    let world = Arc::new(World::new().await);
+    let call = world.under_way().await;
+    tokio::time::pause();
+    let start = Instant::now();
+    let refused = call.await.expect("no panic");
+    assert_eq!(refused.status(), StatusCode::BAD_GATEWAY);
+    let elapsed = start.elapsed();
+    assert!(
+        elapsed > Duration::from_secs(97) && elapsed <= Duration::from_secs(99),
+        "{elapsed:?}"
+    );
+    assert_eq!(world.left(), MEMORY);
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_has_at_most_30_million_bytes() {
+    let memory = Memory::new(64_000_000);
+    for (bytes, status) in [(30_000_000, None), (30_000_001, Some(413))] {
+        let frames = vec![Ok(vec![0; bytes].into())];
+        let read = read(Body::new(Frames(frames)), &memory).await;
+        let refused = read.err().map(|refused| refused.0.status().as_u16());
+        assert_eq!(refused, status, "{bytes}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_goes_gives_its_room_back() {
     let world = Arc::new(World::new().await);
     let call = world.under_way().await;

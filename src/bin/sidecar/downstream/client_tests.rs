@@ -3,8 +3,10 @@ use std::{iter::empty, time::Instant as Clock};
 use http::response;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    time::sleep,
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Barrier,
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 use tower_entra::testing::Issuer;
 
@@ -186,6 +188,124 @@ async fn bodies_have_256_mib_together_and_one_has_30_million_bytes() {
     let clients = Clients::new(&settings(&Issuer::start().await)).expect("clients");
     assert_eq!(clients.memory.left(), 268_435_456);
     assert_eq!(clients.max_body, 30_000_000);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_made_within_2_s_is_none() {
+    let world = World::start().await;
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let address = ([127, 0, 0, 1], 0).into();
+    socket.bind(address).expect("a port");
+    let listener = socket.listen(1).expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    // Until the queue is full: the system then answers no more.
+    let mut queued = Vec::new();
+    while let Ok(stream) = timeout(SECOND / 5, TcpStream::connect(address)).await {
+        queued.push(stream.expect("a connection"));
+        assert!(queued.len() < 100);
+    }
+    tokio::time::pause();
+    let start = Instant::now();
+    let fault = world.fault(&format!("http://{address}"), 99 * SECOND).await;
+    assert!(matches!(fault, NoAnswer::Unreachable(_)), "{fault:?}");
+    assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+/// A server that answers on a connection as often as it is asked, but only once `together` requests are there. It
+/// counts the connections that were made and those that were closed.
+#[derive(Clone)]
+struct Keeping {
+    url: String,
+    made: Arc<AtomicU32>,
+    closed: Arc<AtomicU32>,
+}
+
+impl Keeping {
+    async fn start(together: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let server = Self {
+            url: format!("http://{address}"),
+            made: Arc::default(),
+            closed: Arc::default(),
+        };
+        let serving = server.clone();
+        let barrier = Arc::new(Barrier::new(together));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                serving.made.fetch_add(1, Ordering::Relaxed);
+                let (closed, barrier) = (Arc::clone(&serving.closed), Arc::clone(&barrier));
+                tokio::spawn(async move {
+                    serve(stream, &barrier).await;
+                    closed.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+        });
+        server
+    }
+
+    fn made(&self) -> u32 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    fn closed(&self) -> u32 {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
+async fn serve(mut stream: TcpStream, barrier: &Barrier) {
+    let mut head = Vec::new();
+    while let Ok(byte) = stream.read_u8().await {
+        head.push(byte);
+        if head.ends_with(b"\r\n\r\n") {
+            head.clear();
+            barrier.wait().await;
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            // The client may be gone.
+            let _ = stream.write_all(answer).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_60_s() {
+    let world = World::start().await;
+    let server = Keeping::start(1).await;
+    let call = async || {
+        let answer = world.get(&server.url, 10 * SECOND).await;
+        assert_eq!(answer.expect("an answer").status, 200);
+        server.made()
+    };
+    assert_eq!(call().await, 1);
+    for (seconds, made) in [(59, 1), (61, 2)] {
+        tokio::time::pause();
+        tokio::time::advance(seconds * SECOND).await;
+        tokio::time::resume();
+        assert_eq!(call().await, made, "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn at_most_64_connections_are_kept_for_each_host() {
+    let world = Arc::new(World::start().await);
+    let server = Keeping::start(66).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..66 {
+        let (world, url) = (Arc::clone(&world), server.url.clone());
+        calls.spawn(async move { world.get(&url, 10 * SECOND).await });
+    }
+    for answer in calls.join_all().await {
+        assert_eq!(answer.expect("an answer").status, 200);
+    }
+    assert_eq!(server.made(), 66);
+    let closing = async {
+        while server.closed() < 2 {
+            sleep(SECOND / 100).await;
+        }
+    };
+    timeout(5 * SECOND, closing).await.expect("closed in time");
+    sleep(SECOND / 20).await;
+    assert_eq!(server.closed(), 2);
 }
 
 /// A redirect of a `POST` with a body to `https://api.test/v1/a`.
