@@ -321,6 +321,13 @@ fn overrides_that_are_dropped_are_logged_and_other_parameters_are_not() {
         "{line}"
     );
     assert!(!line.contains("secret"), "{line}");
+    let line = read("optionsOverride.BaseUrl=https://secret.test");
+    assert!(
+        line.contains("optionsOverride.BaseUrl is ignored"),
+        "{line}"
+    );
+    assert!(!line.contains("secret"), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
 }
 
 #[test]

@@ -281,6 +281,29 @@ async fn without_a_credential_only_validate_works() {
 }
 
 #[tokio::test]
+async fn a_tenant_of_the_configuration_that_is_not_the_users_is_no_fault_of_the_caller() {
+    let world = World::new(|settings, issuer| {
+        let mut orders = api(issuer.api().resource());
+        orders.token.tenant = Some(OTHER_ID.parse().expect("a tenant"));
+        settings.apis.insert("orders".to_owned(), orders);
+    })
+    .await;
+    let token = world.issuer.blueprint().user_token("alice").mint();
+    let scope = format!("{}/Orders.Read", world.issuer.api().resource());
+    for (query, status) in [
+        (String::new(), 500),
+        (format!("optionsOverride.Scopes={scope}"), 500),
+        (
+            format!("optionsOverride.AcquireTokenOptions.Tenant={OTHER_ID}"),
+            400,
+        ),
+    ] {
+        let path = format!("/AuthorizationHeader/orders?{query}");
+        world.get(&path, Some(&token)).await.problem(status);
+    }
+}
+
+#[tokio::test]
 async fn the_same_claims_after_others_wait_and_the_answer_says_why() {
     let world = World::new(|settings, _| {
         settings
