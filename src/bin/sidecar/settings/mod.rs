@@ -203,6 +203,24 @@ pub(crate) mod tests {
         }
     }
 
+    #[test]
+    fn the_environment_of_an_argument_wins() {
+        let id = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
+        for (argument, variable, is_development) in [
+            ("--Environment=Development", "Production", true),
+            ("--environment=Production", "Development", false),
+        ] {
+            let variables = [
+                ("AzureAd__TenantId", id),
+                ("AzureAd__ClientId", id),
+                ("ASPNETCORE_ENVIRONMENT", variable),
+            ];
+            let variables = variables.map(|(name, value)| (name.into(), value.into()));
+            let (settings, _) = read(&[argument.into()], variables).expect("settings");
+            assert_eq!(settings.is_development, is_development, "{argument}");
+        }
+    }
+
     #[tokio::test]
     async fn an_app_is_made_of_settings() {
         let issuer = Issuer::start().await;

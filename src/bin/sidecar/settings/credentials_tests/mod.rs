@@ -355,6 +355,9 @@ fn the_older_keys_are_read_where_there_are_no_entries() {
     ]);
     assert_eq!(both.found.expect("a credential").0, FIRST);
     assert!(both.warnings[0].starts_with("AzureAd:ClientSecret (command line): is not used, "));
+    let all_skipped = read(&[("AzureAd:ClientSecret", SECRET), ("0:Skip", "true")]);
+    assert_eq!(all_skipped.found, None);
+    assert_eq!(all_skipped.warnings.len(), 2, "{:?}", all_skipped.warnings);
 }
 
 #[test]
