@@ -124,6 +124,59 @@ async fn the_client_of_an_authority_of_one_tenant_is_none_of_another() {
 }
 
 #[tokio::test]
+async fn a_callers_token_of_another_tenant_or_not_for_the_blueprint_is_not_exchanged() {
+    const OTHER: &str = "22222222-2222-4222-8222-222222222222";
+
+    let world = World::new();
+    let (tenant, blueprint) = (world.issuer.tenant_id(), world.blueprint.client_id());
+    let client = world.as_blueprint();
+    let agent = client.agent(world.agent.client_id());
+    let elsewhere = client.in_tenant(OTHER);
+    let token = world.blueprint.user_token(&world.person);
+    let caller = world.assertion(&token);
+    let by_uri = format!("api://{blueprint}");
+    let for_the_uri = world.assertion(&token.audience(&by_uri));
+    let for_the_app = world.assertion(&world.token_for_the_app());
+    let of_tenant =
+        format!("the token to exchange is of tenant {tenant}, and the client of tenant {OTHER}");
+    let of_audience = |audience: &str| {
+        format!(
+            "the audience of the token to exchange is \"{audience}\", and an agent can exchange only a \
+             token for its blueprint, {blueprint}"
+        )
+    };
+    for (source, kind, text) in [
+        (
+            elsewhere.on_behalf_of(&caller),
+            AcquireErrorKind::Misconfigured,
+            of_tenant.clone(),
+        ),
+        (
+            elsewhere
+                .agent(world.agent.client_id())
+                .on_behalf_of(&caller),
+            AcquireErrorKind::Misconfigured,
+            of_tenant,
+        ),
+        (
+            agent.on_behalf_of(&for_the_app),
+            AcquireErrorKind::AssertionRefused,
+            of_audience(world.app.client_id()),
+        ),
+        (
+            agent.on_behalf_of(&for_the_uri),
+            AcquireErrorKind::AssertionRefused,
+            of_audience(&by_uri),
+        ),
+    ] {
+        let error = source.token(&world.scope("Orders.Read")).await;
+        let error = error.expect_err(&text);
+        assert_eq!((error.kind(), error.to_string()), (kind, text));
+    }
+    assert_eq!(world.wire.count(), 0);
+}
+
+#[tokio::test]
 async fn who_acts_as_itself_asks_for_one_default_scope() {
     let world = World::new();
     let api = world.api.resource();
