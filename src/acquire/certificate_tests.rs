@@ -80,6 +80,13 @@ pub(in crate::acquire) fn other_pem() -> String {
     OTHER.pem() + &certificate_pem(&OTHER.certificate("ca", "app"))
 }
 
+/// A good PEM of this many bytes.
+pub(in crate::acquire) fn good_pem_of(length: usize) -> String {
+    let pem = good_pem();
+    let rest = " ".repeat(length - pem.len());
+    pem + &rest
+}
+
 /// The `x5t#S256` of that PEM.
 pub(in crate::acquire) fn thumbprint(text: &str) -> String {
     read(text).unwrap().thumbprint
@@ -147,10 +154,7 @@ fn a_pem_that_lacks_a_part_or_has_it_twice_is_refused() {
             format!("{key}{}", leaf.repeat(16)),
             "the PEM has too many sections",
         ),
-        (
-            format!("{key}{leaf}{}", " ".repeat(MAX_PEM)),
-            "it is larger than 1 MiB",
-        ),
+        (good_pem_of(1024 * 1024 + 1), "it is larger than 1 MiB"),
     ] {
         let (found, hint) = problem(text);
         assert_eq!(found, expected);
@@ -158,6 +162,14 @@ fn a_pem_that_lacks_a_part_or_has_it_twice_is_refused() {
             hint.contains("PEM") || hint.contains("registered"),
             "{hint}"
         );
+    }
+}
+
+#[test]
+fn a_pem_of_1_mib_and_one_with_10_certificates_are_read() {
+    let leaf = certificate_pem(&OWN.certificate("ca", "app"));
+    for text in [good_pem_of(1024 * 1024), OWN.pem() + &leaf.repeat(10)] {
+        assert_eq!(chain_of(&read(text).unwrap()).len(), 1);
     }
 }
 
@@ -221,6 +233,11 @@ fn a_key_that_entra_does_not_take_is_refused() {
         (
             SMALL.to_owned(),
             "the RSA key has less than 2048 bits",
+            "rsa:2048",
+        ),
+        (
+            pem("RSA PRIVATE KEY", &large_key()),
+            "the RSA key has more than 8192 bits",
             "rsa:2048",
         ),
     ] {
@@ -357,9 +374,12 @@ fn a_chain_ends_at_a_missing_issuer_and_does_not_go_round() {
         chain_of(&read(OWN.pem() + &certificates).unwrap())
     };
     assert_eq!(chain(&[&leaf, &far]), std::slice::from_ref(&leaf));
-    assert_eq!(chain(&[&back, &next, &leaf]), [leaf, next, back]);
+    assert_eq!(chain(&[&back, &next, &leaf]), [leaf.clone(), next, back]);
+    let to_leaf = rsa_certificate("a", "b", b"4");
+    assert_eq!(chain(&[&to_leaf, &leaf]), [leaf.clone(), to_leaf]);
     let own_issuer = OWN.certificate("a", "a");
-    assert_eq!(chain(&[&far, &own_issuer]), [own_issuer]);
+    let namesake = rsa_certificate("f", "a", b"5");
+    assert_eq!(chain(&[&namesake, &own_issuer]), [own_issuer]);
 }
 
 const CLIENT: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
@@ -439,6 +459,31 @@ fn a_clock_at_its_end_signs_without_overflow() {
     let client = CLIENT.parse().unwrap();
     let signed = certificate.assertion(Signing::default(), client, ENDPOINT, u64::MAX);
     assert!(signed.is_ok());
+}
+
+/// A key of 8194 bits by its form. Its factors, 2^4096 + 1 and 2^4097 + 1, are no primes.
+fn large_key() -> Vec<u8> {
+    let sum_of_powers = |exponents: &[usize]| {
+        let mut number = vec![0; exponents[0] / 8 + 1];
+        for exponent in exponents {
+            number[(exponents[0] / 8) - exponent / 8] |= 1 << (exponent % 8);
+        }
+        value(0x02, &number)
+    };
+    // (2^4097 + 1) / 3, the inverse of 3 modulo both factors less one.
+    let inverse = value(0x02, &[&[0][..], &[0xaa; 511], &[0xab]].concat());
+    let numbers = [
+        value(0x02, &[0]),
+        sum_of_powers(&[8193, 4097, 4096, 0]),
+        value(0x02, &[3]),
+        inverse.clone(),
+        sum_of_powers(&[4096, 0]),
+        sum_of_powers(&[4097, 0]),
+        inverse.clone(),
+        inverse,
+        sum_of_powers(&[4096]),
+    ];
+    value(SEQUENCE, &numbers.concat())
 }
 
 /// A key of 1024 bits, made for this test by `openssl genrsa -traditional 1024`. It is registered nowhere.

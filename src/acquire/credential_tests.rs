@@ -14,7 +14,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::*;
 use crate::acquire::{
-    certificate::tests::{good_pem, other_pem, thumbprint},
+    certificate::tests::{good_pem, good_pem_of, other_pem, thumbprint},
     guid::random_guid,
 };
 
@@ -140,8 +140,20 @@ fn not_assertions() -> Vec<(Vec<u8>, &'static str)> {
     ]
 }
 
+/// An assertion of this many bytes.
+fn jwt_of(length: usize) -> String {
+    let unsigned = [r#"{"alg":"RS256"}"#, "{}"].map(encoded).join(".") + ".";
+    let signature = "A".repeat(length - unsigned.len());
+    unsigned + &signature
+}
+
+/// The longest assertion is 64 KiB.
+fn longest() -> String {
+    jwt_of(64 * 1024)
+}
+
 fn too_long() -> String {
-    jwt(&format!("{{\"a\":\"{}\"}}", "a".repeat(48 * 1024)))
+    jwt_of(64 * 1024 + 1)
 }
 
 #[tokio::test]
@@ -192,12 +204,12 @@ async fn a_file_that_is_missing_too_large_or_no_file_gives_no_assertion() {
 async fn an_assertion_is_read_from_the_file_each_time_and_trimmed() {
     let directory = Directory::new();
     let credential = ClientCredential::assertion_file(directory.file());
-    for (claims, white_space) in [
-        ("{}", ""),
-        (r#"{"a":1}"#, "\n"),
-        (r#"{"a":2}"#, " \r\n\t\n"),
+    for (assertion, white_space) in [
+        (jwt("{}"), ""),
+        (jwt(r#"{"a":1}"#), "\n"),
+        (jwt(r#"{"a":2}"#), " \r\n\t\n"),
+        (longest(), ""),
     ] {
-        let assertion = jwt(claims);
         directory.write(format!("{assertion}{white_space}"));
         assert_eq!(proof(&credential).await, Ok(assertion));
     }
@@ -222,6 +234,8 @@ async fn what_a_function_returns_is_looked_at_as_a_file_is() {
         assert_eq!(none.problem, problem);
         assert!(!none.is_transient);
     }
+    let credential = ClientCredential::assertion(async |_| Ok::<_, io::Error>(longest()));
+    assert_eq!(proof(&credential).await, Ok(longest()));
 }
 
 #[tokio::test]
@@ -338,7 +352,7 @@ async fn a_certificate_file_that_cannot_be_used_gives_no_assertion() {
 async fn a_certificate_file_is_read_again_when_it_has_changed() {
     let directory = Directory::new();
     let credential = ClientCredential::certificate_file(directory.file());
-    for pem in [good_pem(), other_pem(), good_pem()] {
+    for pem in [good_pem(), other_pem(), good_pem_of(1024 * 1024)] {
         directory.write(&pem);
         for _ in 0..2 {
             assert_eq!(thumbprint_of(&credential).await, Ok(thumbprint(&pem)));

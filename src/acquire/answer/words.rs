@@ -95,7 +95,16 @@ mod tests {
         ] {
             assert_eq!(shown(text, &[]), expected);
         }
-        assert!(shown(&"a ".repeat(10_000), &[]).len() <= MAX_TEXT);
+    }
+
+    #[test]
+    fn a_line_of_480_characters_is_shown_and_a_longer_one_is_cut() {
+        let longest = "a ".repeat(239) + "ab";
+        assert_eq!(longest.len(), 480);
+        assert_eq!(shown(&longest, &[]), longest);
+        let cut = shown(&format!("{longest}c"), &[]);
+        assert_eq!(cut.len(), 480);
+        assert!(cut.ends_with("..."), "{cut}");
     }
 
     #[test]
@@ -115,6 +124,7 @@ mod tests {
             ),
             ("a jane%40contoso.com b", "a (withheld) b"),
             ("user 'O'Neil' b", "user (withheld) b"),
+            ("user 'Jane ' b", "user (withheld) (withheld) b"),
             (
                 "the user 'Jane van Doe' is gone",
                 "the user (withheld) (withheld) (withheld) is gone",
