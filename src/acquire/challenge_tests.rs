@@ -3,6 +3,7 @@ use http::HeaderValue;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
+use crate::acquire::claims::MAX_CLAIMS;
 
 const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1702682181"}}}"#;
 const ENCODED: &str =
@@ -55,6 +56,7 @@ fn the_grammar_of_rfc_9110_is_read_in_all_its_forms() {
         ),
         format!("Negotiate, NTLM TlRMTVNTUAAC==, {}", with(ENCODED)),
         format!("Negotiate a-._~+/b=, {}", with(ENCODED)),
+        format!("Negotiate a= \t, {}", with(ENCODED)),
         format!("{}, DPoP algs=\"ES256\"", with(ENCODED)),
         format!(
             "PoP error=\"insufficient_claims\", claims=\"x\", {}",
