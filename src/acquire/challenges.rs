@@ -63,8 +63,7 @@ impl Challenges {
     /// How long claims that were not asked for lately wait because too many others were.
     fn wait_for_a_place(&self, now: Instant) -> Option<Duration> {
         let left = self.0.iter().map(|made| left_of(made.started, now));
-        let running = left.filter(|left| !left.is_zero());
-        (running.clone().count() >= MOST).then(|| running.min())?
+        (self.0.len() >= MOST).then(|| left.min())?
     }
 }
 
@@ -78,3 +77,56 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 /// Each challenge costs a request, and its claims can come from a caller: with this many different ones in
 /// 5 s, further ones wait.
 pub(super) const MOST: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moment::now;
+
+    fn claims(number: u32) -> Arc<str> {
+        number.to_string().into()
+    }
+
+    #[test]
+    fn claims_of_five_seconds_ago_are_over_and_leave_when_others_come() {
+        let mut challenges = Challenges::default();
+        let mut time = now();
+        for number in 0..1_000 {
+            challenges.note(time, &claims(number), false);
+            assert_eq!(challenges.0.len(), 1);
+            assert!(!challenges.are_over(time + Duration::from_millis(4_999)));
+            time += Duration::from_secs(5);
+            assert!(challenges.are_over(time));
+        }
+    }
+
+    #[test]
+    fn claims_that_are_forgotten_may_be_asked_for_at_once_and_others_may_not() {
+        let mut challenges = Challenges::default();
+        let time = now();
+        let wait = |challenges: &Challenges, number| challenges.wait(time, &claims(number), false);
+        challenges.note(time, &claims(1), false);
+        challenges.note(time, &claims(2), false);
+        challenges.forget("1");
+        assert_eq!(wait(&challenges, 1), Duration::ZERO);
+        assert_eq!(wait(&challenges, 2), INTERVAL);
+    }
+
+    #[test]
+    fn the_seventeenth_claims_wait_for_the_end_of_the_first() {
+        let mut challenges = Challenges::default();
+        let began = now();
+        let seconds = Duration::from_secs;
+        let waits =
+            |challenges: &Challenges, after| challenges.wait(began + seconds(after), "more", false);
+        challenges.note(began, &claims(0), false);
+        for number in 1..16 {
+            assert_eq!(waits(&challenges, 1), Duration::ZERO);
+            challenges.note(began + seconds(1), &claims(number), false);
+        }
+        assert_eq!(waits(&challenges, 1), seconds(4));
+        assert_eq!(waits(&challenges, 5), Duration::ZERO);
+        challenges.note(began + seconds(5), &claims(16), false);
+        assert_eq!(waits(&challenges, 5), seconds(1));
+    }
+}
