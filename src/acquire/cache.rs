@@ -57,9 +57,8 @@ enum Step {
 
 impl TokenCache {
     pub(super) fn new(settings: AcquireSettings) -> Self {
-        let places = settings.max_flights.min(Semaphore::MAX_PERMITS);
         Self(Arc::new(Inner {
-            places: Arc::new(Semaphore::new(places)),
+            places: Arc::new(Semaphore::new(settings.max_flights)),
             slots: RwLock::default(),
             flights: AtomicU64::new(0),
             swept: Mutex::new(now()),
@@ -248,7 +247,6 @@ impl Inner {
         if occupant.entry.is_spent(now) {
             slots.remove(key);
         }
-        drop(occupant);
         step
     }
 
@@ -397,5 +395,5 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const REMOVED_AT_ONCE: usize = 256;
 
 #[cfg(test)]
-#[path = "cache_tests.rs"]
+#[path = "cache_tests/mod.rs"]
 mod tests;

@@ -21,6 +21,8 @@ use crate::{
     secret::Secret,
 };
 
+mod bounds;
+
 /// A cache, and the token endpoint that its flights ask.
 #[derive(Clone)]
 struct Desk {
