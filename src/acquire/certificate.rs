@@ -313,5 +313,5 @@ const KEY_AND_CERTIFICATE: &str = "Give the private key and the certificate that
 const ONE_PEM: &str = "Give one PEM with one private key, its certificate, and the issuers of that if they are wanted.";
 
 #[cfg(test)]
-#[path = "certificate_tests.rs"]
+#[path = "certificate_tests/mod.rs"]
 pub(super) mod tests;

@@ -349,5 +349,5 @@ const FUNCTION_LIMIT: Duration = Duration::from_secs(20);
 const MAX_CAUSE: usize = 300;
 
 #[cfg(test)]
-#[path = "credential_tests.rs"]
+#[path = "credential_tests/mod.rs"]
 mod tests;

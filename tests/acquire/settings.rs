@@ -120,8 +120,13 @@ fn a_credential_is_one_that_can_be_sent() {
 fn a_secret_with_the_form_of_its_id_is_a_warning() {
     let (shown, _guard) = Shown::of_this_thread();
     let id = "8d2b53c6-3e5a-4c77-9f4e-1a2b3c4d5e6f";
-    let builder = ConfidentialClient::builder(ID, ID, ClientCredential::secret(id));
-    builder.build().unwrap();
+    let build = |secret: &str| {
+        let builder = ConfidentialClient::builder(ID, ID, ClientCredential::secret(secret));
+        builder.build().unwrap()
+    };
+    build("aB08Q~0123456789012345678901234567890123");
+    assert!(!shown.text().contains("WARN"));
+    build(id);
     let text = shown.text();
     assert!(
         text.contains("WARN tower_entra::acquire: the client secret has the form of a secret's id"),

@@ -1,5 +1,7 @@
 //! Answers that are good but for one thing.
 
+mod bounds;
+
 mod identity;
 
 mod never_panics;
