@@ -19,13 +19,15 @@ struct Figures {
     not_run: usize,
 }
 
+/// The mutants of the list, by what lasts of them.
+pub fn equivalent() -> BTreeSet<&'static str> {
+    let lines = EQUIVALENT.lines().map(str::trim_end);
+    lines.filter(|line| line.starts_with("src/")).collect()
+}
+
 pub fn report(tree: &Tree) -> Result<(), Failure> {
     let results = run::results(tree)?;
-    let equivalent: BTreeSet<&str> = EQUIVALENT
-        .lines()
-        .filter(|line| line.starts_with("src/"))
-        .map(str::trim_end)
-        .collect();
+    let equivalent = equivalent();
     let mut figures: BTreeMap<String, Figures> = BTreeMap::new();
     let mut left = Vec::new();
     let mut used = BTreeSet::new();

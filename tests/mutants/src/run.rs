@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Failure, build, mutate::Mutant, scope, tree::Tree};
+use crate::{Failure, build, mutate::Mutant, report, scope, tree::Tree};
 
 /// Tests that are run for a mutant one after the other, before the others run together.
 const ALONE: usize = 8;
@@ -245,11 +245,13 @@ pub fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
             .iter()
             .position(|place| mutant.key().starts_with(place.as_str())),
     };
+    let equivalent = report::equivalent();
     let is_due = |mutant: &Mutant| match known.get(&mutant.key()) {
         Some((outcome, _)) => match outcome.as_str() {
+            "caught" | "timed out" => false,
+            _ if equivalent.contains(mutant.lasting_key().as_str()) => false,
             "open" => again || open,
-            "survived" | "unreached" => again,
-            _ => false,
+            _ => again,
         },
         None => true,
     };
