@@ -23,8 +23,14 @@ mod interest;
 mod leaks;
 mod leg_tables;
 mod legs;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[path = "../support/plain_line.rs"]
 mod plain_line;
+#[cfg(feature = "metrics")]
+#[path = "../support/recorder.rs"]
+#[expect(dead_code, reason = "no gauge is of acquisitions")]
+mod recorder;
 mod refusals;
 mod refused_clients;
 mod requests;
