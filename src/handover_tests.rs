@@ -240,5 +240,7 @@ fn a_question_mark_makes_a_denial_or_a_problem_of_it() {
         Err(failure(Kind::NotAllowed))?
     }
     assert_eq!(denied(), Err(failure(Kind::NotAllowed).denial()));
+    let busy = failure(Kind::Busy);
+    assert_eq!(Denial::from(&busy), busy.denial());
     assert_eq!(problem(), Err(failure(Kind::NotAllowed).denial().into()));
 }

@@ -323,7 +323,24 @@ impl Oracle {
         let run = self.runs.get_mut(&(call.flight.clone(), call.key.clone()));
         let run = run.expect("a request that arrived");
         (run.ended, run.class) = (now, class);
-        let until = now + class.remembered;
+        let started = run.started;
+        let mut until = now + class.remembered;
+        if class.drops && !run.was_redone {
+            for serial in used {
+                let issued = &self.issued[usize::try_from(*serial).unwrap()];
+                if now - issued.asked <= MINUTE {
+                    continue;
+                }
+                run.may_redo = true;
+                let leg = self.desks.entry(issued.key.clone()).or_default();
+                leg.held.take_if(|held| held.serial == *serial);
+                // The failure of its renewal is then that of this flight, for the time that is left of it.
+                if let Some(failed) = leg.failed.filter(|failed| now < failed.until) {
+                    until = until.min(failed.until);
+                }
+            }
+        }
+        let desk = self.desks.entry(call.key.clone()).or_default();
         match &call.claims {
             Some(claims) if !class.is_transient => {
                 desk.claims_failed.insert(claims.clone(), until);
@@ -333,23 +350,12 @@ impl Oracle {
                     until,
                     is_transient: class.is_transient,
                 });
-                desk.tried = Some(run.started);
+                desk.tried = Some(started);
             }
         }
         match class.is_transient {
             true => desk.failing_until = Some(until),
             false => desk.last_refused = Some(now),
-        }
-        if !class.drops || run.was_redone {
-            return;
-        }
-        for serial in used {
-            let issued = &self.issued[usize::try_from(*serial).unwrap()];
-            if now - issued.asked > MINUTE {
-                run.may_redo = true;
-                let desk = self.desks.entry(issued.key.clone()).or_default();
-                desk.held.take_if(|held| held.serial == *serial);
-            }
         }
     }
 }
