@@ -77,6 +77,7 @@ use std::{
     env,
     ffi::OsString,
     io::{self, Write},
+    num::NonZero,
     pin::pin,
     process::ExitCode,
     thread::available_parallelism,
@@ -129,7 +130,7 @@ fn run(command: Command, arguments: &[OsString]) -> Result<ExitCode, Failure> {
         tracing::warn!("{warning}");
     }
     let runtime = runtime::Builder::new_multi_thread()
-        .worker_threads(worker_threads())
+        .worker_threads(worker_threads(available_parallelism()))
         .enable_all()
         .build()
         .map_err(|error| Failure::system(&error))?;
@@ -241,9 +242,9 @@ fn print(lines: impl IntoIterator<Item = impl AsRef<str>>) {
     let _ = stdout.flush();
 }
 
-fn worker_threads() -> usize {
+fn worker_threads(available: io::Result<NonZero<usize>>) -> usize {
     // More threads than that only take memory: a request takes a few microseconds.
-    available_parallelism().map_or(1, |threads| threads.get().min(4))
+    available.map_or(1, |threads| threads.get().min(4))
 }
 
 /// Why the program ends other than by a signal: lines for stderr.
@@ -287,3 +288,15 @@ const METRICS_CONNECTIONS: Connections = Connections {
 
 const ASPNETCORE_URLS: &str = "ASPNETCORE_URLS";
 const METRICS_URL: &str = "Sidecar:MetricsUrl";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_threads_as_processors_and_at_most_four() {
+        let threads = |available| worker_threads(Ok(NonZero::new(available).expect("some")));
+        assert_eq!([1, 2, 4, 5, 64].map(threads), [1, 2, 4, 4, 4]);
+        assert_eq!(worker_threads(Err(io::ErrorKind::Unsupported.into())), 1);
+    }
+}

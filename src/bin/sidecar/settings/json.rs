@@ -208,6 +208,10 @@ mod tests {
             ("{", "line 1, column 1: "),
             ("{\"A\": secret-1}", "line 1, column 7: "),
             ("{\n  \"A\" \"secret-1\"}", "line 2, column "),
+            (
+                "{\n  \"A\": \"a\tb\"}",
+                "line 2, column 10: a control character",
+            ),
             ("{\"A\": \"secret-1}", "line 1, column 7: "),
             ("{\"A\": 'secret-1'}", "line 1, column 7: "),
             ("{A: 1}", "line 1, column 2: "),
