@@ -532,6 +532,19 @@ fn beyond_the_modulus(issuer: &Issuer) -> String {
     panic!("a modulus too close to 2^2048");
 }
 
+#[test]
+fn a_refusal_says_nothing_of_algorithms_that_agree_nor_of_an_audience_that_is_not_there() {
+    let other = issuer().user().algorithm("PS256").header("alg", "RS256");
+    let error = error_by(&with_es256(issuer()).build().unwrap(), &other.mint());
+    assert_eq!(error.kind(), InvalidSignature);
+    assert!(!error.to_string().contains("is signed with"), "{error}");
+
+    let nobodys = issuer().user().claim("aud", json!([]));
+    let error = error_by(&issuer().validator(), &nobodys.signed_by_stranger().mint());
+    assert_eq!(error.kind(), InvalidSignature);
+    assert!(!error.to_string().contains("claims to be for"), "{error}");
+}
+
 fn with_es256(issuer: &Issuer) -> ValidatorBuilder {
     let algorithms = [SignatureAlgorithm::Rs256, SignatureAlgorithm::Es256];
     issuer.validator_builder().algorithms(algorithms)
