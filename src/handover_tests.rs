@@ -215,6 +215,29 @@ fn a_retry_after_is_whole_seconds() {
     assert_eq!(text(&headers, RETRY_AFTER), Some("8"));
 }
 
+/// A gRPC handler returns a status, and the denial comes by its note.
+#[test]
+fn a_grpc_handler_that_must_wait_has_its_client_told_when_to_come_again() {
+    let layer = EntraAuthLayer::new(ISSUER.validator()).answers_grpc();
+    let inner = service_fn(|request: Request<Body>| {
+        let error = failure(Kind::Throttled).with_retry_after(Duration::from_millis(7_100));
+        let _ = error.denial().grpc_status(request.extensions());
+        async { Ok::<_, Infallible>(Response::new(Body::empty())) }
+    });
+    let request = Request::post("/")
+        .header(AUTHORIZATION, format!("Bearer {}", ISSUER.user().mint()))
+        .header(CONTENT_TYPE, "application/grpc")
+        .body(Body::empty());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let response = runtime.block_on(layer.layer(inner).oneshot(request.expect("a request")));
+    let headers = response.expect("an answer").headers().clone();
+    assert_eq!(text(&headers, RETRY_AFTER), Some("8"));
+    assert_eq!(text(&headers, CACHE_CONTROL), Some("no-store"));
+}
+
 #[test]
 fn a_grpc_status_tells_the_kinds_apart_as_http_does() {
     for kind in KINDS {

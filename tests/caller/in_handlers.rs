@@ -146,6 +146,14 @@ fn a_text_that_no_token_should_have_refuses_a_caller_that_has_it() {
         assert!(denial.hint().is_some());
     }
     assert!(caller.require_role("A").is_ok());
+    let app = caller_of(issuer().application().roles(["A\u{7}", "A"]));
+    assert!(app.has_role("A\u{7}"));
+    let denial = app
+        .require_scope_or_role("Orders.Read", "A\u{7}")
+        .unwrap_err();
+    assert_eq!(denial.reason(), DenialReason::Policy);
+    assert!(app.require_scope_or_role("Orders.Read", "A").is_ok());
+    assert_eq!(Denial::default(), Denial::new());
 }
 
 #[test]

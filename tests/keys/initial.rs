@@ -1,11 +1,14 @@
 //! Keys of an earlier fetch, with which a validator begins.
 
+use http::Request;
 use serde_json::{Value, json};
 use tokio::time;
-use tower_entra::{ErrorKind, KeySettings, KeyStatus, ValidatorBuilder, testing::Issuer};
+use tower_entra::{
+    EntraAuthLayer, ErrorKind, KeySettings, KeyStatus, ValidatorBuilder, testing::Issuer,
+};
 
 use crate::support::{
-    client::{Client, Reply},
+    client::{Client, Reply, scripted_for},
     *,
 };
 
@@ -31,6 +34,19 @@ fn begun_with(issuer: &Issuer, documents: &(Value, Value)) -> (Client, Validator
         .http_client(client.clone())
         .initial_keys(discovery.to_string(), keys.to_string());
     (client, builder)
+}
+
+/// Built outside of a runtime, a validator has no task that fetches.
+#[test]
+fn a_request_without_a_token_has_the_keys_fetched_before_one_needs_them() {
+    let (client, validator) = scripted_for(issuer(), KeySettings::default());
+    let layer = EntraAuthLayer::new(validator);
+    block_on(async {
+        assert_eq!(client.key_fetches(), 0);
+        let answer = send(&layer, Request::new(String::new())).await;
+        assert_eq!(answer.kind(), Some(ErrorKind::MissingToken));
+        eventually("a fetch", || client.key_fetches() == 1).await;
+    });
 }
 
 #[test]

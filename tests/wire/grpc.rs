@@ -565,6 +565,24 @@ fn layers_outside_find_the_denial_of_a_handler_and_one_that_no_layer_audits_is_l
     );
     assert!(log.contains("denial=\"missing_scope\""), "{log}");
 
+    // The handler's own words stay.
+    let service = grpc().layer(service_fn(|request: Request<()>| {
+        let _ = Denial::new().grpc_status(request.extensions());
+        let response = Response::builder()
+            .header(CONTENT_TYPE, "application/grpc")
+            .header("grpc-status", "9")
+            .header("grpc-message", "ask the owner");
+        async move { Ok::<_, Infallible>(response.body("details".to_owned()).unwrap()) }
+    }));
+    let request = Request::post("/orders.Orders/List")
+        .header(CONTENT_TYPE, "application/grpc")
+        .header("authorization", &poor);
+    let response = block_on(service.oneshot(request.body(()).unwrap())).unwrap();
+    assert_eq!(response.headers()["grpc-status"], "9");
+    assert_eq!(response.headers()["grpc-message"], "ask the owner");
+    assert!(response.headers().contains_key("www-authenticate"));
+    assert_eq!(response.body(), "details");
+
     // Later than the head of the response.
     let mut request = Request::new(());
     let kept = Arc::new(Mutex::new(None));

@@ -16,7 +16,9 @@ use axum::{
 };
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{
+        AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+    },
 };
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -562,6 +564,21 @@ fn every_body_that_can_be_made_of_a_text_can_be_a_problem() {
     answers(Response::new(Body::empty()));
     answers(Response::new(Full::<Bytes>::default()));
     answers(Response::new(Vec::<u8>::new()));
+}
+
+#[test]
+fn a_body_that_is_built_late_has_no_length_of_the_empty_one() {
+    let layer = auth().refusal_body(ProblemJson);
+    let service = layer.layer(service_fn(|_: Request<()>| async {
+        let mut response: Response<String> = Denial::new().response();
+        let empty = HeaderValue::from_static("0");
+        response.headers_mut().insert(CONTENT_LENGTH, empty);
+        Ok::<_, Infallible>(response)
+    }));
+    let response = block_on(service.oneshot(bearer("/", issuer().user()))).unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(response.body().contains("\"status\":403"));
+    assert!(!response.headers().contains_key(CONTENT_LENGTH));
 }
 
 #[test]

@@ -26,7 +26,7 @@ use crate::support::{OTHER_TENANT, block_on, challenge::Challenge, issuer, logge
 const TENANT: &str = "7090e106-1ad3-4313-9b7a-75cc3e576d40";
 const AUDIENCE: &str = "3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
 const APP_ID_URI: &str = "api://3aa6c2f7-1e0f-4caa-a55a-7c08f5f87a1a";
-const PATH_URI: &str = "api://contoso.example/orders";
+const PATH_URI: &str = "api://contoso.example/:orders";
 
 fn validator_of(tenants: Tenants, authority: Authority) -> Validator {
     let builder = Validator::builder(tenants, [AUDIENCE, APP_ID_URI, PATH_URI]);

@@ -373,6 +373,14 @@ fn a_body_and_a_denial_name_the_header_too() {
         "no bearer token was presented: there is none in the x-api-token header"
     );
     assert!(error.hint().ends_with("does not read Authorization."));
+
+    // With a token, the header is not what is wrong.
+    let agent = format!("Bearer {}", issuer().agent_user().mint());
+    let denied = answer(&[(&HEADER, &agent)]);
+    assert_eq!(denied.status(), 403);
+    let error = denied.extensions().get::<Error>().unwrap().to_string();
+    assert!(error.contains("only people may"), "{error}");
+    assert!(!error.contains("x-api-token"), "{error}");
 }
 
 #[test]

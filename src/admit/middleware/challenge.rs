@@ -311,3 +311,21 @@ pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<Heade
         None => headers.remove(name),
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_whole_seconds_rounded_up_and_at_least_one() {
+        for (milliseconds, seconds) in [
+            (0, "1"),
+            (1, "1"),
+            (1_000, "1"),
+            (1_001, "2"),
+            (9_999, "10"),
+        ] {
+            assert_eq!(whole_seconds(Duration::from_millis(milliseconds)), seconds);
+        }
+    }
+}
