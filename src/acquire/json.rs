@@ -21,7 +21,7 @@ impl<'j> Object<'j> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let strict = Strict { room: MAX_DEPTH };
         strict.deserialize(&mut reader).ok()?;
-        // To the end of the text.
+        // It refuses what comes behind the object.
         Self::read(text)
     }
 

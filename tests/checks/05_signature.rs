@@ -539,8 +539,11 @@ fn a_refusal_says_nothing_of_algorithms_that_agree_nor_of_an_audience_that_is_no
     assert_eq!(error.kind(), InvalidSignature);
     assert!(!error.to_string().contains("is signed with"), "{error}");
 
-    let nobodys = issuer().user().claim("aud", json!([]));
-    let error = error_by(&issuer().validator(), &nobodys.signed_by_stranger().mint());
+    let for_no_audience = issuer().user().claim("aud", json!([]));
+    let error = error_by(
+        &issuer().validator(),
+        &for_no_audience.signed_by_stranger().mint(),
+    );
     assert_eq!(error.kind(), InvalidSignature);
     assert!(!error.to_string().contains("claims to be for"), "{error}");
 }

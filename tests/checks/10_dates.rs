@@ -313,8 +313,9 @@ fn of_two_dates_in_the_future_the_later_is_named_and_of_equal_ones_nbf() {
         (2_000, 1_000, "nbf is"),
         (2_000, 2_000, "nbf is"),
     ] {
-        let token = issuer().user().expires_at(now() + 5_000);
-        let token = token.claim("nbf", now() + nbf).claim("iat", now() + iat);
+        let now = now();
+        let token = issuer().user().expires_at(now + 5_000);
+        let token = token.claim("nbf", now + nbf).claim("iat", now + iat);
         let error = error_by(&issuer().validator(), &token.mint());
         assert_eq!(error.kind(), NotYetValid);
         assert!(error.to_string().contains(named), "{error}");

@@ -277,7 +277,7 @@ async fn a_connection_is_kept_for_60_s() {
         server.made()
     };
     assert_eq!(call().await, 1);
-    for (seconds, made) in [(59, 1), (61, 2)] {
+    for (seconds, made) in [(55, 1), (65, 2)] {
         tokio::time::pause();
         tokio::time::advance(seconds * SECOND).await;
         tokio::time::resume();

@@ -9,6 +9,7 @@ use tower_entra::{
 };
 
 use super::*;
+use crate::log::tests::Logged;
 
 /// Asks for the token of an agent as itself.
 async fn agent(world: &World) -> Answer {
@@ -260,4 +261,18 @@ fn hints_name_parameters_and_keys_of_the_sidecar() {
         assert!(shown.contains(words), "{shown}");
         assert!(!shown.contains("::"), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn an_anonymous_request_of_an_anonymous_route_is_not_logged_as_refused() {
+    let world = World::new(|_, _| {}).await;
+    let agent = world.issuer.agent_id();
+    let path = format!("/AuthorizationHeaderUnauthenticated/app?AgentIdentity={agent}");
+    let logged = Logged::start();
+    assert_eq!(world.get(&path, None).await.status, 200);
+    let lines = logged.take();
+    assert!(!lines.contains("refused"), "{lines}");
+    assert_eq!(world.get(&path, Some("of-nothing")).await.status, 200);
+    let lines = logged.take();
+    assert!(lines.contains("request refused"), "{lines}");
 }
