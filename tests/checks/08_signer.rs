@@ -210,9 +210,10 @@ fn every_tenants_key(issuer: &Issuer) -> TokenBuilder {
 
 #[test]
 fn of_a_key_for_another_issuer_in_the_same_cloud_no_cloud_is_named() {
-    let other = json!(format!("{}/{OTHER_TENANT}/v2.0", issuer().url()));
-    let token = key_of(issuer(), "issuer", other);
-    let error = error_by(&issuer().validator(), &token.mint());
+    let issuer = Issuer::start_blocking();
+    let other = json!(format!("{}/{OTHER_TENANT}/v2.0", issuer.url()));
+    let token = key_of(&issuer, "issuer", other);
+    let error = error_by(&issuer.validator(), &token.mint());
     assert_eq!(error.kind(), KeyNotForIssuer);
     assert!(!error.to_string().contains("cloud"), "{error}");
 }
