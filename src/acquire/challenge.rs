@@ -12,7 +12,7 @@ use base64::{
 };
 use http::{HeaderMap, header::WWW_AUTHENTICATE};
 
-use crate::acquire::claims::Claims;
+use crate::acquire::claims::{Claims, MAX_CLAIMS};
 
 /// The claims that a response asks for, as JSON text: those of its only `Bearer` challenge with
 /// `error="insufficient_claims"` and `claims`.
@@ -40,6 +40,9 @@ pub(super) fn claims_asked_for(headers: &HeaderMap) -> Option<Arc<str>> {
 }
 
 fn decoded(encoded: &[u8]) -> Option<Arc<str>> {
+    if encoded.len() > MAX_ENCODED {
+        return None;
+    }
     let is_url_safe = encoded.iter().any(|byte| b"-_".contains(byte));
     let alphabet = if is_url_safe { &URL_SAFE } else { &STANDARD };
     let json = alphabet.decode(encoded).ok()?;
@@ -214,6 +217,8 @@ fn is_token68_character(byte: u8) -> bool {
 
 /// The longest challenges of one response that are read, in bytes: claims of 8 KiB in base64, three times.
 const MAX_CHALLENGES: usize = 32 * 1024;
+
+const MAX_ENCODED: usize = MAX_CLAIMS.div_ceil(3) * 4;
 
 const PADDED_OR_NOT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
